@@ -1,0 +1,17 @@
+//! RESP2 and RESP3: a resumable reader of replies and a writer of commands.
+//!
+//! Nothing here knows connections, time or JavaScript. The reader borrows the caller's buffer and answers with
+//! [`Token`]s that point into it; it never copies, allocates or recurses.
+
+mod encode;
+mod error;
+mod parser;
+mod scan;
+mod text;
+mod token;
+
+pub use encode::{array_header, bulk, bulk_header};
+pub use error::{ProtocolError, ProtocolErrorKind};
+pub use parser::{Limits, Parser};
+pub use text::TextArguments;
+pub use token::{Kind, Token, ASCII, FIRST, LAST, SKIP};

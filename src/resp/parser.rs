@@ -1,0 +1,494 @@
+//! The resumable reader: bytes in, [`Token`]s out.
+//!
+//! ```text
+//!            ┌────────────── a whole value: emit, and close what it completes ─────────────┐
+//!            ▼                                                                             │
+//!   parse ─▶ type byte ─▶ length or line ─▶ content ───────────────────────────────────────┤
+//!            │   not all there: return      │  a bulk ≥ `big`, not all there: emit Big     │
+//!            │   what was consumed          ▼                                              │
+//!            │                   the caller diverts the content, unseen ─▶ CRLF ─▶ BigEnd ─┘
+//!            └─ an error: latched, every later call returns it
+//! ```
+//!
+//! Nesting lives in a fixed stack of counters: no recursion, no allocation, whatever the peer sends.
+
+use super::scan::{ascii_flag, digits, is_double, is_integer, long_int};
+use super::{Kind, ProtocolError, ProtocolErrorKind, Token, ASCII, FIRST, LAST, SKIP};
+
+/// The deepest nesting that [`Limits::depth`] can allow: the size of the stack inside the [`Parser`].
+const STACK: usize = 128;
+/// Marks a frame of the stack as an attribute, whose content is dropped and which is no value of what is around it.
+const ATTRIBUTE: u64 = 1 << 63;
+
+/// What a peer may make us hold or wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// How deep aggregates (and attributes) may nest; a flat array is 1. Default 64, at most 128.
+    pub depth: usize,
+    /// The longest bulk, verbatim string or blob error, in bytes. Default 512 MiB (Redis' own `proto-max-bulk-len`),
+    /// at most 4 GiB − 1.
+    pub bulk: u64,
+    /// The longest line (simple strings, errors, numbers) without its type byte and CRLF, in bytes. Default 32 KiB.
+    pub line: usize,
+    /// From this length on, in bytes, a bulk that is not completely in the buffer is diverted as [`Kind::Big`].
+    /// Shorter ones wait until they are complete. Default 4096.
+    pub big: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            depth: 64,
+            bulk: 512 << 20,
+            line: 32 << 10,
+            big: 4096,
+        }
+    }
+}
+
+/// A reader of one stream of replies.
+///
+/// Hand it what has arrived; it emits every token that is complete and says how many bytes it consumed. Present the
+/// others again, at the start of the next buffer, with more behind them. The content of a [`Kind::Big`] is the one
+/// exception: the caller moves what is missing of it to its destination and never shows it to the reader.
+#[derive(Debug)]
+pub struct Parser {
+    limits: Limits,
+    /// Values that each open aggregate still waits for, outermost first, with the [`ATTRIBUTE`] mark.
+    stack: [u64; STACK],
+    depth: usize,
+    /// How many of the open frames are attributes.
+    attributes: usize,
+    /// How many bytes of the unconsumed line are known to hold no CRLF, so that it is not searched twice.
+    scanned: usize,
+    /// Set from a `Big` to its `BigEnd`: how many bytes of content the caller diverts.
+    diverted: Option<u64>,
+    error: Option<ProtocolError>,
+}
+
+impl Parser {
+    /// A reader at the start of a stream. Limits above the maxima of [`Limits`] are taken as those.
+    pub fn new(limits: Limits) -> Self {
+        let limits = Limits {
+            depth: limits.depth.min(STACK),
+            // Offsets and lengths of tokens are 32 bits wide.
+            bulk: limits.bulk.min(u64::from(u32::MAX)),
+            ..limits
+        };
+        Self {
+            limits,
+            stack: [0; STACK],
+            depth: 0,
+            attributes: 0,
+            scanned: 0,
+            diverted: None,
+            error: None,
+        }
+    }
+
+    /// Forgets the stream, including its error: the next byte is the first of a new one. The limits stay.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.limits);
+    }
+
+    /// How many bytes of content the caller diverts between the last [`Kind::Big`] and the next call of
+    /// [`Parser::parse`]; 0 when there is no such value. The number does not count down: the reader does not see
+    /// those bytes.
+    pub fn big_missing(&self) -> u64 {
+        self.diverted.unwrap_or(0)
+    }
+
+    /// Emits every complete token of `buf` into `sink` and returns how many bytes are done with.
+    ///
+    /// Offsets in tokens count from the start of `buf`. After a [`Kind::Big`] all of `buf` is consumed. Buffers over
+    /// 4 GiB are read up to there.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] at the first byte that is not RESP or breaks a limit; tokens before it have been emitted.
+    /// Every later call returns the same error, until [`Parser::reset`].
+    #[inline]
+    pub fn parse<S: FnMut(Token)>(&mut self, buf: &[u8], mut sink: S) -> Result<usize, ProtocolError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let buf = &buf[..buf.len().min(u32::MAX as usize)];
+        let result = self.run(buf, &mut sink);
+        if let Err(error) = result {
+            self.error = Some(error);
+        }
+        result
+    }
+
+    fn run<S: FnMut(Token)>(&mut self, buf: &[u8], sink: &mut S) -> Result<usize, ProtocolError> {
+        let mut at = 0;
+        if self.diverted.is_some() {
+            if !crlf(buf, 0)? {
+                return Ok(0);
+            }
+            self.end_big(sink);
+            at = 2;
+        }
+        while let Some(&kind) = buf.get(at) {
+            let next = match kind {
+                b'$' => self.bulk(buf, at, sink)?,
+                b'+' => self.text_line(buf, at, Kind::Simple, sink)?,
+                b':' => self.int(buf, at, sink)?,
+                b'*' | b'%' | b'~' | b'>' | b'|' => self.aggregate(buf, at, kind, sink)?,
+                b'-' => self.text_line(buf, at, Kind::Error, sink)?,
+                b'=' | b'!' => self.blob(buf, at, kind, sink)?,
+                b'_' | b'#' | b',' | b'(' => self.other_line(buf, at, kind, sink)?,
+                _ => return Err(error(ProtocolErrorKind::UnknownType, kind)),
+            };
+            match next {
+                Some(next) => {
+                    self.scanned = 0;
+                    at = next;
+                }
+                None => break,
+            }
+        }
+        Ok(at)
+    }
+
+    /// `$`: the value most replies are made of.
+    #[inline]
+    fn bulk<S: FnMut(Token)>(
+        &mut self,
+        buf: &[u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let Some((len, start)) = self.length(buf, at)? else {
+            return Ok(None);
+        };
+        let Some(len) = len else {
+            self.value(sink, Kind::Null, 0, 0, 0);
+            return Ok(Some(start));
+        };
+        self.check_bulk(len, b'$')?;
+        let present = &buf[start..];
+        if (present.len() as u64) < len {
+            if len < self.limits.big as u64 {
+                return Ok(None);
+            }
+            self.diverted = Some(len - present.len() as u64);
+            let first = if self.depth == 0 { FIRST } else { 0 };
+            let skip = if self.attributes > 0 { SKIP } else { 0 };
+            sink(Token {
+                kind: Kind::Big,
+                flags: first | skip,
+                a: len as u32,
+                b: start as u32,
+            });
+            return Ok(Some(buf.len()));
+        }
+        let end = start + len as usize;
+        if !crlf(buf, end)? {
+            return Ok(None);
+        }
+        let ascii = ascii_flag(&buf[start..end]);
+        self.value(sink, Kind::Bulk, ascii, start as u32, end as u32);
+        Ok(Some(end + 2))
+    }
+
+    /// `=` and `!`: like a bulk, but never diverted.
+    fn blob<S: FnMut(Token)>(
+        &mut self,
+        buf: &[u8],
+        at: usize,
+        byte: u8,
+        sink: &mut S,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let Some((len, start)) = self.length(buf, at)? else {
+            return Ok(None);
+        };
+        let len = len.ok_or(error(ProtocolErrorKind::BadLength, byte))?;
+        self.check_bulk(len, byte)?;
+        if ((buf.len() - start) as u64) < len {
+            return Ok(None);
+        }
+        let end = start + len as usize;
+        if !crlf(buf, end)? {
+            return Ok(None);
+        }
+        let mut content = start;
+        let mut kind = Kind::Error;
+        if byte == b'=' {
+            if buf[start..end].get(3) != Some(&b':') {
+                return Err(error(ProtocolErrorKind::BadVerbatim, byte));
+            }
+            content += 4;
+            kind = Kind::Verbatim;
+        }
+        let ascii = ascii_flag(&buf[content..end]);
+        self.value(sink, kind, ascii, content as u32, end as u32);
+        Ok(Some(end + 2))
+    }
+
+    #[inline]
+    fn text_line<S: FnMut(Token)>(
+        &mut self,
+        buf: &[u8],
+        at: usize,
+        kind: Kind,
+        sink: &mut S,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let Some(end) = self.line(buf, at)? else {
+            return Ok(None);
+        };
+        let ascii = ascii_flag(&buf[at + 1..end]);
+        self.value(sink, kind, ascii, (at + 1) as u32, end as u32);
+        Ok(Some(end + 2))
+    }
+
+    #[inline]
+    fn int<S: FnMut(Token)>(
+        &mut self,
+        buf: &[u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let negative = buf.get(at + 1) == Some(&b'-');
+        let start = at + 1 + usize::from(negative);
+        let (magnitude, end) = digits(buf, start);
+        let (n, end) = if end > start && buf[end..].starts_with(b"\r\n") {
+            let n = magnitude as i64;
+            (if negative { -n } else { n }, end)
+        } else {
+            let Some(end) = self.line(buf, at)? else {
+                return Ok(None);
+            };
+            let n = long_int(&buf[at + 1..end]);
+            (n.ok_or(error(ProtocolErrorKind::BadInteger, b':'))?, end)
+        };
+        self.value(sink, Kind::Int, 0, n as u32, (n >> 32) as u32);
+        Ok(Some(end + 2))
+    }
+
+    fn other_line<S: FnMut(Token)>(
+        &mut self,
+        buf: &[u8],
+        at: usize,
+        byte: u8,
+        sink: &mut S,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let Some(end) = self.line(buf, at)? else {
+            return Ok(None);
+        };
+        let start = at + 1;
+        let text = &buf[start..end];
+        let (start, end_offset) = (start as u32, end as u32);
+        match byte {
+            b',' if is_double(text) => self.value(sink, Kind::Double, ASCII, start, end_offset),
+            b',' => return Err(error(ProtocolErrorKind::BadDouble, byte)),
+            b'#' => {
+                let a = match text {
+                    b"t" => 1,
+                    b"f" => 0,
+                    _ => return Err(error(ProtocolErrorKind::BadBool, byte)),
+                };
+                self.value(sink, Kind::Bool, 0, a, 0);
+            }
+            b'(' if is_integer(text) => self.value(sink, Kind::BigNumber, ASCII, start, end_offset),
+            b'(' => return Err(error(ProtocolErrorKind::BadBigNumber, byte)),
+            _ if text.is_empty() => self.value(sink, Kind::Null, 0, 0, 0),
+            _ => return Err(error(ProtocolErrorKind::BadNull, byte)),
+        }
+        Ok(Some(end + 2))
+    }
+
+    #[inline]
+    fn aggregate<S: FnMut(Token)>(
+        &mut self,
+        buf: &[u8],
+        at: usize,
+        byte: u8,
+        sink: &mut S,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let Some((count, next)) = self.length(buf, at)? else {
+            return Ok(None);
+        };
+        let Some(count) = count else {
+            if byte != b'*' {
+                return Err(error(ProtocolErrorKind::BadLength, byte));
+            }
+            self.value(sink, Kind::Null, 0, 0, 0);
+            return Ok(Some(next));
+        };
+        let Ok(count) = u32::try_from(count) else {
+            return Err(error(ProtocolErrorKind::AggregateTooLong, byte));
+        };
+        if self.depth >= self.limits.depth {
+            return Err(error(ProtocolErrorKind::TooDeep, byte));
+        }
+        let (kind, values) = match byte {
+            b'*' => (Kind::Array, u64::from(count)),
+            b'%' => (Kind::Map, u64::from(count) * 2),
+            b'~' => (Kind::Set, u64::from(count)),
+            b'>' if self.depth > 0 => return Err(error(ProtocolErrorKind::NestedPush, byte)),
+            b'>' => (Kind::Push, u64::from(count)),
+            _ => {
+                if count > 0 {
+                    self.attributes += 1;
+                    self.open(u64::from(count) * 2 | ATTRIBUTE);
+                }
+                return Ok(Some(next));
+            }
+        };
+        if values == 0 {
+            self.value(sink, kind, 0, 0, 0);
+        } else {
+            let flags = if self.depth == 0 { FIRST } else { 0 };
+            if self.attributes == 0 {
+                sink(Token {
+                    kind,
+                    flags,
+                    a: count,
+                    b: 0,
+                });
+            }
+            self.open(values);
+        }
+        Ok(Some(next))
+    }
+
+    fn end_big<S: FnMut(Token)>(&mut self, sink: &mut S) {
+        self.diverted = None;
+        // Asked first: completing the value may close the attribute that it is in.
+        let skip = if self.attributes > 0 { SKIP } else { 0 };
+        let last = if self.complete() { LAST } else { 0 };
+        sink(Token {
+            kind: Kind::BigEnd,
+            flags: skip | last,
+            a: 0,
+            b: 0,
+        });
+    }
+
+    /// Emits a value that is complete in itself.
+    #[inline]
+    fn value<S: FnMut(Token)>(&mut self, sink: &mut S, kind: Kind, flags: u8, a: u32, b: u32) {
+        if self.depth == 0 {
+            return sink(Token {
+                kind,
+                flags: flags | FIRST | LAST,
+                a,
+                b,
+            });
+        }
+        let dropped = self.attributes > 0;
+        let last = if self.complete() { LAST } else { 0 };
+        if !dropped {
+            sink(Token {
+                kind,
+                flags: flags | last,
+                a,
+                b,
+            });
+        }
+    }
+
+    #[inline]
+    fn open(&mut self, frame: u64) {
+        // The mask says to the compiler what `aggregate` has checked: `depth` is below the size of the stack.
+        self.stack[self.depth & (STACK - 1)] = frame;
+        self.depth += 1;
+    }
+
+    /// Counts a finished value and closes every aggregate that ends with it. True when a top-level reply ends.
+    #[inline]
+    fn complete(&mut self) -> bool {
+        while self.depth > 0 {
+            let frame = &mut self.stack[(self.depth - 1) & (STACK - 1)];
+            *frame -= 1;
+            match *frame {
+                0 => self.depth -= 1,
+                ATTRIBUTE => {
+                    // What an attribute belongs to is still to come.
+                    self.depth -= 1;
+                    self.attributes -= 1;
+                    return false;
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    #[inline]
+    fn check_bulk(&self, len: u64, byte: u8) -> Result<(), ProtocolError> {
+        if len > self.limits.bulk {
+            return Err(error(ProtocolErrorKind::BulkTooLong, byte));
+        }
+        Ok(())
+    }
+
+    /// The length or count behind the type byte at `at` (`None` inside for −1) and the offset behind its line.
+    #[inline]
+    fn length(&mut self, buf: &[u8], at: usize) -> Result<Option<(Option<u64>, usize)>, ProtocolError> {
+        let (n, end) = digits(buf, at + 1);
+        if end > at + 1 && buf[end..].starts_with(b"\r\n") {
+            return Ok(Some((Some(n), end + 2)));
+        }
+        self.odd_length(buf, at)
+    }
+
+    #[cold]
+    fn odd_length(&mut self, buf: &[u8], at: usize) -> Result<Option<(Option<u64>, usize)>, ProtocolError> {
+        let Some(end) = self.line(buf, at)? else {
+            return Ok(None);
+        };
+        let byte = buf[at];
+        match &buf[at + 1..end] {
+            b"-1" => Ok(Some((None, end + 2))),
+            b"?" if byte != b'=' && byte != b'!' => Err(error(ProtocolErrorKind::Streamed, byte)),
+            _ => Err(error(ProtocolErrorKind::BadLength, byte)),
+        }
+    }
+
+    /// The offset of the CRLF that ends the line of the type byte at `at`.
+    #[inline]
+    fn line(&mut self, buf: &[u8], at: usize) -> Result<Option<usize>, ProtocolError> {
+        let start = at + 1;
+        // A CRLF later than this ends a line that is too long, however the bytes were cut.
+        let horizon = start.saturating_add(self.limits.line).saturating_add(2);
+        let window = &buf[..buf.len().min(horizon)];
+        let mut from = start + self.scanned;
+        while let Some(found) = window
+            .get(from..)
+            .and_then(|rest| rest.iter().position(|&b| b == b'\r'))
+        {
+            let cr = from + found;
+            match window.get(cr + 1) {
+                Some(b'\n') => return Ok(Some(cr)),
+                Some(_) => from = cr + 1,
+                None => break,
+            }
+        }
+        if window.len() == horizon {
+            return Err(error(ProtocolErrorKind::LineTooLong, buf[at]));
+        }
+        let at_end = window.last() == Some(&b'\r');
+        self.scanned = (window.len() - usize::from(at_end)).saturating_sub(start);
+        Ok(None)
+    }
+}
+
+#[inline]
+fn error(kind: ProtocolErrorKind, byte: u8) -> ProtocolError {
+    ProtocolError { kind, byte }
+}
+
+/// Whether CRLF stands at `at`; `false` when it may still come.
+#[inline]
+fn crlf(buf: &[u8], at: usize) -> Result<bool, ProtocolError> {
+    match &buf[at..] {
+        [b'\r', b'\n', ..] => Ok(true),
+        [] | [b'\r'] => Ok(false),
+        [b'\r', byte, ..] | [byte, ..] => Err(error(ProtocolErrorKind::MissingCrlf, *byte)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

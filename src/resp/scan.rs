@@ -1,0 +1,71 @@
+//! Looks at the bytes of one line or value.
+
+use super::ASCII;
+
+/// Reads up to 18 digits, which fit every integer, and says where they end.
+#[inline]
+pub(super) fn digits(buf: &[u8], start: usize) -> (u64, usize) {
+    let mut n = 0;
+    let mut at = start;
+    if let Some(rest) = buf.get(start..) {
+        for &byte in rest.iter().take(18) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            n = n * 10 + u64::from(digit);
+            at += 1;
+        }
+    }
+    (n, at)
+}
+
+/// Any integer that fits 64 bits, with an optional sign.
+#[cold]
+pub(super) fn long_int(text: &[u8]) -> Option<i64> {
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn unsigned(text: &[u8]) -> &[u8] {
+    match text {
+        [b'+' | b'-', rest @ ..] => rest,
+        _ => text,
+    }
+}
+
+pub(super) fn is_integer(text: &[u8]) -> bool {
+    let magnitude = unsigned(text);
+    !magnitude.is_empty() && magnitude.iter().all(u8::is_ascii_digit)
+}
+
+/// Loose on purpose: the reader of the value converts it, this only keeps other things than numbers out.
+pub(super) fn is_double(text: &[u8]) -> bool {
+    let magnitude = unsigned(text);
+    magnitude.eq_ignore_ascii_case(b"inf")
+        || magnitude.eq_ignore_ascii_case(b"nan")
+        || (magnitude
+            .first()
+            .is_some_and(|b| b.is_ascii_digit() || *b == b'.')
+            && magnitude.iter().any(u8::is_ascii_digit)
+            && magnitude
+                .iter()
+                .all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')))
+}
+
+/// [`ASCII`] when every byte is below 0x80. Written so that it becomes vector code on wasm too.
+#[inline]
+pub(super) fn ascii_flag(bytes: &[u8]) -> u8 {
+    let mut chunks = bytes.chunks_exact(8);
+    let mut seen = 0u64;
+    for chunk in &mut chunks {
+        let mut word = [0; 8];
+        word.copy_from_slice(chunk);
+        seen |= u64::from_ne_bytes(word);
+    }
+    let tail = chunks.remainder().iter().fold(0, |seen, byte| seen | byte);
+    if (seen & 0x8080_8080_8080_8080) == 0 && tail < 0x80 {
+        ASCII
+    } else {
+        0
+    }
+}

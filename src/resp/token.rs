@@ -1,0 +1,84 @@
+//! What the reader emits: one small, flat token per value or aggregate header.
+
+/// Flag: the token starts a top-level reply or push.
+pub const FIRST: u8 = 1;
+/// Flag: the token completes a top-level reply or push.
+pub const LAST: u8 = 2;
+/// Flag: every byte of `a..b` is below 0x80. Only on kinds whose `a..b` is text.
+pub const ASCII: u8 = 4;
+/// Flag: the big value belongs to an attribute: divert its bytes and drop them. Only on `Big` and `BigEnd`.
+pub const SKIP: u8 = 8;
+
+/// What a [`Token`] is. The numbers are part of the boundary to the shell.
+#[repr(u8)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// RESP3 `_`, RESP2 `$-1` and `*-1`. `a` and `b` are 0.
+    Null = 0,
+    /// `+`: a status line.
+    Simple = 1,
+    /// `-`, and RESP3's blob error `!`.
+    Error = 2,
+    /// `:`: an `i64`, its low word in `a`, its high word in `b`; see [`Token::int`].
+    Int = 3,
+    /// `$`: bytes that were completely in the buffer.
+    Bulk = 4,
+    /// `,`: the text of a double: a decimal number with an optional exponent, or `inf`, `-inf`, `nan` in any case.
+    Double = 5,
+    /// `#`: `a` is 1 for true and 0 for false.
+    Bool = 6,
+    /// `(`: the decimal digits of an integer of any size, with an optional sign.
+    BigNumber = 7,
+    /// `=`: the text behind the `txt:` or `mkd:` prefix.
+    Verbatim = 8,
+    /// `*`: `a` elements follow.
+    Array = 9,
+    /// `%`: `a` PAIRS follow, so twice as many values.
+    Map = 10,
+    /// `~`: `a` elements follow.
+    Set = 11,
+    /// `>`: `a` elements follow. An out-of-band message, not the reply of a command. Only at top level.
+    Push = 12,
+    /// The start of a bulk (`$`) that is not completely in the buffer: `a` is its length, `b` the offset of the
+    /// part that is there, which ends where the consumed bytes end and may be empty.
+    Big = 13,
+    /// The end of the last [`Kind::Big`]: its bytes are all there. `a` and `b` are 0.
+    BigEnd = 14,
+}
+
+/// One step of a reply, in the order of the bytes.
+///
+/// For `Simple`, `Error`, `Bulk`, `Double`, `BigNumber` and `Verbatim`, `a..b` are byte offsets into the buffer that
+/// was given to [`Parser::parse`](super::Parser::parse), and valid only as long as that buffer. [`Kind`] says what
+/// they mean for the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// A union of [`FIRST`], [`LAST`], [`ASCII`] and [`SKIP`].
+    pub flags: u8,
+    /// See [`Kind`].
+    pub a: u32,
+    /// See [`Kind`].
+    pub b: u32,
+}
+
+impl Token {
+    /// True when the token starts a top-level reply or push.
+    #[inline]
+    pub const fn is_first(&self) -> bool {
+        self.flags & FIRST != 0
+    }
+
+    /// True when the token completes a top-level reply or push.
+    #[inline]
+    pub const fn is_last(&self) -> bool {
+        self.flags & LAST != 0
+    }
+
+    /// The value of a [`Kind::Int`]; meaningless for other kinds.
+    #[inline]
+    pub const fn int(&self) -> i64 {
+        (self.a as u64 | (self.b as u64) << 32) as i64
+    }
+}
