@@ -2,6 +2,7 @@
 //! break a shared link, and how its RESP2 reply differs from its RESP3 reply.
 
 mod refusal;
+mod rule;
 mod shape;
 mod table;
 
@@ -68,7 +69,7 @@ impl Info {
 #[inline]
 pub fn classify<A: Args + ?Sized>(name: &[u8], args: &A) -> Info {
     match table::find(name) {
-        Some(entry) => entry.rule.apply(args),
+        Some(rule) => rule.apply(args),
         None => Info::default(),
     }
 }

@@ -331,7 +331,7 @@ impl Parser {
             _ => {
                 if count > 0 {
                     self.attributes += 1;
-                    self.open(u64::from(count) * 2 | ATTRIBUTE);
+                    self.open((u64::from(count) * 2) | ATTRIBUTE);
                 }
                 return Ok(Some(next));
             }

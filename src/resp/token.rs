@@ -79,6 +79,6 @@ impl Token {
     /// The value of a [`Kind::Int`]; meaningless for other kinds.
     #[inline]
     pub const fn int(&self) -> i64 {
-        (self.a as u64 | (self.b as u64) << 32) as i64
+        (self.a as u64 | ((self.b as u64) << 32)) as i64
     }
 }

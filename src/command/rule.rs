@@ -1,0 +1,169 @@
+//! What a command's arguments say about it.
+
+use super::{Args, Info, Refusal, Shape};
+
+/// How to get from the arguments of one command to its [`Info`].
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule {
+    /// The same with all arguments.
+    Is(Info),
+    /// Read-only; `then` when `word` stands among the arguments from index `from` on.
+    With {
+        word: &'static str,
+        from: usize,
+        then: Shape,
+        otherwise: Shape,
+    },
+    /// Read-only with `numkeys key …` in front; `Pairs` when WITHSCORES stands behind the keys.
+    SetOperation,
+    /// By the first argument; `bare` when there is none. Unknown subcommands have no flags.
+    Sub {
+        bare: Info,
+        of: &'static [(&'static str, Rule)],
+    },
+    /// SORT: read-only without STORE.
+    Sort,
+    /// GEORADIUS, GEORADIUSBYMEMBER: read-only without STORE and STOREDIST.
+    GeoRadius,
+    /// ZADD: a score with INCR, otherwise a count.
+    Zadd,
+    /// ZPOPMIN, ZPOPMAX: one member without a count, pairs with one.
+    Zpop,
+    /// XREAD and XREADGROUP: blocking with BLOCK.
+    StreamRead { read_only: bool },
+    /// ACL LOG: a list, or RESET.
+    AclLog,
+}
+
+impl Rule {
+    pub(super) fn apply<A: Args + ?Sized>(&self, args: &A) -> Info {
+        match *self {
+            Self::Is(info) => info,
+            Self::With {
+                word,
+                from,
+                then,
+                otherwise,
+            } => reading(if has(args, from, word) { then } else { otherwise }),
+            Self::SetOperation => {
+                let keys = args.get(0).and_then(number).unwrap_or(0);
+                let scored = has(args, keys.saturating_add(1), "WITHSCORES");
+                reading(if scored { Shape::Pairs } else { Shape::None })
+            }
+            Self::Sub { bare, of } => match args.get(0) {
+                None => bare,
+                Some(word) => of
+                    .iter()
+                    .find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(word))
+                    .map_or(Info::default(), |(_, rule)| rule.apply(args)),
+            },
+            // A key or pattern of that name costs a retry; an unseen STORE would run twice.
+            Self::Sort if has(args, 0, "STORE") => Info::default(),
+            Self::Sort => reading(Shape::None),
+            Self::GeoRadius if has(args, 0, "STORE") || has(args, 0, "STOREDIST") => Info::default(),
+            Self::GeoRadius => reading(if has(args, 1, "WITHCOORD") {
+                Shape::Places
+            } else {
+                Shape::None
+            }),
+            Self::Zadd => writing(if adds_to_score(args) {
+                Shape::Double
+            } else {
+                Shape::None
+            }),
+            Self::Zpop => writing(if args.len() > 1 {
+                Shape::Pairs
+            } else {
+                Shape::Member
+            }),
+            Self::StreamRead { read_only } => {
+                let shape = Shape::Streams;
+                match blocks(args) {
+                    true => blocking(shape),
+                    false if read_only => reading(shape),
+                    false => writing(shape),
+                }
+            }
+            Self::AclLog if has(args, 1, "RESET") => Info::default(),
+            Self::AclLog => reading(Shape::AclLog),
+        }
+    }
+}
+
+pub(super) const fn reading(shape: Shape) -> Info {
+    Info {
+        flags: Info::READ_ONLY,
+        shape,
+        refusal: None,
+    }
+}
+
+pub(super) const fn writing(shape: Shape) -> Info {
+    Info {
+        flags: 0,
+        shape,
+        refusal: None,
+    }
+}
+
+pub(super) const fn blocking(shape: Shape) -> Info {
+    Info {
+        flags: Info::BLOCKING,
+        shape,
+        refusal: Some(Refusal::Blocking),
+    }
+}
+
+pub(super) const fn refused(refusal: Refusal) -> Info {
+    Info {
+        flags: 0,
+        shape: Shape::None,
+        refusal: Some(refusal),
+    }
+}
+
+fn is(argument: &[u8], word: &str) -> bool {
+    argument.eq_ignore_ascii_case(word.as_bytes())
+}
+
+fn has<A: Args + ?Sized>(args: &A, from: usize, word: &str) -> bool {
+    (from..args.len()).any(|at| args.get(at).is_some_and(|argument| is(argument, word)))
+}
+
+fn number(text: &[u8]) -> Option<usize> {
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Options of ZADD end at the first score, so that a member called INCR is no option.
+fn adds_to_score<A: Args + ?Sized>(args: &A) -> bool {
+    let mut at = 1;
+    while let Some(argument) = args.get(at) {
+        if is(argument, "INCR") {
+            return true;
+        }
+        if !["NX", "XX", "GT", "LT", "CH"]
+            .iter()
+            .any(|word| is(argument, word))
+        {
+            return false;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// Looks for BLOCK among the options in front of STREAMS: a stream or consumer may be called BLOCK.
+fn blocks<A: Args + ?Sized>(args: &A) -> bool {
+    let mut at = 0;
+    while let Some(argument) = args.get(at) {
+        match argument {
+            _ if is(argument, "BLOCK") => return true,
+            _ if is(argument, "STREAMS") => return false,
+            _ if is(argument, "GROUP") => at += 3,
+            _ if is(argument, "COUNT") => at += 2,
+            // NOACK, or an option of a later server: what follows it may be its value or the next option.
+            _ => at += 1,
+        }
+    }
+    false
+}
