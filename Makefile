@@ -1,0 +1,61 @@
+# `make help` lists the targets. Each sets up what it needs first (scripts/setup.sh); what is done already is skipped.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The tools and the toolchain that the setup chose.
+TOOLS := . target/setup/env.sh;
+# Two builds at once would write the same files.
+LOCK := $(if $(shell command -v flock),flock target/setup/build.lock)
+BUILD := $(LOCK) node scripts/build.mjs
+PACKAGE := $(LOCK) node scripts/package.mjs
+WASM32 := --target wasm32-unknown-unknown --features js
+
+.PHONY: help setup demo test bench build package lint fmt clean
+
+help: ## lists the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## installs everything that the other targets need
+	@scripts/setup.sh build redis wasm browser
+
+demo: ## plays the cold-start incident on a throwaway Redis
+	@scripts/setup.sh build redis
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cold-start-incident/demo.mjs
+
+test: ## runs all tests; ONLY="rust node" runs some (rust, wasm, browser, node)
+	@scripts/setup.sh build redis wasm browser
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
+
+bench: ## measures edgis beside its peers; ARGS="--json" and the like are handed on
+	@scripts/setup.sh build redis
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/run.mjs $(ARGS)
+
+build: ## compiles the core to wasm and bundles the package's files into pkg/dist
+	@scripts/setup.sh build
+	@$(TOOLS) $(BUILD)
+
+package: ## writes the npm tarball, target/package/edgis.tgz
+	@scripts/setup.sh build
+	@$(TOOLS) $(BUILD) && $(PACKAGE)
+
+lint: ## formatting, clippy, rustdoc, Biome and the TypeScript compiler, warnings denied
+	@scripts/setup.sh build
+	@$(TOOLS) $(BUILD)
+	@$(TOOLS) cargo fmt --check
+	@$(TOOLS) cargo clippy --quiet --locked --all-targets -- -D warnings
+	@$(TOOLS) cargo clippy --quiet --locked --all-targets $(WASM32) -- -D warnings
+	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
+	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items $(WASM32)
+	@$(TOOLS) biome ci --error-on-warnings
+	@$(TOOLS) tsc -p tsconfig.json
+	@$(TOOLS) node scripts/house-rules.mjs
+
+fmt: ## formats everything
+	@scripts/setup.sh build
+	@$(TOOLS) cargo fmt
+	@$(TOOLS) biome check --write
+
+clean: ## removes what was built; compiled tools stay in the user's cache
+	@rm -rf target node_modules pkg/dist pkg/LICENSE

@@ -1,0 +1,123 @@
+// Builds the npm package's files: Rust core -> target/wasm, TypeScript shell -> pkg/dist.
+//
+//   src/*.rs --cargo--> .wasm --wasm-bindgen, wasm-opt--> target/wasm/edgis.wasm
+//                                  target/wasm/glue.js   "#glue"        instantiate(module): a fresh instance a call
+//                                  target/wasm/bytes.js  "#wasm-bytes"  wasmBase64: the module's bytes as text
+//   js/entry/*.ts --esbuild--> pkg/dist/*.js,  --tsc--> pkg/dist/types
+//
+// "#glue" and "#wasm-bytes" are entries of "imports" in package.json, which Node, TypeScript and esbuild all follow, so
+// sources name the generated modules without knowing where they are. An entry for a runtime that may not compile wasm
+// from bytes must not reach "#wasm-bytes"; a shipped declaration must reach neither.
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname } from "node:path";
+import { gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+import { shippedDeclarations } from "./declarations.mjs";
+import { glueSource, glueTypes } from "./glue.mjs";
+import { at, files, kilobytes, run, step } from "./steps.mjs";
+
+/** One bundle a line; which runtime takes which is said by "exports" in pkg/package.json. */
+const entries = [{ name: "node", source: "js/entry/node.ts", platform: "node", target: "node20" }];
+
+// What rustc puts into the module and all supported runtimes have; wasm-opt refuses what it is not told of.
+const wasmFeatures = [
+  "simd",
+  "bulk-memory",
+  "bulk-memory-opt",
+  "nontrapping-float-to-int",
+  "reference-types",
+  "multivalue",
+  "sign-ext",
+  "mutable-globals",
+];
+
+const compiled = at("target/wasm32-unknown-unknown/release/edgis.wasm");
+const wasm = at("target/wasm/edgis.wasm");
+const sizes = (bytes) => `${kilobytes(bytes.length)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }).length)}`;
+
+function compile() {
+  // Panic messages name source files: those of dependencies would carry the path of this machine's cargo home.
+  const cargoHome = process.env.CARGO_HOME ?? `${homedir()}/.cargo`;
+  const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: `--remap-path-prefix=${cargoHome}=cargo` };
+  const args = ["build", "--lib", "--release", "--locked", "--target", "wasm32-unknown-unknown", "--features", "js"];
+  run("cargo", ["--quiet", ...args], { env });
+}
+
+async function bindAndOptimise() {
+  const bindings = at("target/wasm/bindgen");
+  rmSync(bindings, { recursive: true, force: true });
+  const output = ["--target", "web", "--omit-default-module-path", "--out-name", "edgis", "--out-dir", bindings];
+  run("wasm-bindgen", [...output, compiled]);
+  const features = wasmFeatures.map((name) => `--enable-${name}`);
+  run("wasm-opt", ["-O3", ...features, "--strip-producers", `${bindings}/edgis_bg.wasm`, "-o", wasm]);
+  copyFileSync(`${bindings}/edgis.d.ts`, at("target/wasm/bindgen.d.ts"));
+  const bytes = readFileSync(wasm);
+  const base64 = JSON.stringify(bytes.toString("base64"));
+  writeFileSync(at("target/wasm/bytes.js"), `export const wasmBase64 = ${base64};\n`);
+  writeFileSync(at("target/wasm/bytes.d.ts"), "/** The module, base64. */\nexport const wasmBase64: string;\n");
+  writeFileSync(at("target/wasm/glue.js"), await glueSource(`${bindings}/edgis.js`));
+  writeFileSync(at("target/wasm/glue.d.ts"), glueTypes("./bindgen.js"));
+  return sizes(bytes);
+}
+
+async function bundle({ name, source, platform, target }) {
+  const built = await esbuild.build({
+    entryPoints: [at(source)],
+    outfile: at("pkg/dist", `${name}.js`),
+    bundle: true,
+    format: "esm",
+    platform,
+    target,
+    minify: true,
+    legalComments: "none",
+    sourcemap: "external",
+    metafile: true,
+    write: false,
+    logLevel: "warning",
+  });
+  let note;
+  for (const { path, contents } of built.outputFiles) {
+    // The map is for us: it is as large as the bundle and stays out of the package.
+    const map = path.endsWith(".map");
+    const file = map ? at("target/maps", `${name}.js.map`) : path;
+    replaceFile(file, contents);
+    if (!map) note = sizes(contents);
+  }
+  replaceFile(at("target/maps", `${name}.meta.json`), JSON.stringify(built.metafile));
+  return note;
+}
+
+function declare() {
+  const emitted = at("target/types");
+  rmSync(emitted, { recursive: true, force: true });
+  run("tsc", ["-p", "tsconfig.build.json"]);
+  const shipped = shippedDeclarations(emitted, ["index.d.ts"]);
+  rmSync(at("pkg/dist/types"), { recursive: true, force: true });
+  for (const [file, text] of shipped) replaceFile(at("pkg/dist/types", file), text);
+  return `${shipped.size} files`;
+}
+
+/** Whoever reads the file meanwhile sees the old or the new one, never half of it. */
+function replaceFile(path, contents) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.new`, contents);
+  renameSync(`${path}.new`, path);
+}
+
+const scripts = at("scripts");
+// Cargo itself knows best whether there is anything to do.
+const rust = [at("Cargo.toml"), at("Cargo.lock"), at(".cargo"), at("src")];
+await step("cargo", [...rust, at("target/setup/toolchain")], [compiled], compile);
+await step("wasm", [compiled, scripts, at("package-lock.json")], [wasm, at("target/wasm/glue.d.ts")], bindAndOptimise);
+const sources = [at("js"), at("target/wasm/glue.js"), at("target/wasm/bytes.js"), at("package-lock.json"), scripts];
+for (const entry of entries) {
+  await step(`${entry.name}.js`, sources, [at("pkg/dist", `${entry.name}.js`)], () => bundle(entry));
+}
+const typed = [
+  at("js"),
+  at("target/wasm/glue.d.ts"),
+  ...files(at("tsconfig.json"), at("tsconfig.build.json")),
+  scripts,
+];
+await step("types", typed, [at("pkg/dist/types/index.d.ts")], declare);

@@ -1,0 +1,23 @@
+// Which of the emitted declarations a user's compiler reads. Those of the engine's insides stay out of the package.
+import { existsSync, readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+
+const specifiers = /(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"']+)["']/g;
+
+/** The declarations reachable from `roots`, by path below `folder`; throws when one needs a module users do not have. */
+export function shippedDeclarations(folder, roots) {
+  const shipped = new Map();
+  const open = [...roots];
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (shipped.has(file)) continue;
+    const path = join(folder, file);
+    if (!existsSync(path)) throw new Error(`The declaration ${file} is missing.`);
+    const text = readFileSync(path, "utf8");
+    shipped.set(file, text);
+    for (const [, name] of text.matchAll(specifiers)) {
+      if (name.startsWith(".")) open.push(posix.join(posix.dirname(file), name).replace(/\.js$/, ".d.ts"));
+      else if (name.startsWith("#")) throw new Error(`The shipped declaration ${file} needs ${name}, which is ours.`);
+    }
+  }
+  return shipped;
+}

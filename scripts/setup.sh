@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# Brings a machine to where the make targets run: scripts/setup.sh STEP...
+#   build    the wasm32 target, wasm-bindgen at the version of Cargo.lock, the npm packages
+#   redis    a redis-server binary
+#   wasm     wasm-pack, for the Rust tests that run as wasm
+#   browser  Chromium and its driver, for those of them that run in a browser
+# A step that is done already is skipped; each prints one line with its duration. What the steps found is left in
+# target/setup/env.sh, which everything else sources. EDGIS_WASM_STD=apt takes the wasm32 target from Debian.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+state=target/setup
+# Compiled tools are kept outside of the work tree: they outlive `make clean` and serve every clone.
+tools=${XDG_CACHE_HOME:-$HOME/.cache}/edgis
+wasm_pack_version=0.15.1
+root=$PWD
+mkdir -p "$state/bin"
+
+# One setup at a time: two would fight over the same files.
+if [ -z "${EDGIS_SETUP_LOCKED:-}" ] && command -v flock >/dev/null; then
+  EDGIS_SETUP_LOCKED=1 exec flock "$state/lock" "$BASH" scripts/setup.sh "$@"
+fi
+
+clock() { if [ -n "${EPOCHREALTIME:-}" ]; then echo "${EPOCHREALTIME/[.,]/}"; else echo "${SECONDS}000000"; fi; }
+
+fail() { # fail "what is missing" "what to do"
+  printf 'setup: %s\n       %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+# Runs a step's function; what it says on stdout is its result line, what its commands print goes to a log.
+step() {
+  local name=$1 start result code tenths
+  start=$(clock)
+  # Not `if ! result=...`: bash ignores `set -e` in a function that is called from a condition.
+  set +e
+  result=$(set -e; "step_$name" 2>"$state/$name.log")
+  code=$?
+  set -e
+  if [ $code != 0 ]; then
+    [ -n "$result" ] && printf 'setup: %s\n' "$result" >&2
+    tail -n 25 "$state/$name.log" >&2
+    printf 'setup: step "%s" failed; its whole log is in %s\n' "$name" "$state/$name.log" >&2
+    exit 1
+  fi
+  tenths=$((($(clock) - start) / 100000))
+  printf 'setup: %-14s %s (%d.%d s)\n' "${name//_/-}" "$result" $((tenths / 10)) $((tenths % 10))
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+have_apt() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; }
+
+apt_install() {
+  if [ ! -e "$state/apt-updated" ] || [ -n "$(find "$state/apt-updated" -mmin +60)" ]; then
+    as_root apt-get update -q >&2
+    touch "$state/apt-updated"
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 \
+    install -qy --no-install-recommends "$@" >&2
+}
+
+# --- the wasm32 target ---------------------------------------------------------------------------------------------
+
+target=wasm32-unknown-unknown
+
+wasm_libdir() { "$@" --print target-libdir --target "$target" 2>/dev/null; }
+
+has_std() { command -v "$1" >/dev/null && compgen -G "$(wasm_libdir "$@")/libstd-*.rlib" >/dev/null; }
+
+# Named after the compiler, so that an upgraded one is seen to be without a std.
+debian_stamp() { echo "$(wasm_libdir /usr/bin/rustc)/.built-by $(/usr/bin/rustc --version)"; }
+
+# Debian has a wasm-capable rustc, but no std for wasm32-unknown-unknown: it is built here, once, from Debian's source.
+install_debian_target() {
+  local work lib
+  apt_install ca-certificates rustc-web cargo-web rust-web-src rust-web-llvm rust-web-clippy rustfmt-web
+  # rust-lld is a link to the lld of rustc's own LLVM; it dangles until the package of the same name is there.
+  [ -x /usr/bin/rust-lld ] || apt_install "$(readlink /usr/bin/rust-lld)"
+  work=$(mktemp -d)
+  mkdir "$work/src"
+  echo '#![no_std]' >"$work/src/lib.rs"
+  printf '[package]\nname = "dummy"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' >"$work/Cargo.toml"
+  # embed-bitcode: without it nothing with `lto = true` can link this std.
+  (cd "$work" && env -u RUSTUP_TOOLCHAIN RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTFLAGS=-Cembed-bitcode=yes \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 /usr/bin/cargo build -q --release --target "$target" --target-dir "$work/t" \
+    -Zbuild-std=std,panic_abort,test) >&2
+  lib=$(wasm_libdir /usr/bin/rustc)
+  as_root rm -rf "$lib"
+  as_root mkdir -p "$lib"
+  rm "$work/t/$target/release/deps/"libdummy-*
+  as_root cp "$work/t/$target/release/deps/"lib*.rlib "$lib"
+  as_root touch "$(debian_stamp)"
+  rm -rf "$work"
+}
+
+# Chooses the toolchain that everything runs with, so that build directories are not compiled twice.
+step_rust_target() {
+  unset RUSTUP_TOOLCHAIN
+  : >"$state/toolchain"
+  if [ "${EDGIS_WASM_STD:-}" != apt ]; then
+    command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs"; return 1; }
+    if has_std rustc || { command -v rustup >/dev/null && rustup target add "$target" >&2 && has_std rustc; }; then
+      echo "$target of $(rustc --version)"
+      return
+    fi
+    have_apt || { echo "rustc has no $target: run 'rustup target add $target'"; return 1; }
+  fi
+  if ! { [ -x /usr/bin/rustc ] && [ -e "$(debian_stamp)" ]; }; then
+    have_apt || { echo "EDGIS_WASM_STD=apt needs apt-get, and sudo when not root"; return 1; }
+    install_debian_target
+  fi
+  if command -v rustup >/dev/null; then
+    rustup toolchain list | grep -q '^wasm\b' || rustup toolchain link wasm "$(/usr/bin/rustc --print sysroot)" >&2
+    echo wasm >"$state/toolchain"
+  fi
+  echo "$target of Debian's $(/usr/bin/rustc --version | cut -d' ' -f1,2)"
+}
+
+# --- compiled tools ------------------------------------------------------------------------------------------------
+
+# Speed of the tools does not matter at these sizes, the minutes of compiling them do.
+cargo_tool() { # cargo_tool CRATE VERSION
+  env CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    CARGO_PROFILE_RELEASE_DEBUG=false CARGO_TARGET_DIR="$root/$state/tools" \
+    cargo install --locked --root "$tools/$1-$2" --version "$2" "$1" >&2
+}
+
+# Uses the tool on PATH when it is of the right version, else one of our own.
+tool_step() { # tool_step CRATE BINARY VERSION
+  if [ "$({ "$2" --version || true; } 2>/dev/null | awk '{ print $2 }')" = "$3" ]; then
+    echo "$2 $3"
+    return
+  fi
+  if [ ! -x "$tools/$1-$3/bin/$2" ]; then
+    export_env
+    cargo_tool "$1" "$3"
+  fi
+  ln -sf "$tools/$1-$3/bin/"* "$state/bin/"
+  echo "$2 $3 in $tools"
+}
+
+locked_version() { awk -v name="$1" '$1 == "name" && $3 == "\"" name "\"" { getline; gsub(/"/, "", $3); print $3 }' Cargo.lock; }
+
+# The CLI must be of the very version of the crate whose output it reads.
+step_wasm_bindgen() { tool_step wasm-bindgen-cli wasm-bindgen "$(locked_version wasm-bindgen)"; }
+
+step_wasm_pack() { tool_step wasm-pack wasm-pack "$wasm_pack_version"; }
+
+step_npm() {
+  local want
+  command -v npm >/dev/null || { echo "npm is missing: install Node.js 20.19 or newer"; return 1; }
+  want=$(cksum <package-lock.json)
+  if [ "$(cat node_modules/.edgis-lock 2>/dev/null)" != "$want" ]; then
+    npm ci >&2
+    echo "$want" >node_modules/.edgis-lock
+  fi
+  echo "packages of package-lock.json, node $(node --version)"
+}
+
+# --- servers and browsers ------------------------------------------------------------------------------------------
+
+step_redis() {
+  if ! command -v redis-server >/dev/null && [ ! -x "$state/bin/redis-server" ]; then
+    if ! have_apt; then
+      echo "no redis-server: install Redis 6.2 or newer to run what needs one"
+      return
+    fi
+    # Debian's redis-server package would start a service. Its tools package holds the same binary, which acts by the
+    # name that it is called by.
+    apt_install redis-tools
+    ln -sf "$(command -v redis-check-rdb)" "$state/bin/redis-server"
+  fi
+  PATH=$root/$state/bin:$PATH redis-server --version | cut -d' ' -f1-3
+}
+
+step_browser() {
+  if ! command -v chromedriver >/dev/null; then
+    if ! have_apt; then
+      echo "no chromedriver: install Chrome and its driver to run the browser tests"
+      return
+    fi
+    apt_install chromium chromium-driver
+  fi
+  chromedriver --version | cut -d' ' -f1,2
+}
+
+# --- the environment of everything else ----------------------------------------------------------------------------
+
+export_env() {
+  local toolchain
+  toolchain=$(cat "$state/toolchain")
+  if [ -n "$toolchain" ]; then export RUSTUP_TOOLCHAIN=$toolchain; fi
+  export PATH="$root/$state/bin:$root/node_modules/.bin:$PATH"
+}
+
+write_env() {
+  {
+    echo "# Written by scripts/setup.sh."
+    [ ! -s "$state/toolchain" ] || echo "export RUSTUP_TOOLCHAIN=$(cat "$state/toolchain")"
+    echo "export PATH=\"$root/$state/bin:$root/node_modules/.bin:\$PATH\""
+  } >"$state/env.sh"
+}
+
+[ -f Cargo.lock ] || fail "Cargo.lock is missing." "It says which wasm-bindgen is needed; restore it."
+for wanted in "$@"; do
+  case $wanted in
+    build)
+      step rust_target
+      step wasm_bindgen
+      step npm
+      ;;
+    redis) step redis ;;
+    wasm) step wasm_pack ;;
+    browser) step browser ;;
+    *) fail "Unknown step \"$wanted\"." "Steps: build redis wasm browser" ;;
+  esac
+done
+write_env

@@ -1,0 +1,77 @@
+// Runs the test suites one after the other and ends with one line for all of them: "N passed, N failed".
+//   node scripts/test.mjs [rust] [wasm] [browser] [node]
+import { spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
+import { at, files, root } from "./steps.mjs";
+
+const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode", "no-install", "--", ...features]];
+const chromedriver = spawnSync("sh", ["-c", "command -v chromedriver"], { encoding: "utf8" }).stdout.trim();
+const nodeTests = files(at("tests/js"), at("tests/packaging")).filter((path) => path.endsWith(".test.mjs"));
+const suites = {
+  rust: ["cargo", ["test", "--quiet", "--locked"]],
+  wasm: wasmPack(["--node"], ["--locked", "--features", "js"]),
+  browser: wasmPack(
+    ["--headless", "--chrome", "--chromedriver", chromedriver],
+    ["--locked", "--features", "browser-tests"],
+  ),
+  node: [process.execPath, ["--test", "--test-reporter=spec", "--test-timeout=120000", ...nodeTests]],
+};
+
+const counters = [
+  [/^test result: .* (\d+) passed; (\d+) failed/, (sum, match) => add(sum, match[1], match[2])],
+  [/^\S* ?pass (\d+)$/, (sum, match) => add(sum, match[1], 0)],
+  [/^\S* ?(?:fail|cancelled) (\d+)$/, (sum, match) => add(sum, 0, match[1])],
+];
+
+function add(sum, passed, failed) {
+  sum.passed += Number(passed);
+  sum.failed += Number(failed);
+}
+
+async function runSuite([program, args]) {
+  const sum = { passed: 0, failed: 0 };
+  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => resolve(signal ?? code));
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    console.log(line);
+    for (const [pattern, count] of counters) {
+      const match = pattern.exec(line);
+      if (match !== null) count(sum, match);
+    }
+  }
+  const code = await ended;
+  // A suite that did not compile counted nothing, and one that ran no test tells nothing.
+  if (sum.failed === 0 && (code !== 0 || sum.passed === 0)) {
+    console.log(code === 0 ? "no test ran" : `${program} ended with ${code}`);
+    sum.failed = 1;
+  }
+  return sum;
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in suites));
+if (unknown.length > 0) {
+  console.error(`Unknown suite ${unknown.join(", ")}; there are ${Object.keys(suites).join(", ")}.`);
+  process.exit(2);
+}
+
+const total = { passed: 0, failed: 0 };
+const rows = [];
+for (const name of asked.length > 0 ? asked : Object.keys(suites)) {
+  if (name === "browser" && chromedriver === "") {
+    rows.push("browser  skipped: no chromedriver on this machine");
+    continue;
+  }
+  console.log(`\n== ${name}`);
+  const start = performance.now();
+  const sum = await runSuite(suites[name]);
+  add(total, sum.passed, sum.failed);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  rows.push(`${name.padEnd(8)} ${sum.passed} passed, ${sum.failed} failed (${seconds} s)`);
+}
+console.log(`\n${rows.join("\n")}\n`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;
