@@ -73,3 +73,13 @@ pub fn classify<A: Args + ?Sized>(name: &[u8], args: &A) -> Info {
         None => Info::default(),
     }
 }
+
+/// What is known about the command `name` whatever its arguments are; `None` when it depends on them.
+#[inline]
+pub fn by_name(name: &[u8]) -> Option<Info> {
+    match table::find(name) {
+        Some(rule::Rule::Is(info)) => Some(*info),
+        Some(_) => None,
+        None => Some(Info::default()),
+    }
+}

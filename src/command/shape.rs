@@ -11,7 +11,7 @@
 //!
 //! What needs no shape, because the shell gives the same for both: sets and arrays; `INFO`, `CLIENT LIST` and other
 //! texts that RESP3 marks as verbatim; scores inside `ZSCAN`, distances, `INCRBYFLOAT` and `HINCRBYFLOAT`, which are
-//! text in both. No reply of the core is a boolean in RESP3; only scripts that call `redis.setresp(3)` give some
+//! text in both. No reply of the Redis 7 core is a boolean in RESP3; only scripts that call `redis.setresp(3)` give some
 //! (1 and 0, maps flat, doubles as text in RESP2), and the vector sets of Redis 8. Neither is reshaped: what a
 //! script returns is its own affair.
 

@@ -3,7 +3,8 @@
 //! READ_ONLY is given to commands of the core (Redis 7 and 8, Valkey) that may run twice without anybody noticing.
 //! A wrong one is a bug, a missing one costs a retry, so doubtful ones are left out: PFCOUNT rewrites the cached
 //! count in the value and replicates that; TOUCH is there for its side effect; BITFIELD, GETEX and SPOP may write;
-//! EVAL and FCALL may do anything (their `_RO` forms cannot write). Commands of modules are not in the table.
+//! EVAL and FCALL may do anything (their `_RO` forms cannot write). Commands of modules are not in the table, nor are
+//! the vector sets of Redis 8, which are one.
 
 use super::rule::{blocking, reading, refused, writing, Rule};
 use super::{Info, Refusal, Shape};

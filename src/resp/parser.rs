@@ -91,9 +91,8 @@ impl Parser {
         *self = Self::new(self.limits);
     }
 
-    /// How many bytes of content the caller diverts between the last [`Kind::Big`] and the next call of
-    /// [`Parser::parse`]; 0 when there is no such value. The number does not count down: the reader does not see
-    /// those bytes.
+    /// How many bytes of content the caller diverts between a [`Kind::Big`] and the next bytes that it shows to
+    /// [`Parser::parse`]; 0 otherwise. The number does not count down: the reader does not see those bytes.
     pub fn big_missing(&self) -> u64 {
         self.diverted.unwrap_or(0)
     }
@@ -123,6 +122,10 @@ impl Parser {
     fn run<S: FnMut(Token)>(&mut self, buf: &[u8], sink: &mut S) -> Result<usize, ProtocolError> {
         let mut at = 0;
         if self.diverted.is_some() {
+            if !buf.is_empty() {
+                // Whoever shows bytes again has moved the content, even if its CRLF is not all there yet.
+                self.diverted = Some(0);
+            }
             if !crlf(buf, 0)? {
                 return Ok(0);
             }

@@ -8,7 +8,7 @@
 ///
 /// Lengths and text come from the other side of the boundary: whatever they are, nothing here panics, and after the
 /// first `None` every later answer is `None`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TextArguments<'a> {
     text: &'a [u8],
     at: usize,

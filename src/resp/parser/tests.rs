@@ -1,1 +1,313 @@
+use super::*;
 
+fn parser() -> Parser {
+    Parser::new(Limits::default())
+}
+
+/// Everything that one buffer gives: its tokens, and what was consumed or why not.
+fn read(parser: &mut Parser, buf: &[u8]) -> (Vec<Token>, Result<usize, ProtocolError>) {
+    let mut tokens = Vec::new();
+    let result = parser.parse(buf, |token| tokens.push(token));
+    (tokens, result)
+}
+
+fn token(kind: Kind, flags: u8, a: u32, b: u32) -> Token {
+    Token { kind, flags, a, b }
+}
+
+const WHOLE: u8 = FIRST | LAST;
+
+#[test]
+fn scalars_at_top_level_start_and_complete_a_reply() {
+    let cases: [(&[u8], Token); 16] = [
+        (b"+OK\r\n", token(Kind::Simple, WHOLE | ASCII, 1, 3)),
+        (b"+\r\n", token(Kind::Simple, WHOLE | ASCII, 1, 1)),
+        ("+é\r\n".as_bytes(), token(Kind::Simple, WHOLE, 1, 3)),
+        (b"-ERR x\r\n", token(Kind::Error, WHOLE | ASCII, 1, 6)),
+        (b"$3\r\na\xffb\r\n", token(Kind::Bulk, WHOLE, 4, 7)),
+        (b"$9\r\n12345678\x80\r\n", token(Kind::Bulk, WHOLE, 4, 13)),
+        (b"$0\r\n\r\n", token(Kind::Bulk, WHOLE | ASCII, 4, 4)),
+        (b"$-1\r\n", token(Kind::Null, WHOLE, 0, 0)),
+        (b"*-1\r\n", token(Kind::Null, WHOLE, 0, 0)),
+        (b"_\r\n", token(Kind::Null, WHOLE, 0, 0)),
+        (b"#t\r\n", token(Kind::Bool, WHOLE, 1, 0)),
+        (b"#f\r\n", token(Kind::Bool, WHOLE, 0, 0)),
+        (b",-1.5e3\r\n", token(Kind::Double, WHOLE | ASCII, 1, 7)),
+        (b"(-12\r\n", token(Kind::BigNumber, WHOLE | ASCII, 1, 4)),
+        (b"=7\r\ntxt:abc\r\n", token(Kind::Verbatim, WHOLE | ASCII, 8, 11)),
+        (b"!3\r\nERR\r\n", token(Kind::Error, WHOLE | ASCII, 4, 7)),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(
+            read(&mut parser(), bytes),
+            (vec![expected], Ok(bytes.len())),
+            "{}",
+            bytes.escape_ascii()
+        );
+    }
+}
+
+#[test]
+fn integers_cover_64_bits() {
+    for n in [
+        0,
+        1,
+        -1,
+        42,
+        i64::from(u32::MAX),
+        -4_294_967_296,
+        999_999_999_999_999_999,
+        i64::MAX,
+        i64::MIN,
+    ] {
+        let (tokens, result) = read(&mut parser(), format!(":{n}\r\n").as_bytes());
+        assert!(result.is_ok());
+        assert_eq!(tokens[0].int(), n);
+    }
+    assert_eq!(read(&mut parser(), b":+7\r\n").0[0].int(), 7);
+    assert_eq!(read(&mut parser(), b":-000000000000000000007\r\n").0[0].int(), -7);
+}
+
+#[test]
+fn aggregates_are_emitted_at_their_header() {
+    let (tokens, result) = read(&mut parser(), b"*2\r\n%1\r\n+k\r\n:1\r\n~0\r\n");
+    let expected = vec![
+        token(Kind::Array, FIRST, 2, 0),
+        token(Kind::Map, 0, 1, 0),
+        token(Kind::Simple, ASCII, 9, 10),
+        token(Kind::Int, 0, 1, 0),
+        token(Kind::Set, LAST, 0, 0),
+    ];
+    assert_eq!((tokens, result), (expected, Ok(20)));
+    for (bytes, kind) in [
+        (b"*0\r\n", Kind::Array),
+        (b"%0\r\n", Kind::Map),
+        (b">0\r\n", Kind::Push),
+    ] {
+        assert_eq!(read(&mut parser(), bytes).0, [token(kind, WHOLE, 0, 0)]);
+    }
+}
+
+#[test]
+fn attributes_are_dropped_wherever_they_stand() {
+    let bytes = b"|1\r\n+ttl\r\n|1\r\n+x\r\n*1\r\n+y\r\n:3\r\n*1\r\n|1\r\n+a\r\n*0\r\n|0\r\n+v\r\n";
+    let (tokens, result) = read(&mut parser(), bytes);
+    let at = bytes.len() as u32 - 3;
+    assert_eq!(
+        tokens,
+        [
+            token(Kind::Array, FIRST, 1, 0),
+            token(Kind::Simple, LAST | ASCII, at, at + 1)
+        ]
+    );
+    assert_eq!(result, Ok(bytes.len()));
+}
+
+#[test]
+fn an_incomplete_token_is_not_consumed() {
+    let bytes = b"+OK\r\n*2\r\n$3\r\nabc\r\n$3\r\nab";
+    assert_eq!(read(&mut parser(), bytes).1, Ok(18));
+    for cut in 0..5 {
+        assert_eq!(read(&mut parser(), &b"+OK\r\n"[..cut]), (vec![], Ok(0)));
+    }
+}
+
+#[test]
+fn a_partial_line_is_searched_once() {
+    let mut parser = parser();
+    let line = b"+abc\rdef\r\n";
+    for (end, scanned) in [(1, 0), (4, 3), (5, 3), (6, 5), (8, 7), (9, 7)] {
+        assert_eq!(read(&mut parser, &line[..end]), (vec![], Ok(0)));
+        assert_eq!(parser.scanned, scanned, "after {end}");
+    }
+    let (tokens, _) = read(&mut parser, line);
+    assert_eq!(tokens, [token(Kind::Simple, WHOLE | ASCII, 1, 8)]);
+    assert_eq!(parser.scanned, 0);
+}
+
+fn big() -> Parser {
+    Parser::new(Limits {
+        big: 8,
+        ..Limits::default()
+    })
+}
+
+#[test]
+fn a_big_value_is_diverted() {
+    let mut parser = big();
+    let (tokens, result) = read(&mut parser, b"*2\r\n$10\r\nabc");
+    assert_eq!(
+        tokens,
+        [token(Kind::Array, FIRST, 2, 0), token(Kind::Big, 0, 10, 9)]
+    );
+    assert_eq!((result, parser.big_missing()), (Ok(12), 7));
+    // The caller has moved the other seven bytes; the CRLF itself comes in two pieces.
+    assert_eq!(read(&mut parser, b""), (vec![], Ok(0)));
+    assert_eq!(parser.big_missing(), 7, "no bytes, no news");
+    assert_eq!(read(&mut parser, b"\r"), (vec![], Ok(0)));
+    assert_eq!(parser.big_missing(), 0, "nothing to divert any more");
+    let (tokens, result) = read(&mut parser, b"\r\n:1\r\n");
+    assert_eq!(
+        tokens,
+        [token(Kind::BigEnd, 0, 0, 0), token(Kind::Int, LAST, 1, 0)]
+    );
+    assert_eq!((result, parser.big_missing()), (Ok(6), 0));
+}
+
+#[test]
+fn only_bulks_that_are_long_and_not_all_there_are_big() {
+    assert_eq!(read(&mut big(), b"$8\r\n12345678\r\n").0[0].kind, Kind::Bulk);
+    assert_eq!(
+        read(&mut big(), b"$8\r\n12345678\r"),
+        (vec![], Ok(0)),
+        "only its CRLF is missing"
+    );
+    assert_eq!(
+        read(&mut big(), b"$7\r\n123456"),
+        (vec![], Ok(0)),
+        "below the threshold"
+    );
+    assert_eq!(read(&mut big(), b"=8\r\ntxt:"), (vec![], Ok(0)), "verbatim");
+    assert_eq!(read(&mut big(), b"!8\r\nERR"), (vec![], Ok(0)), "blob error");
+    let (tokens, _) = read(&mut big(), b"$8\r\n");
+    assert_eq!(
+        tokens,
+        [token(Kind::Big, FIRST, 8, 4)],
+        "nothing of its content is there"
+    );
+}
+
+#[test]
+fn a_big_value_alone_is_a_whole_reply() {
+    let mut parser = big();
+    assert!(read(&mut parser, b"$8\r\n").0[0].is_first());
+    assert_eq!(read(&mut parser, b"\r\n").0, [token(Kind::BigEnd, LAST, 0, 0)]);
+}
+
+#[test]
+fn a_big_value_inside_an_attribute_is_to_be_dropped() {
+    let mut parser = big();
+    assert_eq!(
+        read(&mut parser, b"|1\r\n+k\r\n$8\r\nab").0,
+        [token(Kind::Big, SKIP, 8, 12)]
+    );
+    let (tokens, _) = read(&mut parser, b"\r\n+v\r\n");
+    let expected = [
+        token(Kind::BigEnd, SKIP, 0, 0),
+        token(Kind::Simple, WHOLE | ASCII, 3, 4),
+    ];
+    assert_eq!(tokens, expected);
+}
+
+#[test]
+fn what_is_not_resp_is_an_error_that_latches() {
+    use ProtocolErrorKind as K;
+    let cases: [(&[u8], K, u8); 34] = [
+        (b"HTTP/1.1 400\r\n", K::UnknownType, b'H'),
+        (b"\0", K::UnknownType, 0),
+        (b"$x\r\n", K::BadLength, b'$'),
+        (b"$\r\n", K::BadLength, b'$'),
+        (b"$-2\r\n", K::BadLength, b'$'),
+        (b"$+1\r\n", K::BadLength, b'$'),
+        (b"$99999999999999999999\r\n", K::BadLength, b'$'),
+        (b"$1 \r\n", K::BadLength, b'$'),
+        (b"%-1\r\n", K::BadLength, b'%'),
+        (b">-1\r\n", K::BadLength, b'>'),
+        (b"=-1\r\n", K::BadLength, b'='),
+        (b"!-1\r\n", K::BadLength, b'!'),
+        (b"|-1\r\n", K::BadLength, b'|'),
+        (b"$536870913\r\n", K::BulkTooLong, b'$'),
+        (b"!536870913\r\n", K::BulkTooLong, b'!'),
+        (b"*4294967296\r\n", K::AggregateTooLong, b'*'),
+        (b"$1\r\nab\n", K::MissingCrlf, b'b'),
+        (b"$1\r\na\rb", K::MissingCrlf, b'b'),
+        (b":1x\r\n", K::BadInteger, b':'),
+        (b":\r\n", K::BadInteger, b':'),
+        (b":--1\r\n", K::BadInteger, b':'),
+        (b":9223372036854775808\r\n", K::BadInteger, b':'),
+        (b":\xff\r\n", K::BadInteger, b':'),
+        (b",one\r\n", K::BadDouble, b','),
+        (b",\r\n", K::BadDouble, b','),
+        (b"#x\r\n", K::BadBool, b'#'),
+        (b"(12a\r\n", K::BadBigNumber, b'('),
+        (b"(-\r\n", K::BadBigNumber, b'('),
+        (b"_x\r\n", K::BadNull, b'_'),
+        (b"=3\r\ntxt\r\n", K::BadVerbatim, b'='),
+        (b"*1\r\n>1\r\n", K::NestedPush, b'>'),
+        (b"|1\r\n>0\r\n", K::NestedPush, b'>'),
+        (b"$?\r\n", K::Streamed, b'$'),
+        (b"*?\r\n", K::Streamed, b'*'),
+    ];
+    for (bytes, kind, byte) in cases {
+        let mut parser = parser();
+        let error = ProtocolError { kind, byte };
+        assert_eq!(read(&mut parser, bytes).1, Err(error), "{}", bytes.escape_ascii());
+        assert_eq!(read(&mut parser, b"+OK\r\n"), (vec![], Err(error)), "latched");
+        parser.reset();
+        assert_eq!(read(&mut parser, b"+OK\r\n").1, Ok(5), "usable after a reset");
+    }
+}
+
+#[test]
+fn tokens_before_an_error_are_emitted() {
+    assert_eq!(read(&mut parser(), b"+OK\r\n+OK\r\n?").0.len(), 2);
+}
+
+#[test]
+fn lines_end_at_their_limit_however_they_are_cut() {
+    let limits = Limits {
+        line: 4,
+        ..Limits::default()
+    };
+    assert_eq!(read(&mut Parser::new(limits), b"+1234\r\n").1, Ok(7));
+    let too_long = Err(ProtocolError {
+        kind: ProtocolErrorKind::LineTooLong,
+        byte: b'+',
+    });
+    assert_eq!(read(&mut Parser::new(limits), b"+12345\r\n").1, too_long);
+    let mut parser = Parser::new(limits);
+    assert_eq!(read(&mut parser, b"+1234\r").1, Ok(0));
+    assert_eq!(read(&mut parser, b"+1234\rx").1, too_long);
+}
+
+#[test]
+fn nesting_ends_at_its_limit() {
+    let limits = Limits {
+        depth: 3,
+        ..Limits::default()
+    };
+    assert_eq!(read(&mut Parser::new(limits), b"*1\r\n*1\r\n*0\r\n").0.len(), 3);
+    let too_deep = Err(ProtocolError {
+        kind: ProtocolErrorKind::TooDeep,
+        byte: b'*',
+    });
+    assert_eq!(
+        read(&mut Parser::new(limits), b"*1\r\n*1\r\n*1\r\n*0\r\n").1,
+        too_deep
+    );
+    // A limit beyond the stack is the stack's.
+    let limits = Limits {
+        depth: usize::MAX,
+        ..limits
+    };
+    let mut parser = Parser::new(limits);
+    assert_eq!(
+        read(&mut parser, "*1\r\n".repeat(STACK).as_bytes()).0.len(),
+        STACK
+    );
+    assert_eq!(read(&mut parser, b"*1\r\n").1, too_deep);
+}
+
+#[test]
+fn the_message_shows_one_byte_and_names_streams() {
+    let error = |bytes: &[u8]| read(&mut parser(), bytes).1.unwrap_err().to_string();
+    assert_eq!(
+        error(b"HTTP secret"),
+        "the server's reply starts with 'H', which is no RESP type"
+    );
+    assert_eq!(
+        error(b"%?\r\n"),
+        "the server sent a streamed map ('%?'), which is not supported"
+    );
+    assert!(error(b"\x16\x03").contains(r"'\x16'"));
+}
