@@ -68,12 +68,14 @@ wasm_libdir() { "$@" --print target-libdir --target "$target" 2>/dev/null; }
 
 has_std() { command -v "$1" >/dev/null && compgen -G "$(wasm_libdir "$@")/libstd-*.rlib" >/dev/null; }
 
-# Named after the compiler, so that an upgraded one is seen to be without a std.
-debian_stamp() { echo "$(wasm_libdir /usr/bin/rustc)/.built-by $(/usr/bin/rustc --version)"; }
+# Named after the compiler and its flags, so that an upgraded one is seen to be without this std.
+debian_stamp() { echo "$(wasm_libdir /usr/bin/rustc)/.edgis-std $(/usr/bin/rustc --version | cut -d' ' -f1,2)"; }
+
+has_debian_target() { [ -x /usr/bin/rustc ] && [ -e "$(debian_stamp)" ]; }
 
 # Debian has a wasm-capable rustc, but no std for wasm32-unknown-unknown: it is built here, once, from Debian's source.
 install_debian_target() {
-  local work lib
+  local work lib flags
   apt_install ca-certificates rustc-web cargo-web rust-web-src rust-web-llvm rust-web-clippy rustfmt-web
   # rust-lld is a link to the lld of rustc's own LLVM; it dangles until the package of the same name is there.
   [ -x /usr/bin/rust-lld ] || apt_install "$(readlink /usr/bin/rust-lld)"
@@ -81,33 +83,36 @@ install_debian_target() {
   mkdir "$work/src"
   echo '#![no_std]' >"$work/src/lib.rs"
   printf '[package]\nname = "dummy"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' >"$work/Cargo.toml"
-  # embed-bitcode: without it nothing with `lto = true` can link this std.
-  (cd "$work" && env -u RUSTUP_TOOLCHAIN RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTFLAGS=-Cembed-bitcode=yes \
+  # embed-bitcode: without it nothing with `lto = true` can link this std. The remapped path would otherwise stand in
+  # the panic messages of every module that is linked with it.
+  flags="-Cembed-bitcode=yes --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+  (cd "$work" && env -u RUSTUP_TOOLCHAIN RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTFLAGS="$flags" \
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 /usr/bin/cargo build -q --release --target "$target" --target-dir "$work/t" \
     -Zbuild-std=std,panic_abort,test) >&2
   lib=$(wasm_libdir /usr/bin/rustc)
+  rm "$work/t/$target/release/deps/"libdummy-*
   as_root rm -rf "$lib"
   as_root mkdir -p "$lib"
-  rm "$work/t/$target/release/deps/"libdummy-*
   as_root cp "$work/t/$target/release/deps/"lib*.rlib "$lib"
   as_root touch "$(debian_stamp)"
   rm -rf "$work"
+  # What was compiled against another std does not link with this one.
+  rm -rf "target/$target"
 }
 
-# Chooses the toolchain that everything runs with, so that build directories are not compiled twice.
+# Chooses the toolchain that everything runs with, so that build directories are not compiled twice. What is installed
+# goes before what would have to be.
 step_rust_target() {
-  unset RUSTUP_TOOLCHAIN
   : >"$state/toolchain"
   if [ "${EDGIS_WASM_STD:-}" != apt ]; then
     command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs"; return 1; }
-    if has_std rustc || { command -v rustup >/dev/null && rustup target add "$target" >&2 && has_std rustc; }; then
-      echo "$target of $(rustc --version)"
+    if has_std rustc || { ! has_debian_target && command -v rustup >/dev/null && rustup target add "$target" >&2; }; then
+      echo "$target of $(rustc --version | cut -d' ' -f1,2)"
       return
     fi
-    have_apt || { echo "rustc has no $target: run 'rustup target add $target'"; return 1; }
   fi
-  if ! { [ -x /usr/bin/rustc ] && [ -e "$(debian_stamp)" ]; }; then
-    have_apt || { echo "EDGIS_WASM_STD=apt needs apt-get, and sudo when not root"; return 1; }
+  if ! has_debian_target; then
+    have_apt || { echo "no $target: 'rustup target add $target' or, with apt-get, EDGIS_WASM_STD=apt"; return 1; }
     install_debian_target
   fi
   if command -v rustup >/dev/null; then

@@ -1,0 +1,3 @@
+import * as edgis from "edgis";
+
+export const names: string[] = Object.keys(edgis);
