@@ -1,0 +1,251 @@
+//! What is said to a server before anything else, and what its answers mean.
+//!
+//! With RESP3 all of it leaves in one write: `HELLO 3 [AUTH user password] [SETNAME name]`, `SELECT db`, and two
+//! `CLIENT SETINFO` (Redis 7.2), whose failure means nothing. Only HELLO's own error leads to RESP2 (`AUTH`,
+//! `CLIENT SETNAME`, `SELECT`, `PING`): a wrong password must not be tried twice.
+
+use crate::error::{Reason, ServerError};
+use crate::resp::{array_header, bulk};
+
+use super::inflight::Inflight;
+use super::output::Frames;
+
+/// What a link needs to know of its target to introduce itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Introduction {
+    /// User and password; an empty user is the server's `default`.
+    pub credentials: Option<(String, String)>,
+    /// The client's name in `CLIENT LIST`.
+    pub name: Option<String>,
+    /// The database.
+    pub db: u32,
+    /// Speak RESP2 from the start.
+    pub resp2: bool,
+}
+
+impl Introduction {
+    /// Whether read-only commands may ride behind HELLO: as another user, or in another database, they would read
+    /// something else.
+    pub fn allows_riders(&self) -> bool {
+        self.credentials.is_none() && self.db == 0 && !self.resp2
+    }
+}
+
+/// The steps of the handshake, as tags of our own commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Step {
+    /// `HELLO 3`.
+    Hello = 0,
+    /// `AUTH`, RESP2 only.
+    Auth = 1,
+    /// `SELECT`.
+    Select = 2,
+    /// `CLIENT SETNAME` in RESP2: its answer also proves nothing, so its failure means nothing.
+    SetName = 3,
+    /// `CLIENT SETINFO`: its failure means nothing.
+    SetInfo = 4,
+    /// `PING`: proves the link, at the end of RESP2's handshake or after idleness.
+    Ping = 5,
+}
+
+impl Step {
+    /// From a tag.
+    pub fn of(tag: u32) -> Step {
+        match tag {
+            0 => Step::Hello,
+            1 => Step::Auth,
+            2 => Step::Select,
+            3 => Step::SetName,
+            4 => Step::SetInfo,
+            _ => Step::Ping,
+        }
+    }
+}
+
+/// What an answer leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More answers are owed.
+    Wait,
+    /// Begin again in RESP2.
+    Downgrade,
+    /// The link is proven.
+    Done,
+    /// It is not to be used.
+    Failed(Reason, String),
+}
+
+/// Where the handshake stands.
+#[derive(Debug, Default)]
+pub struct Handshake {
+    /// Answers that must be good before the link is ready.
+    owed: u32,
+    /// HELLO was refused, so the SELECT behind it counts for nothing.
+    downgraded: bool,
+    stale_select: bool,
+}
+
+impl Handshake {
+    /// Writes the first words.
+    pub fn begin(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
+        if introduction.resp2 {
+            return self.begin_resp2(introduction, inflight, frames);
+        }
+        let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
+        if let Some((user, password)) = &introduction.credentials {
+            let user = if user.is_empty() { "default" } else { user };
+            hello.extend([b"AUTH", user.as_bytes(), password.as_bytes()]);
+        }
+        if let Some(name) = &introduction.name {
+            hello.extend([b"SETNAME".as_slice(), name.as_bytes()]);
+        }
+        self.ask(Step::Hello, &hello, inflight, frames);
+        self.select(introduction, inflight, frames);
+        set_info(inflight, frames);
+    }
+
+    fn begin_resp2(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
+        if let Some((user, password)) = &introduction.credentials {
+            // Redis before 6 knows no users: AUTH with one argument is what it understands.
+            if user.is_empty() {
+                self.ask(Step::Auth, &[b"AUTH", password.as_bytes()], inflight, frames);
+            } else {
+                self.ask(Step::Auth, &[b"AUTH", user.as_bytes(), password.as_bytes()], inflight, frames);
+            }
+        }
+        if let Some(name) = &introduction.name {
+            inflight.push_internal(Step::SetName as u32);
+            write(frames, &[b"CLIENT", b"SETNAME", name.as_bytes()]);
+        }
+        self.select(introduction, inflight, frames);
+        self.ask(Step::Ping, &[b"PING"], inflight, frames);
+    }
+
+    fn select(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
+        if introduction.db != 0 {
+            self.ask(Step::Select, &[b"SELECT", introduction.db.to_string().as_bytes()], inflight, frames);
+        }
+    }
+
+    fn ask(&mut self, step: Step, arguments: &[&[u8]], inflight: &mut Inflight, frames: &mut Frames) {
+        self.owed += 1;
+        inflight.push_internal(step as u32);
+        write(frames, arguments);
+    }
+
+    /// Begins again in RESP2, after [`Progress::Downgrade`].
+    pub fn downgrade(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
+        self.downgraded = true;
+        self.stale_select = introduction.db != 0;
+        self.owed = 0;
+        self.begin_resp2(introduction, inflight, frames);
+    }
+
+    /// An answer came: `error` is the server's text when it is one.
+    pub fn answered(&mut self, step: Step, error: Option<&str>) -> Progress {
+        match step {
+            Step::SetName | Step::SetInfo => return Progress::Wait,
+            Step::Select if self.stale_select => {
+                self.stale_select = false;
+                return Progress::Wait;
+            }
+            _ => {}
+        }
+        if let Some(text) = error {
+            return self.refused(step, text);
+        }
+        self.owed = self.owed.saturating_sub(1);
+        if self.owed == 0 {
+            Progress::Done
+        } else {
+            Progress::Wait
+        }
+    }
+
+    fn refused(&mut self, step: Step, text: &str) -> Progress {
+        let failed = |reason| Progress::Failed(reason, text.to_string());
+        match ServerError::of(text.as_bytes()) {
+            ServerError::NoHello if step == Step::Hello && !self.downgraded => Progress::Downgrade,
+            ServerError::Auth => failed(Reason::Auth),
+            ServerError::NotNow => failed(Reason::Loading),
+            ServerError::MaxClients => failed(Reason::MaxClients),
+            ServerError::Cluster => failed(Reason::Cluster),
+            _ if step == Step::Auth => failed(Reason::Auth),
+            ServerError::NoHello | ServerError::Denied | ServerError::Command => failed(Reason::Denied),
+        }
+    }
+}
+
+/// Names the library in `CLIENT LIST`.
+fn set_info(inflight: &mut Inflight, frames: &mut Frames) {
+    for (attribute, value) in [("LIB-NAME", "edgis"), ("LIB-VER", env!("CARGO_PKG_VERSION"))] {
+        inflight.push_internal(Step::SetInfo as u32);
+        write(frames, &[b"CLIENT", b"SETINFO", attribute.as_bytes(), value.as_bytes()]);
+    }
+}
+
+/// Asks a link for a sign of life.
+pub fn ping(inflight: &mut Inflight, frames: &mut Frames) {
+    inflight.push_internal(Step::Ping as u32);
+    write(frames, &[b"PING"]);
+}
+
+fn write(frames: &mut Frames, arguments: &[&[u8]]) {
+    array_header(&mut frames.bytes, arguments.len() as u32);
+    for argument in arguments {
+        bulk(&mut frames.bytes, argument);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(introduction: &Introduction) -> (Handshake, Inflight, String) {
+        let (mut handshake, mut inflight, mut frames) = (Handshake::default(), Inflight::default(), Frames::default());
+        handshake.begin(introduction, &mut inflight, &mut frames);
+        (handshake, inflight, String::from_utf8(frames.bytes).unwrap())
+    }
+
+    #[test]
+    fn everything_leaves_in_one_write() {
+        let introduction = Introduction {
+            credentials: Some((String::new(), "secret".into())),
+            name: Some("app".into()),
+            db: 3,
+            resp2: false,
+        };
+        let (_, inflight, text) = begin(&introduction);
+        assert!(text.starts_with("*7\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$6\r\nsecret\r\n$7\r\nSETNAME\r\n"));
+        assert!(text.contains("$6\r\nSELECT\r\n$1\r\n3\r\n"));
+        assert_eq!(inflight.len(), 4);
+    }
+
+    #[test]
+    fn a_wrong_password_is_not_tried_again_in_resp2() {
+        let (mut handshake, ..) = begin(&Introduction::default());
+        let text = "WRONGPASS invalid username-password pair or user is disabled.";
+        assert_eq!(handshake.answered(Step::Hello, Some(text)), Progress::Failed(Reason::Auth, text.into()));
+    }
+
+    #[test]
+    fn the_select_behind_a_refused_hello_counts_for_nothing() {
+        let introduction = Introduction { db: 1, ..Introduction::default() };
+        let (mut handshake, mut inflight, _) = begin(&introduction);
+        assert_eq!(handshake.answered(Step::Hello, Some("ERR unknown command `HELLO`")), Progress::Downgrade);
+        handshake.downgrade(&introduction, &mut inflight, &mut Frames::default());
+        assert_eq!(handshake.answered(Step::Select, Some("NOAUTH Authentication required.")), Progress::Wait);
+        assert_eq!(handshake.answered(Step::SetInfo, Some("ERR unknown subcommand")), Progress::Wait);
+        assert_eq!(handshake.answered(Step::Select, None), Progress::Wait);
+        assert_eq!(handshake.answered(Step::Ping, None), Progress::Done);
+    }
+
+    #[test]
+    fn a_db_that_does_not_exist_fails_the_handshake() {
+        let (mut handshake, ..) = begin(&Introduction { db: 99, ..Introduction::default() });
+        assert_eq!(handshake.answered(Step::Hello, None), Progress::Wait);
+        let text = "ERR DB index is out of range";
+        assert_eq!(handshake.answered(Step::Select, Some(text)), Progress::Failed(Reason::Denied, text.into()));
+    }
+}

@@ -1,0 +1,292 @@
+//! Commands on a link that wait for their replies, in the order in which they were written.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use crate::time::Time;
+
+/// The command may be sent again: it changes nothing.
+pub const READ_ONLY: u8 = 1;
+/// Ours, not a caller's; its tag is a handshake step.
+pub const INTERNAL: u8 = 2;
+/// Its caller has been answered already; the reply is dropped when it comes.
+pub const ABANDONED: u8 = 4;
+/// Its own deadline runs already, while it waits to be written to a link that is there.
+pub const DATED: u8 = 8;
+/// How often it was sent again, in two bits.
+const RESENT: u8 = 0b0011_0000;
+const RESENT_ONE: u8 = 0b0001_0000;
+
+/// A read-only command is sent again this often at the most, so that a link that dies on every reply ends it too.
+const MAX_RESENT: u8 = 2;
+
+/// The frames of read-only commands are kept for sending again up to this many bytes a link; later ones are not.
+const REPLAY_LIMIT: usize = 4 << 20;
+/// The kept frames are moved to the front once this much before them is dead.
+const COMPACT_AT: usize = 64 << 10;
+
+/// A command that was accepted: 16 bytes, since a hundred thousand of them may wait at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The shell's name for the command's promise.
+    pub tag: u32,
+    /// How many bytes of its frame are kept; 0 when it cannot be sent again.
+    frame: u32,
+    /// In whole milliseconds, wrapping after 49 days.
+    deadline: u32,
+    /// Index of the handle's policy.
+    pub policy: u16,
+    /// [`READ_ONLY`], [`INTERNAL`], [`ABANDONED`].
+    pub flags: u8,
+    /// How a RESP2 reply is reshaped.
+    pub shape: u8,
+}
+
+impl Entry {
+    /// A command of a caller.
+    #[inline]
+    pub fn new(tag: u32, policy: u16, flags: u8, shape: u8) -> Entry {
+        Entry { tag, frame: 0, deadline: 0, policy, flags, shape }
+    }
+
+    /// A command of ours.
+    fn internal(step: u32) -> Entry {
+        Entry::new(step, 0, INTERNAL, 0)
+    }
+
+    /// Sets the deadline.
+    #[inline]
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline.stamp;
+    }
+
+    /// Whether the deadline has passed.
+    pub fn is_due(&self, now: Time) -> bool {
+        self.left(now) <= 0
+    }
+
+    /// Milliseconds until the deadline.
+    pub fn left(&self, now: Time) -> i32 {
+        self.deadline.wrapping_sub(stamp(now)) as i32
+    }
+
+    /// What is left of its deadline, if that runs already.
+    pub fn left_of_own(&self, now: Time) -> Option<Duration> {
+        let runs = self.flags & DATED != 0;
+        runs.then(|| Duration::from_millis(self.left(now).max(0) as u64))
+    }
+
+    /// Whether somebody still waits for it.
+    pub fn is_waited_for(&self) -> bool {
+        self.flags & (INTERNAL | ABANDONED) == 0
+    }
+
+    /// Whether it may be sent again, counting this time.
+    pub fn resend(&mut self) -> bool {
+        let resent = (self.flags & RESENT) / RESENT_ONE;
+        if self.flags & READ_ONLY == 0 || self.frame == 0 || resent >= MAX_RESENT {
+            return false;
+        }
+        self.flags += RESENT_ONE;
+        true
+    }
+}
+
+/// A deadline of many commands, with its short form, which is rounded up to a millisecond.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at: Time,
+    stamp: u32,
+}
+
+impl Deadline {
+    /// At this moment.
+    pub fn new(at: Time) -> Deadline {
+        Deadline { at, stamp: stamp(at).wrapping_add(1) }
+    }
+
+    /// The moment.
+    pub fn at(&self) -> Time {
+        self.at
+    }
+}
+
+/// Whole milliseconds of the caller's clock, wrapping.
+fn stamp(time: Time) -> u32 {
+    time.as_whole_millis() as u32
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Inflight {
+    entries: VecDeque<Entry>,
+    /// Frames of those that may be sent again, in order.
+    replay: Vec<u8>,
+    /// Where the first of them begins.
+    head: usize,
+    /// No deadline is earlier than this.
+    earliest: Option<Time>,
+}
+
+impl Inflight {
+    /// Whether nothing waits, ours included.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many wait, ours included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The command whose reply comes next.
+    #[inline]
+    pub fn front(&self) -> Option<&Entry> {
+        self.entries.front()
+    }
+
+    /// The command has been written with this frame.
+    #[inline]
+    pub fn push(&mut self, mut entry: Entry, frame: &[u8], deadline: Deadline) {
+        entry.set_deadline(deadline);
+        if self.earliest.is_none_or(|earliest| deadline.at < earliest) {
+            self.earliest = Some(deadline.at);
+        }
+        if entry.flags & READ_ONLY != 0 && self.replay.len() - self.head + frame.len() <= REPLAY_LIMIT {
+            self.replay.extend_from_slice(frame);
+            entry.frame = frame.len() as u32;
+        } else {
+            entry.frame = 0;
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// One of our own, without a deadline: dials and probes have theirs.
+    pub fn push_internal(&mut self, step: u32) {
+        self.entries.push_back(Entry::internal(step));
+    }
+
+    /// The reply to the first command is complete.
+    #[inline]
+    pub fn complete(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            self.head += entry.frame as usize;
+            if self.head == self.replay.len() {
+                self.replay.clear();
+                self.head = 0;
+            } else if self.head > COMPACT_AT && self.head > self.replay.len() / 2 {
+                self.replay.drain(..self.head);
+                self.head = 0;
+            }
+        }
+    }
+
+    /// The earliest deadline, or a moment before it.
+    pub fn deadline(&self) -> Option<Time> {
+        if self.entries.is_empty() {
+            None
+        } else {
+            self.earliest
+        }
+    }
+
+    /// Abandons those that are due and shows each to `expired`, with whether it is the first in line.
+    pub fn expire(&mut self, now: Time, mut expired: impl FnMut(&Entry, bool)) {
+        let mut least: Option<i32> = None;
+        for (position, entry) in self.entries.iter_mut().enumerate() {
+            if !entry.is_waited_for() {
+                continue;
+            }
+            if entry.is_due(now) {
+                expired(entry, position == 0);
+                entry.flags |= ABANDONED;
+            } else {
+                let left = entry.left(now);
+                least = Some(least.map_or(left, |least| least.min(left)));
+            }
+        }
+        self.earliest = least.map(|left| now.after(Duration::from_millis(left as u64)));
+    }
+
+    /// Abandons the command with this tag; says whether it was there and whether it is the first in line.
+    pub fn abandon(&mut self, tag: u32) -> Option<bool> {
+        let found = |entry: &Entry| entry.tag == tag && entry.is_waited_for();
+        let position = self.entries.iter().position(found)?;
+        self.entries[position].flags |= ABANDONED;
+        Some(position == 0)
+    }
+
+    /// Whether any caller waits here.
+    pub fn is_waited_for(&self) -> bool {
+        self.entries.iter().any(Entry::is_waited_for)
+    }
+
+    /// Takes everything out, each with the frame that was kept of it.
+    pub fn take(&mut self, mut taken: impl FnMut(Entry, &[u8])) {
+        let mut at = self.head;
+        for entry in self.entries.drain(..) {
+            let end = at + entry.frame as usize;
+            taken(entry, &self.replay[at..end]);
+            at = end;
+        }
+        *self = Inflight::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(seconds: u64) -> Deadline {
+        Deadline::new(Time::ZERO.after(Duration::from_secs(seconds)))
+    }
+
+    #[test]
+    fn frames_of_what_is_answered_are_forgotten_in_order() {
+        let mut inflight = Inflight::default();
+        for tag in 0..20_000u32 {
+            let frame = format!("frame {tag}");
+            let flags = if tag % 3 == 0 { 0 } else { READ_ONLY };
+            inflight.push(Entry::new(tag, 0, flags, 0), frame.as_bytes(), second(1));
+        }
+        for tag in 0..15_000 {
+            assert_eq!(inflight.front().unwrap().tag, tag);
+            inflight.complete();
+        }
+        let mut expected = 15_000;
+        inflight.take(|entry, frame| {
+            assert_eq!(entry.tag, expected);
+            if entry.flags & READ_ONLY != 0 {
+                assert_eq!(frame, format!("frame {expected}").as_bytes());
+            } else {
+                assert!(frame.is_empty());
+            }
+            expected += 1;
+        });
+        assert_eq!(expected, 20_000);
+    }
+
+    #[test]
+    fn a_deadline_abandons_once_and_survives_the_wrap_of_the_clock() {
+        let start = Time::from_micros(u64::from(u32::MAX) * 1000 - 500_000);
+        let mut inflight = Inflight::default();
+        inflight.push(Entry::new(1, 0, 0, 0), b"", Deadline::new(start.after(Duration::from_secs(1))));
+        let mut expired = Vec::new();
+        inflight.expire(start, |entry, _| expired.push(entry.tag));
+        assert!(expired.is_empty());
+        let late = start.after(Duration::from_millis(1_002));
+        inflight.expire(late, |entry, first| expired.push(entry.tag + u32::from(first)));
+        inflight.expire(late, |entry, _| expired.push(entry.tag));
+        assert_eq!(expired, [2]);
+        assert_eq!(inflight.len(), 1, "its reply is still owed");
+    }
+
+    #[test]
+    fn a_command_is_not_sent_again_for_ever() {
+        let mut entry = Entry { frame: 10, ..Entry::new(1, 0, READ_ONLY, 0) };
+        assert!(entry.resend() && entry.resend());
+        assert!(!entry.resend());
+        let mut write = Entry { frame: 10, ..Entry::new(1, 0, 0, 0) };
+        assert!(!write.resend(), "it may have been executed");
+    }
+}

@@ -1,0 +1,296 @@
+//! One link: a byte stream to one address, from the moment it is asked for until it is gone.
+//!
+//! ```text
+//!            opened            the handshake is answered         close()
+//!  Opening ─────────▶ Handshaking ─────────────────────▶ Ready ─────────▶ Draining
+//!     │                   │    ▲ │                         │  ▲               │
+//!     │                   │    └─┘ NOPROTO: RESP2 again    │  │ PONG          │ all answered
+//!     │                   │                                ▼  │               │
+//!     │                   │                             Probing (idle too long)
+//!     ▼                   ▼                                │                  ▼
+//!    gone ◀───────────────┴── failed, lost, deadline ◀─────┴──────────────── gone
+//! ```
+//!
+//! Everything that changes a link's state is in this file. What a lost link means to the target (redial, back off,
+//! send again) is the [manager](crate::manager)'s business. A link's bytes are handed out by the call that made them;
+//! its deadlines are asked for by [`Link::deadline`] and acted upon by [`Link::expire`].
+
+mod backoff;
+mod handshake;
+mod inflight;
+mod output;
+mod replies;
+
+use core::time::Duration;
+
+pub use backoff::Backoff;
+pub use handshake::{Introduction, Step};
+pub use inflight::{Deadline, Entry, Inflight, ABANDONED, DATED, INTERNAL, READ_ONLY};
+pub use output::{
+    External, Frames, Output, Row, ABORT, ACTION, CLOSE, DIAL, EXTERNAL, OPEN, PREPARE, REJECT, STATE, TRANSMIT,
+};
+
+use crate::error::{Failure, Phase, Reason, Sent};
+use crate::resp::{Limits, Parser};
+use crate::time::Time;
+use handshake::{Handshake, Progress};
+use replies::{Current, Replies};
+
+/// A link that was idle for longer is asked for a sign of life before it is trusted with a command.
+pub const IDLE_PROBE: Duration = Duration::from_secs(10);
+/// A probe waits at least this long for its answer, and at least three round trips.
+const PROBE_AT_LEAST: Duration = Duration::from_millis(250);
+
+/// See the module's picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The transport is connecting.
+    Opening,
+    /// The server has not accepted us yet.
+    Handshaking,
+    /// Commands may be written.
+    Ready,
+    /// A PING is out; nothing is written until it is answered.
+    Probing {
+        /// When the link is given up.
+        until: Time,
+    },
+    /// Nothing more is written; replies are awaited.
+    Draining,
+}
+
+/// What the received bytes or the passing of time did to a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Nothing that concerns anybody else.
+    None,
+    /// The link has become ready, by handshake or by probe.
+    Ready,
+    /// The link is of no use any more: close it.
+    Failed(Reason, String),
+    /// The last reply has come on a link that is draining.
+    Drained,
+}
+
+/// What expiry found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Commands whose callers were told.
+    pub commands: u32,
+    /// One of them had waited without a single byte from the server.
+    pub silent: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Link {
+    /// Its name at the boundary.
+    pub id: u32,
+    /// The target that it belongs to.
+    pub target: u32,
+    /// Which of the dial's addresses it goes to.
+    pub candidate: usize,
+    /// What waits for replies.
+    pub inflight: Inflight,
+    state: State,
+    introduction: Introduction,
+    handshake: Handshake,
+    parser: Parser,
+    /// Whose reply is being received.
+    current: Current,
+    /// 2 or 3.
+    protocol: u8,
+    /// The transport asked not to be written to.
+    blocked: bool,
+    /// When it was asked a question of ours, for the round trip.
+    asked: Time,
+    /// When the last byte came.
+    heard: Time,
+    /// From the handshake and the probes.
+    round_trip: Duration,
+}
+
+impl Link {
+    /// A link that the transport is being asked for.
+    pub fn new(
+        id: u32,
+        target: u32,
+        candidate: usize,
+        introduction: Introduction,
+        limits: Limits,
+        now: Time,
+    ) -> Link {
+        Link {
+            id,
+            target,
+            candidate,
+            inflight: Inflight::default(),
+            state: State::Opening,
+            protocol: 2,
+            introduction,
+            handshake: Handshake::default(),
+            parser: Parser::new(limits),
+            current: Current::None,
+            blocked: false,
+            asked: now,
+            heard: now,
+            round_trip: Duration::ZERO,
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// When the last byte came.
+    pub fn heard(&self) -> Time {
+        self.heard
+    }
+
+    /// 2 or 3; 2 until HELLO has been answered.
+    pub fn protocol(&self) -> u8 {
+        self.protocol
+    }
+
+    /// Whether commands may be written now.
+    #[inline]
+    pub fn is_writable(&self) -> bool {
+        self.state == State::Ready && !self.blocked
+    }
+
+    /// Whether read-only commands may be written behind HELLO.
+    pub fn allows_riders(&self) -> bool {
+        self.state == State::Handshaking && self.introduction.allows_riders() && !self.blocked
+    }
+
+    /// The transport asked not to be written to, or took that back.
+    pub fn set_blocked(&mut self, blocked: bool) {
+        self.blocked = blocked;
+    }
+
+    /// The transport is connected: introduce ourselves.
+    pub fn opened(&mut self, now: Time, output: &mut Output) {
+        if self.state != State::Opening {
+            return;
+        }
+        self.state = State::Handshaking;
+        self.asked = now;
+        self.heard = now;
+        let from = output.frames.len();
+        self.handshake.begin(&self.introduction, &mut self.inflight, &mut output.frames);
+        output.transmit(self.id, from);
+    }
+
+    /// Asks for a sign of life when the link was idle for too long; says whether it did.
+    pub fn probe_if_idle(&mut self, now: Time, output: &mut Output) -> bool {
+        if self.state != State::Ready || !self.inflight.is_empty() || now.since(self.heard) < IDLE_PROBE {
+            return false;
+        }
+        let from = output.frames.len();
+        handshake::ping(&mut self.inflight, &mut output.frames);
+        output.transmit(self.id, from);
+        self.asked = now;
+        self.state = State::Probing { until: now.after(PROBE_AT_LEAST.max(self.round_trip * 3)) };
+        true
+    }
+
+    /// Bytes came. Says how many were consumed (the rest must be shown again, before what comes next) and what it led
+    /// to.
+    pub fn receive(&mut self, bytes: &[u8], now: Time, output: &mut Output) -> (usize, Event) {
+        self.heard = now;
+        let mut replies = Replies {
+            bytes,
+            protocol: &mut self.protocol,
+            current: &mut self.current,
+            inflight: &mut self.inflight,
+            handshake: &mut self.handshake,
+            output,
+            event: Progress::Wait,
+            failed: None,
+        };
+        let parsed = self.parser.parse(bytes, |token| replies.token(token));
+        let (progress, failed) = (replies.event, replies.failed);
+        let consumed = match parsed {
+            Ok(consumed) => consumed,
+            Err(error) => return (bytes.len(), self.fail(Reason::Protocol, error.to_string())),
+        };
+        if let Some(text) = failed {
+            return (consumed, self.fail(Reason::Protocol, text));
+        }
+        (consumed, self.progressed(progress, now, output))
+    }
+
+    fn progressed(&mut self, progress: Progress, now: Time, output: &mut Output) -> Event {
+        match (self.state, progress) {
+            (_, Progress::Failed(reason, text)) => self.fail(reason, text),
+            (State::Handshaking, Progress::Downgrade) => {
+                let from = output.frames.len();
+                self.handshake.downgrade(&self.introduction, &mut self.inflight, &mut output.frames);
+                output.transmit(self.id, from);
+                Event::None
+            }
+            (State::Handshaking | State::Probing { .. }, Progress::Done) => {
+                self.round_trip = now.since(self.asked);
+                self.state = State::Ready;
+                Event::Ready
+            }
+            (State::Draining, _) if self.inflight.is_empty() => Event::Drained,
+            _ => Event::None,
+        }
+    }
+
+    fn fail(&mut self, reason: Reason, text: String) -> Event {
+        self.state = State::Draining;
+        Event::Failed(reason, text)
+    }
+
+    /// Writes nothing more; says whether there is nothing to wait for.
+    pub fn drain(&mut self) -> bool {
+        self.state = State::Draining;
+        self.inflight.is_empty()
+    }
+
+    /// The earliest moment at which [`Link::expire`] has something to do.
+    pub fn deadline(&self) -> Time {
+        let commands = self.inflight.deadline().unwrap_or(Time::NEVER);
+        match self.state {
+            State::Probing { until } => commands.min(until),
+            _ => commands,
+        }
+    }
+
+    /// Rejects the commands whose deadlines have passed.
+    pub fn expire(&mut self, now: Time, timeout: impl Fn(u16) -> Duration, output: &mut Output) -> Expired {
+        let mut found = Expired::default();
+        if self.inflight.deadline().is_none_or(|deadline| deadline > now) {
+            return found;
+        }
+        let (heard, id, current) = (self.heard, self.id, &mut self.current);
+        self.inflight.expire(now, |entry, first| {
+            if first && current.is_user() {
+                *current = Current::Drop;
+                output.action(ABORT, id, 0, 0);
+            }
+            found.commands += 1;
+            found.silent |= now.since(heard) >= timeout(entry.policy);
+            output.reject(entry.tag, Failure::Timeout, Phase::Reply as u32, Sent::Maybe);
+        });
+        found
+    }
+
+    /// The caller of this command does not wait any more. Says whether the command was here.
+    pub fn abandon(&mut self, tag: u32, output: &mut Output) -> bool {
+        let Some(first) = self.inflight.abandon(tag) else { return false };
+        if first && self.current.is_user() {
+            self.current = Current::Drop;
+            output.action(ABORT, self.id, 0, 0);
+        }
+        true
+    }
+
+    /// Whether a probe has gone unanswered.
+    pub fn is_probe_due(&self, now: Time) -> bool {
+        matches!(self.state, State::Probing { until } if until <= now)
+    }
+}

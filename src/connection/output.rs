@@ -1,0 +1,166 @@
+//! What the core wants done, as rows of four words: the one form in which anything leaves it.
+//!
+//! A row is `[kind | detail << 8, a, b, c]`. Kinds below [`ACTION`] are tokens of a reply (see
+//! [`Kind`](crate::resp::Kind)) whose `c` is the tag of the command that they answer; the rest are actions.
+
+use crate::error::{Failure, Reason, Sent};
+use crate::resp::{Token, SKIP};
+
+/// One row; see the module.
+pub type Row = [u32; 4];
+
+/// Actions begin here; every smaller kind is a token of a reply.
+pub const ACTION: u32 = 32;
+/// Write bytes to a link: link, offset in [`Frames::bytes`], length.
+pub const TRANSMIT: u32 = 32;
+/// Write an argument that never entered the core: link, tag, which of the command's arguments of that kind.
+pub const EXTERNAL: u32 = 33;
+/// Open a link: link, target, index of the address.
+pub const OPEN: u32 = 34;
+/// Close a link: link, 1 when it should be ended in good order rather than destroyed.
+pub const CLOSE: u32 = 35;
+/// Reject a command: detail is the [`Failure`], then tag, its detail, [`Sent`].
+pub const REJECT: u32 = 36;
+/// A target changed its state: target, state, [`Reason`].
+pub const STATE: u32 = 37;
+/// Find the addresses and credentials of a target: target, number of the dial.
+pub const PREPARE: u32 = 38;
+/// Forget what is built of the link's current reply: link.
+pub const ABORT: u32 = 39;
+/// A dial begins: target, its number, 1 when it is in the background.
+pub const DIAL: u32 = 40;
+
+/// Frames in the making, and the places in them where arguments go that never enter linear memory.
+#[derive(Debug, Default)]
+pub struct Frames {
+    /// RESP, without the content of external arguments.
+    pub bytes: Vec<u8>,
+    /// In the order of their positions.
+    pub externals: Vec<External>,
+}
+
+/// An argument that the shell holds and writes itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct External {
+    /// Its content stands before this offset of [`Frames::bytes`].
+    pub at: u32,
+    /// The command that it belongs to.
+    pub tag: u32,
+    /// Which of the command's external arguments it is, from 0.
+    pub index: u32,
+}
+
+impl Frames {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.externals.clear();
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> u32 {
+        self.bytes.len() as u32
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Appends bytes `from..to` of `other` with the externals that stand in them.
+    pub fn append(&mut self, other: &Frames, from: u32, to: u32) {
+        let base = self.len();
+        self.bytes.extend_from_slice(&other.bytes[from as usize..to as usize]);
+        let inside = other.externals.iter().filter(|external| external.at > from && external.at <= to);
+        self.externals.extend(inside.map(|external| External { at: external.at - from + base, ..*external }));
+    }
+}
+
+/// The rows and bytes of one call. Every call clears it first, so it must be drained before the next.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// What is to be done, in order.
+    pub rows: Vec<Row>,
+    /// The bytes that [`TRANSMIT`] rows speak of.
+    pub frames: Frames,
+}
+
+impl Output {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.frames.clear();
+    }
+
+    /// A token of the reply to the command with this tag; `shape` says how it is reshaped.
+    #[inline]
+    pub fn reply(&mut self, token: Token, shape: u8, tag: u32) {
+        let head = token.kind as u32 | u32::from(token.flags) << 8 | u32::from(shape) << 16;
+        self.rows.push([head, token.a, token.b, tag]);
+    }
+
+    /// A large value of nobody: its bytes must still be diverted.
+    pub fn skip(&mut self, token: Token) {
+        self.rows.push([token.kind as u32 | u32::from(token.flags | SKIP) << 8, token.a, token.b, u32::MAX]);
+    }
+
+    /// Everything in the frames since `from` goes to `link`.
+    pub fn transmit(&mut self, link: u32, from: u32) {
+        let mut start = from;
+        // Almost always empty; those before `from` belong to rows that are already there.
+        for external in self.frames.externals.iter().filter(|external| external.at > from) {
+            if external.at > start {
+                self.rows.push([TRANSMIT, link, start, external.at - start]);
+                start = external.at;
+            }
+            self.rows.push([EXTERNAL, link, external.tag, external.index]);
+        }
+        if self.frames.len() > start {
+            self.rows.push([TRANSMIT, link, start, self.frames.len() - start]);
+        }
+    }
+
+    /// The command ends without a reply.
+    pub fn reject(&mut self, tag: u32, failure: Failure, detail: u32, sent: Sent) {
+        self.rows.push([REJECT | (failure as u32) << 8, tag, detail, sent as u32]);
+    }
+
+    /// An action that needs no detail.
+    pub fn action(&mut self, kind: u32, a: u32, b: u32, c: u32) {
+        self.rows.push([kind, a, b, c]);
+    }
+
+    /// A target changed its state.
+    pub fn state(&mut self, target: u32, state: u32, reason: Option<Reason>) {
+        self.rows.push([STATE, target, state, reason.map_or(0, |reason| reason as u32)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn externals_stand_between_the_slices_around_them() {
+        let mut output = Output::default();
+        output.frames.bytes.extend_from_slice(b"other");
+        output.frames.bytes.extend_from_slice(b"head");
+        output.frames.externals.push(External { at: 9, tag: 7, index: 0 });
+        output.frames.bytes.extend_from_slice(b"tail");
+        output.transmit(1, 5);
+        assert_eq!(output.rows, [[TRANSMIT, 1, 5, 4], [EXTERNAL, 1, 7, 0], [TRANSMIT, 1, 9, 4]]);
+    }
+
+    #[test]
+    fn appending_takes_the_externals_of_the_range_along() {
+        let mut from = Frames::default();
+        from.bytes.extend_from_slice(b"aaaabbbb");
+        from.externals.push(External { at: 4, tag: 1, index: 0 });
+        from.externals.push(External { at: 8, tag: 2, index: 0 });
+        let mut to = Frames::default();
+        to.bytes.extend_from_slice(b"xx");
+        to.append(&from, 4, 8);
+        assert_eq!(to.bytes, b"xxbbbb");
+        assert_eq!(to.externals, [External { at: 6, tag: 2, index: 0 }]);
+    }
+}

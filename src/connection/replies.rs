@@ -1,0 +1,121 @@
+//! Gives each token of the received bytes to whom it belongs.
+
+use crate::resp::{Kind, Token};
+
+use super::handshake::{Handshake, Progress, Step};
+use super::inflight::{Inflight, ABANDONED, INTERNAL};
+use super::output::Output;
+
+/// Whose reply is being received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Current {
+    /// Nobody's: the next token begins one.
+    None,
+    /// The reply to the command with this tag.
+    User { tag: u32, shape: u8 },
+    /// The reply to one of ours; true once its meaning is known.
+    Internal { step: Step },
+    /// The reply to a command that nobody waits for any more.
+    Drop,
+    /// A message out of band, which answers no command.
+    Push,
+}
+
+impl Current {
+    pub(super) fn is_user(&self) -> bool {
+        matches!(self, Current::User { .. })
+    }
+}
+
+/// A link's parts while it receives.
+pub(super) struct Replies<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) protocol: &'a mut u8,
+    pub(super) current: &'a mut Current,
+    pub(super) inflight: &'a mut Inflight,
+    pub(super) handshake: &'a mut Handshake,
+    pub(super) output: &'a mut Output,
+    /// The furthest that the handshake got.
+    pub(super) event: Progress,
+    /// Why the peer cannot be believed any more.
+    pub(super) failed: Option<String>,
+}
+
+impl Replies<'_> {
+    #[inline]
+    pub(super) fn token(&mut self, token: Token) {
+        if token.is_first() {
+            match self.inflight.front() {
+                Some(entry) if entry.flags & (INTERNAL | ABANDONED) == 0 && token.kind != Kind::Push => {
+                    // RESP3 replies already have the shape that they are promised in.
+                    let shape = if *self.protocol == 3 { 0 } else { entry.shape };
+                    let tag = entry.tag;
+                    if token.is_last() {
+                        if !self.is_over() {
+                            self.output.reply(token, shape, tag);
+                            self.inflight.complete();
+                        }
+                        return;
+                    }
+                    *self.current = Current::User { tag, shape };
+                }
+                _ => self.begin_other(token),
+            }
+        }
+        self.carry_on(token);
+    }
+
+    fn carry_on(&mut self, token: Token) {
+        if self.is_over() {
+            return;
+        }
+        match *self.current {
+            Current::User { tag, shape } => self.output.reply(token, shape, tag),
+            Current::Internal { step } if token.is_first() => self.answer(step, token),
+            _ if token.kind == Kind::Big => self.output.skip(token),
+            _ => {}
+        }
+        if token.is_last() {
+            if *self.current != Current::Push {
+                self.inflight.complete();
+            }
+            *self.current = Current::None;
+        }
+    }
+
+    fn begin_other(&mut self, token: Token) {
+        *self.current = match self.inflight.front() {
+            _ if token.kind == Kind::Push => Current::Push,
+            None => {
+                self.failed = Some(match (token.kind, self.text(token)) {
+                    (Kind::Error, Some(text)) => format!("the server said: {text}"),
+                    _ => "a reply came that no command had asked for".to_string(),
+                });
+                Current::Drop
+            }
+            Some(entry) if entry.flags & INTERNAL != 0 => Current::Internal { step: Step::of(entry.tag) },
+            Some(_) => Current::Drop,
+        };
+    }
+
+    /// After a failure nothing that follows is believed: a reply behind a failed AUTH is another user's.
+    fn is_over(&self) -> bool {
+        self.failed.is_some() || matches!(self.event, Progress::Failed(..))
+    }
+
+    fn answer(&mut self, step: Step, token: Token) {
+        let error = if token.kind == Kind::Error { self.text(token) } else { None };
+        if step == Step::Hello && error.is_none() {
+            *self.protocol = 3;
+        }
+        match self.handshake.answered(step, error.as_deref()) {
+            Progress::Wait => {}
+            progress => self.event = progress,
+        }
+    }
+
+    fn text(&self, token: Token) -> Option<String> {
+        let range = token.a as usize..token.b as usize;
+        Some(String::from_utf8_lossy(self.bytes.get(range)?).into_owned())
+    }
+}

@@ -1,0 +1,301 @@
+//! What can go wrong, as values: why a target is not ready ([`Reason`]), why a command was not answered ([`Failure`]),
+//! and what a server's error means to a connection ([`ServerError`]).
+
+/// Why a target is disabled, or a dial or link failed.
+///
+/// The discriminants are part of the boundary to the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// No URL was given and the environment has none.
+    Unconfigured = 1,
+    /// The URL cannot be understood.
+    BadUrl = 2,
+    /// An option is unknown or has a value that makes no sense.
+    BadOption = 3,
+    /// The host name has no address.
+    Dns = 4,
+    /// Nothing listens there.
+    Refused = 5,
+    /// The peer, or something before it, cut the connection.
+    Reset = 6,
+    /// The peer closed the connection in good order.
+    Closed = 7,
+    /// There is no route to the address.
+    Unreachable = 8,
+    /// TLS could not be agreed on, or the certificate is not trusted.
+    Tls = 9,
+    /// The server wants other credentials.
+    Auth = 10,
+    /// No answer within the connect budget.
+    Timeout = 11,
+    /// What answered does not speak RESP.
+    Protocol = 12,
+    /// The server is loading its dataset, or a replica has lost its primary.
+    Loading = 13,
+    /// The server has no room for another client.
+    MaxClients = 14,
+    /// The server refuses us by configuration (protected mode, an unknown db, an ACL).
+    Denied = 15,
+    /// The server is part of a cluster and sent us elsewhere.
+    Cluster = 16,
+    /// This runtime refuses to compile or run WebAssembly.
+    Wasm = 17,
+    /// The core trapped and was replaced too often.
+    Internal = 18,
+    /// The credentials function failed.
+    Credentials = 19,
+    /// This runtime cannot open such a connection.
+    Runtime = 20,
+}
+
+impl Reason {
+    const ALL: [Reason; 20] = [
+        Reason::Unconfigured,
+        Reason::BadUrl,
+        Reason::BadOption,
+        Reason::Dns,
+        Reason::Refused,
+        Reason::Reset,
+        Reason::Closed,
+        Reason::Unreachable,
+        Reason::Tls,
+        Reason::Auth,
+        Reason::Timeout,
+        Reason::Protocol,
+        Reason::Loading,
+        Reason::MaxClients,
+        Reason::Denied,
+        Reason::Cluster,
+        Reason::Wasm,
+        Reason::Internal,
+        Reason::Credentials,
+        Reason::Runtime,
+    ];
+
+    /// From its number at the boundary.
+    pub fn of(number: u8) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| *reason as u8 == number)
+    }
+
+    /// The name that `status().reason` shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Unconfigured => "unconfigured",
+            Reason::BadUrl => "bad-url",
+            Reason::BadOption => "bad-option",
+            Reason::Dns => "dns",
+            Reason::Refused => "refused",
+            Reason::Reset => "reset",
+            Reason::Closed => "closed",
+            Reason::Unreachable => "unreachable",
+            Reason::Tls => "tls",
+            Reason::Auth => "auth",
+            Reason::Timeout => "timeout",
+            Reason::Protocol => "protocol",
+            Reason::Loading => "loading",
+            Reason::MaxClients => "maxclients",
+            Reason::Denied => "denied",
+            Reason::Cluster => "cluster",
+            Reason::Wasm => "wasm",
+            Reason::Internal => "internal",
+            Reason::Credentials => "credentials",
+            Reason::Runtime => "runtime",
+        }
+    }
+
+    /// What the reader of the status should do.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Reason::Unconfigured => {
+                "pass createClient({ url: \"redis://host:6379\" }) or set REDIS_URL; without one the app runs uncached"
+            }
+            Reason::BadUrl => "write it as redis[s]://[user:password@]host[:port][/db], with user and password percent-encoded",
+            Reason::BadOption => "correct the option that the message names",
+            Reason::Dns => "check the host name and that this machine's resolver knows it",
+            Reason::Refused => "nothing listens there: start Redis, or correct host and port",
+            Reason::Reset => {
+                "something accepted the connection and cut it: a container's port forward without a listener behind it, \
+                 a proxy, or a TLS port dialled without TLS (rediss://); if the host is localhost try 127.0.0.1"
+            }
+            Reason::Closed => {
+                "something accepted the connection and closed it without an answer: check that it is Redis that listens \
+                 on this address; if the host is localhost try 127.0.0.1"
+            }
+            Reason::Unreachable => "there is no route to this address: check the network, the address family and firewalls",
+            Reason::Tls => {
+                "use redis:// if the port has no TLS; else check the certificate's name and authority (tls.ca, tls.servername)"
+            }
+            Reason::Auth => "set the user and password of the server in the URL: redis://user:password@host",
+            Reason::Timeout => "the address accepted nothing in time: check firewalls and the server's load, or raise timeouts.connect",
+            Reason::Protocol => "what answers on this port is not Redis (or it speaks TLS: use rediss://)",
+            Reason::Loading => "the server is loading its dataset or has lost its primary; it is tried again by itself",
+            Reason::MaxClients => "the server has no room for another client: raise maxclients or close other clients",
+            Reason::Denied => "the server refuses this connection: its message says which setting to change",
+            Reason::Cluster => "this server is part of a Redis Cluster, which edgis does not route for yet: use a non-cluster endpoint",
+            Reason::Wasm => "allow WebAssembly here: 'wasm-unsafe-eval' in the CSP, no --jitless",
+            Reason::Internal => "the core failed several times within a minute; please report it with the log lines before this",
+            Reason::Credentials => "the credentials function threw or took too long; its error is the cause",
+            Reason::Runtime => "this runtime cannot open such a connection; use an endpoint that it can reach",
+        }
+    }
+
+    /// Whether a later dial may go better without anybody changing the configuration.
+    pub fn retryable(self) -> bool {
+        !matches!(self, Reason::Unconfigured | Reason::BadUrl | Reason::BadOption | Reason::Wasm | Reason::Runtime)
+    }
+
+    /// From the code of an operating system's or runtime's error, as transports report it.
+    pub fn of_code(code: &str) -> Reason {
+        match code {
+            "ECONNREFUSED" | "ENOENT" => Reason::Refused,
+            "ENOTFOUND" | "EAI_AGAIN" | "EAI_FAIL" | "EAI_NODATA" | "EAI_NONAME" | "ENODATA" | "EDNS" => Reason::Dns,
+            "ECONNRESET" | "EPIPE" | "ECONNABORTED" => Reason::Reset,
+            "END" => Reason::Closed,
+            "EHOSTUNREACH" | "ENETUNREACH" | "EADDRNOTAVAIL" | "EAFNOSUPPORT" | "EACCES" | "EPERM" => Reason::Unreachable,
+            "ETIMEDOUT" => Reason::Timeout,
+            "ECREDENTIALS" => Reason::Credentials,
+            "ERUNTIME" => Reason::Runtime,
+            _ if is_tls(code) => Reason::Tls,
+            _ => Reason::Reset,
+        }
+    }
+}
+
+/// OpenSSL's and Node's names for what goes wrong in TLS.
+fn is_tls(code: &str) -> bool {
+    code.starts_with("ERR_SSL")
+        || code.starts_with("ERR_TLS")
+        || code.starts_with("CERT_")
+        || code.starts_with("UNABLE_TO_")
+        || code.starts_with("SELF_SIGNED")
+        || code.starts_with("DEPTH_ZERO")
+        || code == "EPROTO"
+}
+
+/// Why a command ends without a reply; the discriminants are part of the boundary to the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Failure {
+    /// The target is disabled; the detail is the [`Reason`].
+    Disabled = 1,
+    /// The link died; the detail is the [`Reason`].
+    ConnectionLost = 2,
+    /// A deadline passed; the detail is the [`Phase`] it passed in.
+    Timeout = 3,
+    /// The peer sent bytes that are not RESP.
+    Protocol = 4,
+    /// The command would break a shared link; the detail is the refusal.
+    Refused = 5,
+    /// The handle was closed.
+    Closed = 6,
+    /// More waits than the limits allow; the detail is 0 for commands, 1 for bytes.
+    Full = 7,
+    /// The server wants other credentials.
+    Auth = 8,
+}
+
+/// What a command was waiting for when its deadline passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// For the dial.
+    Connect = 1,
+    /// For a link to be written to.
+    Queue = 2,
+    /// For the reply.
+    Reply = 3,
+}
+
+/// Whether the server may have seen a command that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Sent {
+    /// It never left.
+    No = 0,
+    /// It left; whether it was executed is unknown.
+    Maybe = 1,
+}
+
+/// What an error reply means to the connection that it came on.
+///
+/// Errors that concern their command alone are [`ServerError::Command`] and go to the caller as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerError {
+    /// `NOPROTO` or an unknown or forbidden HELLO: speak RESP2.
+    NoHello,
+    /// `NOAUTH`, `WRONGPASS`: the credentials are missing or wrong.
+    Auth,
+    /// `LOADING`, `MASTERDOWN`, `BUSY`: not now.
+    NotNow,
+    /// `-ERR max number of clients reached`.
+    MaxClients,
+    /// `DENIED`: protected mode.
+    Denied,
+    /// `MOVED`, `ASK`, `CLUSTERDOWN`, `CROSSSLOT`: a server in cluster mode.
+    Cluster,
+    /// Concerns its command alone.
+    Command,
+}
+
+impl ServerError {
+    /// From the text of an error reply, which begins with its code (RESP3 specification, "simple errors").
+    pub fn of(text: &[u8]) -> ServerError {
+        let code = text.split(|byte| *byte == b' ').next().unwrap_or(text);
+        match code {
+            b"NOPROTO" => ServerError::NoHello,
+            b"NOAUTH" | b"WRONGPASS" => ServerError::Auth,
+            b"LOADING" | b"MASTERDOWN" | b"BUSY" | b"TRYAGAIN" => ServerError::NotNow,
+            b"DENIED" => ServerError::Denied,
+            b"MOVED" | b"ASK" | b"CLUSTERDOWN" => ServerError::Cluster,
+            b"ERR" if contains(text, b"max number of clients") => ServerError::MaxClients,
+            // Before Redis 6 a wrong password is a plain ERR ("invalid password").
+            b"ERR" if contains(text, b"invalid password") => ServerError::Auth,
+            b"ERR" if contains(text, b"unknown command") => ServerError::NoHello,
+            b"NOPERM" if contains(text, b"hello") => ServerError::NoHello,
+            _ => ServerError::Command,
+        }
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_errors_are_known_by_their_code() {
+        assert_eq!(ServerError::of(b"NOPROTO unsupported protocol version"), ServerError::NoHello);
+        assert_eq!(ServerError::of(b"ERR unknown command `HELLO`, with args beginning with: "), ServerError::NoHello);
+        assert_eq!(ServerError::of(b"WRONGPASS invalid username-password pair or user is disabled."), ServerError::Auth);
+        assert_eq!(ServerError::of(b"ERR max number of clients reached"), ServerError::MaxClients);
+        assert_eq!(ServerError::of(b"MOVED 3999 127.0.0.1:6381"), ServerError::Cluster);
+        assert_eq!(ServerError::of(b"WRONGTYPE Operation against a key"), ServerError::Command);
+        assert_eq!(ServerError::of(b""), ServerError::Command);
+    }
+
+    #[test]
+    fn what_only_the_user_can_mend_is_not_retried() {
+        assert!(!Reason::BadUrl.retryable());
+        assert!(Reason::Auth.retryable(), "a rotated secret must recover without a restart");
+    }
+
+    #[test]
+    fn every_reason_has_its_number_back() {
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index + 1);
+            assert_eq!(Reason::of(reason as u8), Some(reason));
+        }
+        assert_eq!(Reason::of(0), None);
+    }
+
+    #[test]
+    fn codes_of_transports_have_reasons() {
+        assert_eq!(Reason::of_code("ECONNREFUSED"), Reason::Refused);
+        assert_eq!(Reason::of_code("ERR_SSL_WRONG_VERSION_NUMBER"), Reason::Tls);
+        assert_eq!(Reason::of_code("END"), Reason::Closed);
+    }
+}

@@ -1,0 +1,23 @@
+//! edgis is a Redis connector for edge runtimes. This crate is its core: the protocol, the state machines of the
+//! connections, and every decision about them.
+//!
+//! The core is *sans-I/O*. It opens no socket, reads no clock and draws no random number: bytes, the time and a random
+//! seed are arguments, and what has to be done (dial, transmit, settle a promise, wake me at) comes out as rows. Nothing
+//! in it is async and nothing runs in the background. The order of calls is described at [`manager::Manager`].
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`resp`] | the grammar of RESP2 and RESP3, nothing else |
+//! | [`command`] | which commands may be sent again, which are refused, how RESP2 replies are reshaped |
+//! | [`connection`] | one link to one address: handshake, what is in flight, deadlines |
+//! | [`manager`] | targets, handles, dials, staging, retry; the one entry to the core |
+//! | `wasm` (feature `js`) | how rows and regions of linear memory meet JavaScript |
+
+pub mod command;
+pub mod connection;
+pub mod error;
+pub mod manager;
+pub mod resp;
+pub mod time;
+#[cfg(feature = "js")]
+pub mod wasm;

@@ -1,0 +1,321 @@
+//! What becomes of targets as their dials and links come and go. The only place where retry is decided.
+
+use core::time::Duration;
+
+use crate::connection::{Deadline, Entry, Event, Link, CLOSE, DIAL, OPEN};
+use crate::error::{Failure, Reason, Sent};
+use crate::time::Time;
+
+use super::dial::{Dial, Outcome};
+use super::target::State;
+use super::Manager;
+
+/// Wrong credentials, and a server that sends us elsewhere, are tried again this slowly: a person must mend them.
+const SLOW_RETRY: Duration = Duration::from_secs(30);
+/// After a link was lost, addresses that refuse are tried again for this long before the target is disabled: so a
+/// restart of the server that takes a moment goes unnoticed.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// A link that dies sooner was not worth much; after a few of them in a row, back off.
+const SHORT_LIFE: Duration = Duration::from_secs(1);
+const SHORT_LIVES: u32 = 3;
+
+impl Manager {
+    /// Somebody needs the target.
+    pub(super) fn demand(&mut self, target: u32, now: Time) {
+        let Some(known) = self.target_mut(target) else { return };
+        if known.may_dial(now) {
+            let in_background = known.state == State::Disabled;
+            self.begin_dial(target, now, in_background, Duration::ZERO);
+        }
+    }
+
+    pub(super) fn begin_dial(&mut self, target: u32, now: Time, in_background: bool, patience: Duration) {
+        self.dials = self.dials.wrapping_add(1);
+        let number = self.dials;
+        let Some(known) = self.target_mut(target) else { return };
+        let Ok(config) = &known.config else { return };
+        let prepare = config.needs_lookup() || config.dynamic_credentials;
+        let mut dial = Dial::new(number, now, config.connect, in_background);
+        dial.patience = now.after(patience);
+        if !prepare {
+            dial.prepared(vec![config.display()], now, config.connect);
+        }
+        known.dial = Some(dial);
+        known.stats.dials += 1.0;
+        self.output.action(DIAL, target, number, u32::from(in_background));
+        if !in_background {
+            self.set_state(target, State::Connecting, now);
+        }
+        if prepare {
+            self.prepare(target, number);
+        }
+        self.race(target, now);
+    }
+
+    /// Opens links to the addresses whose time has come.
+    pub(super) fn race(&mut self, target: u32, now: Time) {
+        let Manager { targets, links, output, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let (Ok(config), Some(dial)) = (&known.config, &mut known.dial) else { return };
+        while let Some(candidate) = dial.next_candidate(now) {
+            let introduction = config.introduction.clone();
+            let id = links.insert(|id| Link::new(id, target, candidate, introduction, config.limits, now));
+            dial.candidates[candidate].outcome = Outcome::Trying(id);
+            output.action(OPEN, id, target, candidate as u32);
+        }
+    }
+
+    /// The transport has connected a link.
+    pub fn opened(&mut self, link: u32, now: Time) {
+        self.output.clear();
+        let Manager { targets, links, output, policies, .. } = self;
+        let Some(open) = links.get_mut(link) else { return };
+        let Some(Some(known)) = targets.get_mut(open.target as usize) else { return };
+        open.opened(now, output);
+        if open.allows_riders() && known.link.is_none() {
+            known.staged.write(open, true, now, Manager::deadlines(policies, now), output);
+        }
+        known.stats.bytes_out += f64::from(output.frames.len());
+    }
+
+    /// Bytes have come. Says how many were consumed; the rest must be shown again, before what follows.
+    pub fn receive(&mut self, link: u32, bytes: &[u8], now: Time) -> usize {
+        self.output.clear();
+        let Manager { targets, links, output, .. } = self;
+        let Some(open) = links.get_mut(link) else { return bytes.len() };
+        let Some(Some(known)) = targets.get_mut(open.target as usize) else { return bytes.len() };
+        known.stats.bytes_in += bytes.len() as f64;
+        let doubted = known.dial.is_some() && known.link == Some(link);
+        let (consumed, event) = open.receive(bytes, now, output);
+        let target = open.target;
+        match event {
+            Event::None => {}
+            Event::Ready => self.link_ready(target, link, now),
+            Event::Failed(reason, text) => self.link_failed(link, reason, text, now),
+            Event::Drained => self.link_drained(target, link, now),
+        }
+        if doubted {
+            self.trust_again(target, link);
+        }
+        consumed
+    }
+
+    /// The transport has let go of a link, or could not connect it. `code` is the runtime's name for it.
+    pub fn lost(&mut self, link: u32, code: &str, text: &str, now: Time) {
+        self.output.clear();
+        self.link_failed(link, Reason::of_code(code), text.to_string(), now);
+    }
+
+    /// The transport asks not to be written to.
+    pub fn blocked(&mut self, link: u32) {
+        if let Some(link) = self.links.get_mut(link) {
+            link.set_blocked(true);
+        }
+    }
+
+    /// The transport takes bytes again.
+    pub fn drained(&mut self, link: u32, now: Time) {
+        self.output.clear();
+        let Some(open) = self.links.get_mut(link) else { return };
+        open.set_blocked(false);
+        let target = open.target;
+        self.write_staged(target, now);
+    }
+
+    /// The caller of this command does not wait any more; its reply is dropped when it comes.
+    pub fn abandon(&mut self, target: u32, tag: u32) {
+        self.output.clear();
+        let Manager { targets, links, output, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        known.staged.remove(|entry| entry.tag == tag);
+        if let Some(link) = known.link.and_then(|link| links.get_mut(link)) {
+            link.abandon(tag, output);
+        }
+    }
+
+    fn write_staged(&mut self, target: u32, now: Time) {
+        let Manager { targets, links, output, policies, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return };
+        if link.is_writable() {
+            let from = output.frames.len();
+            known.staged.write(link, false, now, Manager::deadlines(policies, now), output);
+            known.stats.bytes_out += f64::from(output.frames.len() - from);
+        }
+    }
+
+    fn link_ready(&mut self, target: u32, link: u32, now: Time) {
+        let Some(known) = self.target_mut(target) else { return };
+        if known.link != Some(link) {
+            let old = known.link.replace(link);
+            let dial = known.dial.take();
+            let rest = dial.as_ref().map(Dial::links).unwrap_or_default();
+            let candidate = self.links.get(link).map_or(0, |link| link.candidate);
+            let Some(known) = self.target_mut(target) else { return };
+            known.address = dial.and_then(|dial| Some(dial.candidates.get(candidate)?.address.clone()));
+            known.stats.connects += 1.0;
+            if known.short_lives < SHORT_LIVES {
+                known.backoff.reset();
+            }
+            for other in old.into_iter().chain(rest).filter(|other| *other != link) {
+                self.discard(other, Reason::Timeout, now);
+            }
+            self.set_state(target, State::Ready, now);
+        }
+        self.write_staged(target, now);
+    }
+
+    /// A link that was doubted has spoken: the dial that was to replace it is not needed.
+    fn trust_again(&mut self, target: u32, link: u32) {
+        let Some(known) = self.target_mut(target) else { return };
+        if known.link != Some(link) {
+            return;
+        }
+        for other in known.dial.take().as_ref().map(Dial::links).unwrap_or_default() {
+            self.links.remove(other);
+            self.output.action(CLOSE, other, 0, 0);
+        }
+    }
+
+    pub(super) fn link_failed(&mut self, link: u32, reason: Reason, text: String, now: Time) {
+        let Some(failed) = self.links.get(link) else { return };
+        let (target, candidate) = (failed.target, failed.candidate);
+        let random = self.draw();
+        self.discard(link, reason, now);
+        let Some(known) = self.target_mut(target) else { return };
+        if known.link == Some(link) {
+            known.link = None;
+            return self.link_lost(target, reason, text, now);
+        }
+        let Some(dial) = &mut known.dial else { return };
+        if !dial.links().contains(&link) {
+            return;
+        }
+        dial.failed(candidate, reason, text, now, random);
+        if dial.is_lost() {
+            self.dial_failed(target, None, now);
+        } else {
+            self.race(target, now);
+        }
+    }
+
+    /// The link that commands were written to is gone.
+    fn link_lost(&mut self, target: u32, reason: Reason, text: String, now: Time) {
+        let Some(known) = self.target_mut(target) else { return };
+        if known.released {
+            return self.closed(target, now);
+        }
+        let address = known.address.clone().unwrap_or_default();
+        known.trouble = Some((reason, format!("the connection to {address} was lost: {text}")));
+        let lived = now.since(known.since);
+        known.short_lives = if lived < SHORT_LIFE { known.short_lives + 1 } else { 0 };
+        if matches!(reason, Reason::Cluster | Reason::Auth) || known.short_lives > SHORT_LIVES {
+            return self.disable(target, now);
+        }
+        match &mut known.dial {
+            // It was doubted with reason, and the dial to replace it is under way.
+            Some(dial) => {
+                dial.in_background = false;
+                self.set_state(target, State::Connecting, now);
+            }
+            None => self.begin_dial(target, now, false, PATIENCE),
+        }
+    }
+
+    /// No address of the dial answered; `cause` is given when it did not get as far as addresses.
+    pub(super) fn dial_failed(&mut self, target: u32, cause: Option<(Reason, String)>, now: Time) {
+        let Some(known) = self.target_mut(target) else { return };
+        let Some(dial) = known.dial.take() else { return };
+        let (reason, story, address) = match cause {
+            Some((reason, text)) => (reason, text, None),
+            None => dial.verdict(),
+        };
+        let name = known.config.as_ref().map(super::config::Config::display).unwrap_or_default();
+        known.trouble = Some((reason, format!("cannot connect to {name}: {story}")));
+        known.address = address;
+        let doubted = known.link.take();
+        for link in dial.links().into_iter().chain(doubted) {
+            self.discard(link, reason, now);
+        }
+        self.disable(target, now);
+    }
+
+    fn disable(&mut self, target: u32, now: Time) {
+        let random = self.draw();
+        let Manager { targets, policies, output, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let reason = known.reason();
+        known.retry_at = known.backoff.next(now, random);
+        if matches!(reason, Reason::Auth | Reason::Cluster) {
+            known.retry_at = now.after(SLOW_RETRY);
+        }
+        let disabled = &mut known.stats.disabled;
+        known.staged.remove(|entry| {
+            let leaves = !policies[usize::from(entry.policy)].waits;
+            if leaves {
+                *disabled += 1.0;
+                output.reject(entry.tag, Failure::Disabled, reason as u32, Sent::No);
+            }
+            leaves
+        });
+        self.set_state(target, State::Disabled, now);
+    }
+
+    /// Closes a link. Its read-only commands go back to the queue, the callers of the others are told.
+    fn discard(&mut self, link: u32, reason: Reason, now: Time) {
+        let Manager { targets, links, output, policies, .. } = self;
+        let Some(mut gone) = links.remove(link) else { return };
+        output.action(CLOSE, link, 0, 0);
+        let Some(Some(known)) = targets.get_mut(gone.target as usize) else { return };
+        let failure = if reason == Reason::Protocol { Failure::Protocol } else { Failure::ConnectionLost };
+        let mut returned: Vec<(Entry, Vec<u8>)> = Vec::new();
+        gone.inflight.take(|mut entry, frame| {
+            if !entry.is_waited_for() {
+                return;
+            }
+            if entry.resend() {
+                returned.push((entry, frame.to_vec()));
+            } else {
+                output.reject(entry.tag, failure, reason as u32, Sent::Maybe);
+            }
+        });
+        known.stats.resent += returned.len() as f64;
+        known.staged.give_back(&returned, |policy| {
+            Deadline::new(now.after(policies[usize::from(policy)].connect))
+        });
+    }
+
+    /// The last handle is gone.
+    pub(super) fn shut_down(&mut self, target: u32, now: Time) {
+        let Manager { targets, links, output, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        known.released = true;
+        known.staged.remove(|entry| {
+            output.reject(entry.tag, Failure::Closed, 0, Sent::No);
+            true
+        });
+        for other in known.dial.take().as_ref().map(Dial::links).unwrap_or_default() {
+            links.remove(other);
+            output.action(CLOSE, other, 0, 0);
+        }
+        let Some(link) = known.link.and_then(|link| links.get_mut(link)) else {
+            return self.closed(target, now);
+        };
+        let id = link.id;
+        if link.drain() {
+            self.link_drained(target, id, now);
+        }
+    }
+
+    fn link_drained(&mut self, target: u32, link: u32, now: Time) {
+        self.links.remove(link);
+        self.output.action(CLOSE, link, 1, 0);
+        self.closed(target, now);
+    }
+
+    fn closed(&mut self, target: u32, now: Time) {
+        self.set_state(target, State::Closed, now);
+        self.targets[target as usize] = None;
+    }
+
+}

@@ -1,0 +1,272 @@
+//! The core's one entry: targets, dials, routing, retry.
+//!
+//! # The order of calls
+//!
+//! A [`Manager`] is driven from outside, by one caller at a time. Every method that takes `now` is a *mutation*; it
+//! first clears the [`output`](Manager::output) of the one before, so **after each mutation drain the output
+//! completely**: do what its rows say, in order. Then arm a timer for [`Manager::deadline`] and call
+//! [`Manager::advance`] when it fires. `now` must never go back.
+//!
+//! - Commands come by [`Manager::submit`]; each is settled exactly once, by a reply (its tokens carry the tag) or by a
+//!   `REJECT` row.
+//! - `PREPARE` is answered by [`Manager::prepared`] or [`Manager::unprepared`], `OPEN` by [`Manager::opened`] or
+//!   [`Manager::lost`], `CLOSE` by nothing: the link's name is dead from then on.
+//! - Bytes come by [`Manager::receive`]; what it did not consume must be shown again, before what follows.
+
+mod batch;
+mod config;
+mod dial;
+mod lifecycle;
+mod links;
+mod staged;
+mod submit;
+mod target;
+mod url;
+
+use core::time::Duration;
+
+pub use batch::{Batch, Malformed, BYTES, LENGTH_BITS, OUTSIDE, TEXT};
+pub use config::{Config, Endpoint, Invalid, Options};
+pub use target::{State, Stats, Status};
+
+use crate::connection::{Deadline, Output, PREPARE};
+use crate::error::{Failure, Phase, Reason, Sent};
+use crate::time::Time;
+use links::Links;
+use target::Target;
+
+/// How long commands may take, and whether they wait for a target that is disabled: what handles differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long a command waits for a link.
+    pub connect: Duration,
+    /// How long it waits for its reply, once written.
+    pub command: Duration,
+    /// Wait, within `connect`, also when the target is disabled.
+    pub waits: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Manager {
+    targets: Vec<Option<Target>>,
+    links: Links,
+    policies: Vec<Policy>,
+    output: Output,
+    random: u64,
+    dials: u32,
+}
+
+impl Manager {
+    /// `seed` spreads the backoffs of many processes; it need not be secret.
+    pub fn new(seed: u64) -> Manager {
+        Manager {
+            targets: Vec::new(),
+            links: Links::default(),
+            policies: Vec::new(),
+            output: Output::default(),
+            random: seed | 1,
+            dials: 0,
+        }
+    }
+
+    /// What the last mutation wants done.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// Registers a target. With options that make no sense it is disabled from the start.
+    pub fn configure(&mut self, options: &Options, now: Time) -> u32 {
+        let target = Target::new(Config::new(options), now);
+        let free = self.targets.iter().position(Option::is_none);
+        let index = free.unwrap_or_else(|| {
+            self.targets.push(None);
+            self.targets.len() - 1
+        });
+        self.targets[index] = Some(target);
+        index as u32
+    }
+
+    /// The settings of a target, or why there are none.
+    pub fn config(&self, target: u32) -> Option<Result<&Config, &Invalid>> {
+        Some(self.targets.get(target as usize)?.as_ref()?.config.as_ref())
+    }
+
+    /// Nobody holds the target any more: its link drains and closes, and its number may be used again after that.
+    pub fn release(&mut self, target: u32, now: Time) {
+        self.output.clear();
+        self.shut_down(target, now);
+    }
+
+    /// The number of a policy; equal ones share it.
+    pub fn policy(&mut self, policy: Policy) -> u16 {
+        let known = self.policies.iter().position(|known| *known == policy);
+        known.unwrap_or_else(|| {
+            self.policies.push(policy);
+            self.policies.len() - 1
+        }) as u16
+    }
+
+    /// Somebody wants the target to be ready: begins a dial where one may begin.
+    pub fn connect(&mut self, target: u32, now: Time) {
+        self.output.clear();
+        self.demand(target, now);
+    }
+
+    /// The addresses (and the credentials, where a function gives them) of a dial are known.
+    pub fn prepared(
+        &mut self,
+        target: u32,
+        dial: u32,
+        addresses: Vec<String>,
+        credentials: Option<(String, String)>,
+        now: Time,
+    ) {
+        self.output.clear();
+        let Some(known) = self.target_mut(target) else { return };
+        let (Ok(config), Some(current)) = (&mut known.config, &mut known.dial) else { return };
+        if current.number != dial || !current.candidates.is_empty() {
+            return;
+        }
+        if credentials.is_some() {
+            config.introduction.credentials = credentials;
+        }
+        if addresses.is_empty() {
+            return self.dial_failed(target, Some((Reason::Dns, "the name has no address".into())), now);
+        }
+        current.prepared(addresses, now, config.connect);
+        self.race(target, now);
+    }
+
+    /// The addresses or credentials of a dial cannot be had.
+    pub fn unprepared(&mut self, target: u32, dial: u32, code: &str, text: &str, now: Time) {
+        self.output.clear();
+        let Some(known) = self.target_mut(target) else { return };
+        if known.dial.as_ref().is_some_and(|current| current.number == dial && current.candidates.is_empty()) {
+            self.dial_failed(target, Some((Reason::of_code(code), text.to_string())), now);
+        }
+    }
+
+    /// The earliest moment at which [`Manager::advance`] has something to do.
+    pub fn deadline(&self, now: Time) -> Time {
+        let mut earliest = Time::NEVER;
+        for target in self.targets.iter().flatten() {
+            if let Some(dial) = &target.dial {
+                earliest = earliest.min(dial.next_deadline());
+            } else if target.state == State::Disabled && !target.staged.is_empty() {
+                earliest = earliest.min(target.retry_at);
+            }
+            if !target.staged.is_empty() {
+                earliest = earliest.min(target.staged.deadline(now));
+            }
+        }
+        self.links.iter().fold(earliest, |earliest, link| earliest.min(link.deadline()))
+    }
+
+    /// Time has passed.
+    pub fn advance(&mut self, now: Time) {
+        self.output.clear();
+        for target in 0..self.targets.len() as u32 {
+            self.advance_dial(target, now);
+            self.advance_link(target, now);
+            self.advance_staged(target, now);
+        }
+    }
+
+    /// What users see of a target.
+    pub fn status(&self, target: u32) -> Option<Status> {
+        Some(self.targets.get(target as usize)?.as_ref()?.status())
+    }
+
+    /// What happened to a target so far.
+    pub fn stats(&self, target: u32) -> Option<Stats> {
+        Some(self.targets.get(target as usize)?.as_ref()?.stats)
+    }
+
+    /// Whether the link is not gone yet.
+    pub fn is_alive(&self, link: u32) -> bool {
+        self.links.get(link).is_some()
+    }
+
+    /// How many commands of a target are not settled: those not written, and those written.
+    pub fn backlog(&self, target: u32) -> (usize, usize) {
+        let Some(Some(known)) = self.targets.get(target as usize) else { return (0, 0) };
+        let links = self.links.iter().filter(|link| link.target == target);
+        (known.staged.len(), links.map(|link| link.inflight.len()).sum())
+    }
+
+    fn target_mut(&mut self, target: u32) -> Option<&mut Target> {
+        self.targets.get_mut(target as usize)?.as_mut()
+    }
+
+    fn advance_dial(&mut self, target: u32, now: Time) {
+        let Some(known) = self.target_mut(target) else { return };
+        match &known.dial {
+            Some(dial) if dial.deadline <= now => self.dial_failed(target, None, now),
+            Some(_) => self.race(target, now),
+            None if known.state == State::Disabled && !known.staged.is_empty() => self.demand(target, now),
+            None => {}
+        }
+    }
+
+    fn advance_link(&mut self, target: u32, now: Time) {
+        let Manager { links, policies, output, targets, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        // A draining link is the target's too.
+        let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return };
+        let expired = link.expire(now, |policy| policies[policy as usize].command, output);
+        known.stats.timeouts += f64::from(expired.commands);
+        let (id, dead) = (link.id, link.is_probe_due(now));
+        if dead {
+            self.link_failed(id, Reason::Timeout, "no answer to a PING after idleness".into(), now);
+        } else if expired.silent && known.dial.is_none() && known.state == State::Ready {
+            // Doubt: a second link is dialled, and if that answers it takes over.
+            self.begin_dial(target, now, true, Duration::ZERO);
+        }
+    }
+
+    fn advance_staged(&mut self, target: u32, now: Time) {
+        let Manager { output, targets, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        if known.staged.is_empty() || known.staged.deadline(now) > now {
+            return;
+        }
+        let phase = if known.dial.is_some() && known.link.is_none() { Phase::Connect } else { Phase::Queue };
+        let timeouts = &mut known.stats.timeouts;
+        known.staged.remove(|entry| {
+            let due = entry.is_due(now);
+            if due {
+                *timeouts += 1.0;
+                output.reject(entry.tag, Failure::Timeout, phase as u32, Sent::No);
+            }
+            due
+        });
+    }
+
+    /// xorshift64* (Vigna): spreads backoffs, guards nothing.
+    fn draw(&mut self) -> u64 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn set_state(&mut self, target: u32, state: State, now: Time) {
+        let Manager { targets, output, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        known.state = state;
+        known.since = now;
+        known.stats.state_changes += 1.0;
+        let told = matches!(state, State::Disabled | State::Connecting);
+        output.state(target, state as u32, known.trouble.as_ref().filter(|_| told).map(|(reason, _)| *reason));
+    }
+
+    fn prepare(&mut self, target: u32, dial: u32) {
+        self.output.action(PREPARE, target, dial, 0);
+    }
+
+    /// The deadline of a command that is written now.
+    fn deadlines(policies: &[Policy], now: Time) -> impl Fn(u16) -> Deadline + '_ {
+        move |policy| Deadline::new(now.after(policies[policy as usize].command))
+    }
+}

@@ -1,0 +1,168 @@
+//! Commands that have not been written to any link, in order.
+
+use crate::connection::{Deadline, Entry, Frames, Link, Output, READ_ONLY};
+use crate::time::Time;
+
+/// A command and its place among the frames.
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    entry: Entry,
+    /// Bytes of its frame.
+    length: u32,
+    /// Bytes with what the shell holds of it.
+    size: u64,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Staged {
+    items: Vec<Item>,
+    /// The frames of the items, and perhaps the beginning of one that is not complete yet.
+    pub frames: Frames,
+    framed: u32,
+    size: u64,
+}
+
+impl Staged {
+    /// How many commands wait.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Bytes that wait, those that the shell holds included.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The command whose frame has just been completed.
+    pub fn push(&mut self, mut entry: Entry, size: u64, deadline: Deadline) {
+        entry.set_deadline(deadline);
+        let length = self.frames.len() - self.framed;
+        self.framed += length;
+        self.size += size;
+        self.items.push(Item { entry, length, size });
+    }
+
+    /// Forgets the frame that has just been completed.
+    pub fn refuse_last(&mut self, tag: u32) {
+        self.frames.bytes.truncate(self.framed as usize);
+        self.frames.externals.retain(|external| external.tag != tag);
+    }
+
+    /// Writes what may be written to `link`: everything, or the read-only commands before the first other one.
+    pub fn write(
+        &mut self,
+        link: &mut Link,
+        riders: bool,
+        now: Time,
+        deadline: impl Fn(u16) -> Deadline,
+        output: &mut Output,
+    ) {
+        let rides = |item: &&Item| !riders || item.entry.flags & READ_ONLY != 0;
+        let count = self.items.iter().take_while(rides).count();
+        if count == 0 {
+            return;
+        }
+        let start = output.frames.len();
+        let mut from = 0;
+        for item in &self.items[..count] {
+            let frame = from as usize..(from + item.length) as usize;
+            let deadline = match item.entry.left_of_own(now) {
+                Some(left) => Deadline::new(now.after(left)),
+                None => deadline(item.entry.policy),
+            };
+            link.inflight.push(item.entry, &self.frames.bytes[frame], deadline);
+            from += item.length;
+        }
+        output.frames.append(&self.frames, 0, from);
+        output.transmit(link.id, start);
+        self.keep(|index, _| index >= count);
+        if self.frames.is_empty() {
+            // It may have been large, and is rarely needed: a ready link takes commands without it.
+            *self = Staged::default();
+        }
+    }
+
+    /// Commands that a dead link gave back go before all others.
+    pub fn give_back(&mut self, returned: &[(Entry, Vec<u8>)], deadline: impl Fn(u16) -> Deadline) {
+        if returned.is_empty() {
+            return;
+        }
+        let later = core::mem::take(self);
+        for (entry, frame) in returned {
+            self.frames.bytes.extend_from_slice(frame);
+            self.push(*entry, frame.len() as u64, deadline(entry.policy));
+        }
+        self.frames.append(&later.frames, 0, later.frames.len());
+        self.framed += later.framed;
+        self.size += later.size;
+        self.items.extend(later.items);
+    }
+
+    /// Takes out the commands that `leaves` says yes to.
+    pub fn remove(&mut self, mut leaves: impl FnMut(&Entry) -> bool) {
+        self.keep(|_, item| !leaves(&item.entry));
+    }
+
+    fn keep(&mut self, mut stays: impl FnMut(usize, &Item) -> bool) {
+        let all = core::mem::take(self);
+        let mut from = 0;
+        for (index, item) in all.items.iter().enumerate() {
+            if stays(index, item) {
+                self.frames.append(&all.frames, from, from + item.length);
+                self.framed += item.length;
+                self.size += item.size;
+                self.items.push(*item);
+            }
+            from += item.length;
+        }
+        // The beginning of a command that is not complete stays at the end.
+        self.frames.append(&all.frames, from, all.frames.len());
+    }
+
+    /// The earliest deadline.
+    pub fn deadline(&self, now: Time) -> Time {
+        let least = self.items.iter().map(|item| item.entry.left(now)).min();
+        least.map_or(Time::NEVER, |left| now.after(core::time::Duration::from_millis(left.max(0) as u64)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    fn stage(staged: &mut Staged, tag: u32, frame: &[u8], seconds: u64) {
+        staged.frames.bytes.extend_from_slice(frame);
+        let deadline = Deadline::new(Time::ZERO.after(Duration::from_secs(seconds)));
+        staged.push(Entry::new(tag, 0, READ_ONLY, 0), frame.len() as u64, deadline);
+    }
+
+    #[test]
+    fn removing_from_the_middle_keeps_the_frames_of_the_others() {
+        let mut staged = Staged::default();
+        stage(&mut staged, 1, b"one", 1);
+        stage(&mut staged, 2, b"two!", 2);
+        stage(&mut staged, 3, b"three", 3);
+        staged.frames.bytes.extend_from_slice(b"unfinished");
+        staged.remove(|entry| entry.tag == 2);
+        assert_eq!(staged.frames.bytes, b"onethreeunfinished");
+        assert_eq!((staged.len(), staged.size()), (2, 8));
+        assert_eq!(staged.deadline(Time::ZERO), Time::from_millis(1_001.0));
+    }
+
+    #[test]
+    fn what_comes_back_goes_first() {
+        let mut staged = Staged::default();
+        stage(&mut staged, 2, b"later", 1);
+        let back = [(Entry::new(1, 0, READ_ONLY, 0), b"back".to_vec())];
+        staged.give_back(&back, |_| Deadline::new(Time::ZERO));
+        assert_eq!(staged.frames.bytes, b"backlater");
+        assert_eq!(staged.items.iter().map(|item| item.entry.tag).collect::<Vec<_>>(), [1, 2]);
+    }
+}

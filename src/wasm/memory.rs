@@ -1,0 +1,112 @@
+//! The regions of linear memory in which the shell and the core meet.
+//!
+//! The shell writes into the first three and reads the others, by addresses that it finds in the header. All of it is
+//! ordinary memory of Rust's: an address is only ever handed out, so nothing here is unsafe. What the shell reads is
+//! valid until its next call; the header and the first three regions never move.
+
+use crate::connection::Output;
+use crate::time::Time;
+
+/// Words of a batch: enough for 16,384 of the shortest commands.
+pub const META_WORDS: usize = 64 << 10;
+/// Bytes of a batch's text and byte arguments.
+pub const TEXT_BYTES: usize = 256 << 10;
+/// Bytes that one call may receive.
+pub const CHUNK_BYTES: usize = 64 << 10;
+/// What a link may leave unread: the longest line, or a string short of [`Limits::big`](crate::resp::Limits), with
+/// their heads. It stands right before the next chunk, so that the parser sees one piece.
+pub const CARRY_BYTES: usize = 40 << 10;
+
+/// Words of the header, by name.
+#[derive(Clone, Copy)]
+pub enum Word {
+    /// Address of the rows.
+    Rows = 0,
+    /// How many rows.
+    RowCount = 1,
+    /// Address of the bytes that `TRANSMIT` rows count from.
+    Frames = 2,
+    /// Address that the offsets of reply rows count from.
+    Received = 3,
+    /// The next deadline in milliseconds, a double of two words.
+    Deadline = 4,
+    /// Address to write a batch's words to.
+    Meta = 6,
+    /// Address to write a batch's text to, followed by its bytes.
+    Text = 7,
+    /// Address to write received bytes to.
+    Chunk = 8,
+}
+
+const HEADER_WORDS: usize = 10;
+
+/// See the module.
+pub(super) struct Memory {
+    header: Box<[u32; HEADER_WORDS]>,
+    pub(super) meta: Vec<u32>,
+    pub(super) text: Vec<u8>,
+    received: Vec<u8>,
+    /// What links have left unread.
+    carries: Vec<(u32, Vec<u8>)>,
+}
+
+impl Memory {
+    pub(super) fn new() -> Memory {
+        let mut memory = Memory {
+            header: Box::new([0; HEADER_WORDS]),
+            meta: vec![0; META_WORDS],
+            text: vec![0; TEXT_BYTES],
+            received: vec![0; CARRY_BYTES + CHUNK_BYTES],
+            carries: Vec::new(),
+        };
+        memory.set(Word::Meta, address(&memory.meta));
+        memory.set(Word::Text, address(&memory.text));
+        memory.set(Word::Chunk, address(&memory.received[CARRY_BYTES..]));
+        memory
+    }
+
+    pub(super) fn header_address(&self) -> u32 {
+        address(&self.header[..])
+    }
+
+    fn set(&mut self, word: Word, value: u32) {
+        self.header[word as usize] = value;
+    }
+
+    /// Tells the shell where to find what the last call wants done.
+    pub(super) fn publish(&mut self, output: &Output, deadline: Time) {
+        self.set(Word::Rows, address(&output.rows));
+        self.set(Word::RowCount, output.rows.len() as u32);
+        self.set(Word::Frames, address(&output.frames.bytes));
+        let bits = deadline.as_millis().to_bits();
+        self.header[Word::Deadline as usize] = bits as u32;
+        self.header[Word::Deadline as usize + 1] = (bits >> 32) as u32;
+    }
+
+    /// The received bytes of a link: what it has left unread, and the `length` bytes that have come.
+    pub(super) fn received(&mut self, link: u32, length: usize) -> &[u8] {
+        let mut start = CARRY_BYTES;
+        if let Some(index) = self.carries.iter().position(|(owner, _)| *owner == link) {
+            let (_, carry) = self.carries.swap_remove(index);
+            start -= carry.len();
+            self.received[start..CARRY_BYTES].copy_from_slice(&carry);
+        }
+        self.header[Word::Received as usize] = address(&self.received[start..]);
+        &self.received[start..CARRY_BYTES + length.min(CHUNK_BYTES)]
+    }
+
+    /// Keeps what a link left unread of its bytes, `length` in all.
+    pub(super) fn carry(&mut self, link: u32, rest: usize, length: usize) {
+        let end = CARRY_BYTES + length.min(CHUNK_BYTES);
+        self.carries.push((link, self.received[end - rest..end].to_vec()));
+    }
+
+    /// Forgets what links have left that are gone.
+    pub(super) fn forget(&mut self, is_alive: impl Fn(u32) -> bool) {
+        self.carries.retain(|(link, _)| is_alive(*link));
+    }
+}
+
+fn address<T>(slice: &[T]) -> u32 {
+    slice.as_ptr() as usize as u32
+}
