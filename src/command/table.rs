@@ -339,7 +339,9 @@ pub(super) fn find(name: &[u8]) -> Option<&'static Rule> {
     let mut slot = slot(folded);
     loop {
         let entry = usize::from(INDEX[slot]);
-        if *NAMES.get(entry)? == folded {
+        let known = NAMES.get(entry)?;
+        // Word by word: comparing the arrays loads them wider than `fold` has just stored them, which stalls.
+        if known[0] == folded[0] && known[1] == folded[1] && known[2] == folded[2] {
             let (known, rule) = &TABLE[entry];
             // Folding pads with zeros, so a name that ends with zero bytes folds like the one without.
             return (known.len() == name.len()).then_some(rule);
@@ -349,13 +351,17 @@ pub(super) fn find(name: &[u8]) -> Option<&'static Rule> {
 }
 
 const fn fold(name: &[u8]) -> [u64; 3] {
-    let mut words = [0; 3];
-    let mut at = 0;
-    while at < name.len() {
-        words[at / 8] |= (name[at].to_ascii_uppercase() as u64) << (at % 8 * 8);
+    [fold_word(name, 0), fold_word(name, 8), fold_word(name, 16)]
+}
+
+const fn fold_word(name: &[u8], from: usize) -> u64 {
+    let mut word = 0;
+    let mut at = from;
+    while at < name.len() && at < from + 8 {
+        word |= (name[at].to_ascii_uppercase() as u64) << ((at - from) * 8);
         at += 1;
     }
-    words
+    word
 }
 
 const fn slot(words: [u64; 3]) -> usize {

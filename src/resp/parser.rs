@@ -10,15 +10,20 @@
 //!            └─ an error: latched, every later call returns it
 //! ```
 //!
-//! Nesting lives in a fixed stack of counters: no recursion, no allocation, whatever the peer sends.
+//! Nesting lives in a fixed stack of counters: no recursion, no allocation.
 
 use super::scan::{ascii_flag, digits, is_double, is_integer, long_int};
 use super::{Kind, ProtocolError, ProtocolErrorKind, Token, ASCII, FIRST, LAST, SKIP};
 
 /// The deepest nesting that [`Limits::depth`] can allow: the size of the stack inside the [`Parser`].
 const STACK: usize = 128;
+/// The least that [`Limits::line`] can be: short numbers are read without looking at it, which must not show.
+const SHORTEST_LINE: usize = 32;
 /// Marks a frame of the stack as an attribute, whose content is dropped and which is no value of what is around it.
 const ATTRIBUTE: u64 = 1 << 63;
+
+/// The offset behind what was read, or `None` when it is not all there.
+type Step = Result<Option<usize>, ProtocolError>;
 
 /// What a peer may make us hold or wait for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +33,8 @@ pub struct Limits {
     /// The longest bulk, verbatim string or blob error, in bytes. Default 512 MiB (Redis' own `proto-max-bulk-len`),
     /// at most 4 GiB − 1.
     pub bulk: u64,
-    /// The longest line (simple strings, errors, numbers) without its type byte and CRLF, in bytes. Default 32 KiB.
+    /// The longest line (simple strings, errors, numbers) without its type byte and CRLF, in bytes. Default 32 KiB,
+    /// at least 32, so that a length or an integer always fits.
     pub line: usize,
     /// From this length on, in bytes, a bulk that is not completely in the buffer is diverted as [`Kind::Big`].
     /// Shorter ones wait until they are complete. Default 4096.
@@ -37,12 +43,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            depth: 64,
-            bulk: 512 << 20,
-            line: 32 << 10,
-            big: 4096,
-        }
+        Self { depth: 64, bulk: 512 << 20, line: 32 << 10, big: 4096 }
     }
 }
 
@@ -67,23 +68,16 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// A reader at the start of a stream. Limits above the maxima of [`Limits`] are taken as those.
+    /// A reader at the start of a stream. Limits outside the bounds that [`Limits`] names are taken as those.
     pub fn new(limits: Limits) -> Self {
         let limits = Limits {
             depth: limits.depth.min(STACK),
             // Offsets and lengths of tokens are 32 bits wide.
             bulk: limits.bulk.min(u64::from(u32::MAX)),
-            ..limits
+            line: limits.line.max(SHORTEST_LINE),
+            big: limits.big,
         };
-        Self {
-            limits,
-            stack: [0; STACK],
-            depth: 0,
-            attributes: 0,
-            scanned: 0,
-            diverted: None,
-            error: None,
-        }
+        Self { limits, stack: [0; STACK], depth: 0, attributes: 0, scanned: 0, diverted: None, error: None }
     }
 
     /// Forgets the stream, including its error: the next byte is the first of a new one. The limits stay.
@@ -121,11 +115,9 @@ impl Parser {
 
     fn run<S: FnMut(Token)>(&mut self, buf: &[u8], sink: &mut S) -> Result<usize, ProtocolError> {
         let mut at = 0;
-        if self.diverted.is_some() {
-            if !buf.is_empty() {
-                // Whoever shows bytes again has moved the content, even if its CRLF is not all there yet.
-                self.diverted = Some(0);
-            }
+        if self.diverted.is_some() && !buf.is_empty() {
+            // Whoever shows bytes again has moved the content, even if its CRLF is not all there yet.
+            self.diverted = Some(0);
             if !crlf(buf, 0)? {
                 return Ok(0);
             }
@@ -156,12 +148,7 @@ impl Parser {
 
     /// `$`: the value most replies are made of.
     #[inline]
-    fn bulk<S: FnMut(Token)>(
-        &mut self,
-        buf: &[u8],
-        at: usize,
-        sink: &mut S,
-    ) -> Result<Option<usize>, ProtocolError> {
+    fn bulk<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, sink: &mut S) -> Step {
         let Some((len, start)) = self.length(buf, at)? else {
             return Ok(None);
         };
@@ -178,12 +165,7 @@ impl Parser {
             self.diverted = Some(len - present.len() as u64);
             let first = if self.depth == 0 { FIRST } else { 0 };
             let skip = if self.attributes > 0 { SKIP } else { 0 };
-            sink(Token {
-                kind: Kind::Big,
-                flags: first | skip,
-                a: len as u32,
-                b: start as u32,
-            });
+            sink(Token { kind: Kind::Big, flags: first | skip, a: len as u32, b: start as u32 });
             return Ok(Some(buf.len()));
         }
         let end = start + len as usize;
@@ -196,13 +178,7 @@ impl Parser {
     }
 
     /// `=` and `!`: like a bulk, but never diverted.
-    fn blob<S: FnMut(Token)>(
-        &mut self,
-        buf: &[u8],
-        at: usize,
-        byte: u8,
-        sink: &mut S,
-    ) -> Result<Option<usize>, ProtocolError> {
+    fn blob<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, byte: u8, sink: &mut S) -> Step {
         let Some((len, start)) = self.length(buf, at)? else {
             return Ok(None);
         };
@@ -230,13 +206,7 @@ impl Parser {
     }
 
     #[inline]
-    fn text_line<S: FnMut(Token)>(
-        &mut self,
-        buf: &[u8],
-        at: usize,
-        kind: Kind,
-        sink: &mut S,
-    ) -> Result<Option<usize>, ProtocolError> {
+    fn text_line<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, kind: Kind, sink: &mut S) -> Step {
         let Some(end) = self.line(buf, at)? else {
             return Ok(None);
         };
@@ -246,12 +216,7 @@ impl Parser {
     }
 
     #[inline]
-    fn int<S: FnMut(Token)>(
-        &mut self,
-        buf: &[u8],
-        at: usize,
-        sink: &mut S,
-    ) -> Result<Option<usize>, ProtocolError> {
+    fn int<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, sink: &mut S) -> Step {
         let negative = buf.get(at + 1) == Some(&b'-');
         let start = at + 1 + usize::from(negative);
         let (magnitude, end) = digits(buf, start);
@@ -269,13 +234,7 @@ impl Parser {
         Ok(Some(end + 2))
     }
 
-    fn other_line<S: FnMut(Token)>(
-        &mut self,
-        buf: &[u8],
-        at: usize,
-        byte: u8,
-        sink: &mut S,
-    ) -> Result<Option<usize>, ProtocolError> {
+    fn other_line<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, byte: u8, sink: &mut S) -> Step {
         let Some(end) = self.line(buf, at)? else {
             return Ok(None);
         };
@@ -302,13 +261,7 @@ impl Parser {
     }
 
     #[inline]
-    fn aggregate<S: FnMut(Token)>(
-        &mut self,
-        buf: &[u8],
-        at: usize,
-        byte: u8,
-        sink: &mut S,
-    ) -> Result<Option<usize>, ProtocolError> {
+    fn aggregate<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, byte: u8, sink: &mut S) -> Step {
         let Some((count, next)) = self.length(buf, at)? else {
             return Ok(None);
         };
@@ -344,12 +297,7 @@ impl Parser {
         } else {
             let flags = if self.depth == 0 { FIRST } else { 0 };
             if self.attributes == 0 {
-                sink(Token {
-                    kind,
-                    flags,
-                    a: count,
-                    b: 0,
-                });
+                sink(Token { kind, flags, a: count, b: 0 });
             }
             self.open(values);
         }
@@ -361,34 +309,19 @@ impl Parser {
         // Asked first: completing the value may close the attribute that it is in.
         let skip = if self.attributes > 0 { SKIP } else { 0 };
         let last = if self.complete() { LAST } else { 0 };
-        sink(Token {
-            kind: Kind::BigEnd,
-            flags: skip | last,
-            a: 0,
-            b: 0,
-        });
+        sink(Token { kind: Kind::BigEnd, flags: skip | last, a: 0, b: 0 });
     }
 
     /// Emits a value that is complete in itself.
     #[inline]
     fn value<S: FnMut(Token)>(&mut self, sink: &mut S, kind: Kind, flags: u8, a: u32, b: u32) {
         if self.depth == 0 {
-            return sink(Token {
-                kind,
-                flags: flags | FIRST | LAST,
-                a,
-                b,
-            });
+            return sink(Token { kind, flags: flags | FIRST | LAST, a, b });
         }
         let dropped = self.attributes > 0;
         let last = if self.complete() { LAST } else { 0 };
         if !dropped {
-            sink(Token {
-                kind,
-                flags: flags | last,
-                a,
-                b,
-            });
+            sink(Token { kind, flags: flags | last, a, b });
         }
     }
 
@@ -452,16 +385,13 @@ impl Parser {
 
     /// The offset of the CRLF that ends the line of the type byte at `at`.
     #[inline]
-    fn line(&mut self, buf: &[u8], at: usize) -> Result<Option<usize>, ProtocolError> {
+    fn line(&mut self, buf: &[u8], at: usize) -> Step {
         let start = at + 1;
         // A CRLF later than this ends a line that is too long, however the bytes were cut.
         let horizon = start.saturating_add(self.limits.line).saturating_add(2);
         let window = &buf[..buf.len().min(horizon)];
         let mut from = start + self.scanned;
-        while let Some(found) = window
-            .get(from..)
-            .and_then(|rest| rest.iter().position(|&b| b == b'\r'))
-        {
+        while let Some(found) = window.get(from..).and_then(|rest| rest.iter().position(|&b| b == b'\r')) {
             let cr = from + found;
             match window.get(cr + 1) {
                 Some(b'\n') => return Ok(Some(cr)),

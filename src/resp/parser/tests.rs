@@ -38,28 +38,14 @@ fn scalars_at_top_level_start_and_complete_a_reply() {
         (b"!3\r\nERR\r\n", token(Kind::Error, WHOLE | ASCII, 4, 7)),
     ];
     for (bytes, expected) in cases {
-        assert_eq!(
-            read(&mut parser(), bytes),
-            (vec![expected], Ok(bytes.len())),
-            "{}",
-            bytes.escape_ascii()
-        );
+        assert_eq!(read(&mut parser(), bytes), (vec![expected], Ok(bytes.len())), "{}", bytes.escape_ascii());
     }
 }
 
 #[test]
 fn integers_cover_64_bits() {
-    for n in [
-        0,
-        1,
-        -1,
-        42,
-        i64::from(u32::MAX),
-        -4_294_967_296,
-        999_999_999_999_999_999,
-        i64::MAX,
-        i64::MIN,
-    ] {
+    for n in [0, 1, -1, 42, i64::from(u32::MAX), -4_294_967_296, 999_999_999_999_999_999, i64::MAX, i64::MIN]
+    {
         let (tokens, result) = read(&mut parser(), format!(":{n}\r\n").as_bytes());
         assert!(result.is_ok());
         assert_eq!(tokens[0].int(), n);
@@ -79,11 +65,7 @@ fn aggregates_are_emitted_at_their_header() {
         token(Kind::Set, LAST, 0, 0),
     ];
     assert_eq!((tokens, result), (expected, Ok(20)));
-    for (bytes, kind) in [
-        (b"*0\r\n", Kind::Array),
-        (b"%0\r\n", Kind::Map),
-        (b">0\r\n", Kind::Push),
-    ] {
+    for (bytes, kind) in [(b"*0\r\n", Kind::Array), (b"%0\r\n", Kind::Map), (b">0\r\n", Kind::Push)] {
         assert_eq!(read(&mut parser(), bytes).0, [token(kind, WHOLE, 0, 0)]);
     }
 }
@@ -93,13 +75,7 @@ fn attributes_are_dropped_wherever_they_stand() {
     let bytes = b"|1\r\n+ttl\r\n|1\r\n+x\r\n*1\r\n+y\r\n:3\r\n*1\r\n|1\r\n+a\r\n*0\r\n|0\r\n+v\r\n";
     let (tokens, result) = read(&mut parser(), bytes);
     let at = bytes.len() as u32 - 3;
-    assert_eq!(
-        tokens,
-        [
-            token(Kind::Array, FIRST, 1, 0),
-            token(Kind::Simple, LAST | ASCII, at, at + 1)
-        ]
-    );
+    assert_eq!(tokens, [token(Kind::Array, FIRST, 1, 0), token(Kind::Simple, LAST | ASCII, at, at + 1)]);
     assert_eq!(result, Ok(bytes.len()));
 }
 
@@ -126,20 +102,14 @@ fn a_partial_line_is_searched_once() {
 }
 
 fn big() -> Parser {
-    Parser::new(Limits {
-        big: 8,
-        ..Limits::default()
-    })
+    Parser::new(Limits { big: 8, ..Limits::default() })
 }
 
 #[test]
 fn a_big_value_is_diverted() {
     let mut parser = big();
     let (tokens, result) = read(&mut parser, b"*2\r\n$10\r\nabc");
-    assert_eq!(
-        tokens,
-        [token(Kind::Array, FIRST, 2, 0), token(Kind::Big, 0, 10, 9)]
-    );
+    assert_eq!(tokens, [token(Kind::Array, FIRST, 2, 0), token(Kind::Big, 0, 10, 9)]);
     assert_eq!((result, parser.big_missing()), (Ok(12), 7));
     // The caller has moved the other seven bytes; the CRLF itself comes in two pieces.
     assert_eq!(read(&mut parser, b""), (vec![], Ok(0)));
@@ -147,34 +117,19 @@ fn a_big_value_is_diverted() {
     assert_eq!(read(&mut parser, b"\r"), (vec![], Ok(0)));
     assert_eq!(parser.big_missing(), 0, "nothing to divert any more");
     let (tokens, result) = read(&mut parser, b"\r\n:1\r\n");
-    assert_eq!(
-        tokens,
-        [token(Kind::BigEnd, 0, 0, 0), token(Kind::Int, LAST, 1, 0)]
-    );
+    assert_eq!(tokens, [token(Kind::BigEnd, 0, 0, 0), token(Kind::Int, LAST, 1, 0)]);
     assert_eq!((result, parser.big_missing()), (Ok(6), 0));
 }
 
 #[test]
 fn only_bulks_that_are_long_and_not_all_there_are_big() {
     assert_eq!(read(&mut big(), b"$8\r\n12345678\r\n").0[0].kind, Kind::Bulk);
-    assert_eq!(
-        read(&mut big(), b"$8\r\n12345678\r"),
-        (vec![], Ok(0)),
-        "only its CRLF is missing"
-    );
-    assert_eq!(
-        read(&mut big(), b"$7\r\n123456"),
-        (vec![], Ok(0)),
-        "below the threshold"
-    );
+    assert_eq!(read(&mut big(), b"$8\r\n12345678\r"), (vec![], Ok(0)), "only its CRLF is missing");
+    assert_eq!(read(&mut big(), b"$7\r\n123456"), (vec![], Ok(0)), "below the threshold");
     assert_eq!(read(&mut big(), b"=8\r\ntxt:"), (vec![], Ok(0)), "verbatim");
     assert_eq!(read(&mut big(), b"!8\r\nERR"), (vec![], Ok(0)), "blob error");
     let (tokens, _) = read(&mut big(), b"$8\r\n");
-    assert_eq!(
-        tokens,
-        [token(Kind::Big, FIRST, 8, 4)],
-        "nothing of its content is there"
-    );
+    assert_eq!(tokens, [token(Kind::Big, FIRST, 8, 4)], "nothing of its content is there");
 }
 
 #[test]
@@ -187,15 +142,9 @@ fn a_big_value_alone_is_a_whole_reply() {
 #[test]
 fn a_big_value_inside_an_attribute_is_to_be_dropped() {
     let mut parser = big();
-    assert_eq!(
-        read(&mut parser, b"|1\r\n+k\r\n$8\r\nab").0,
-        [token(Kind::Big, SKIP, 8, 12)]
-    );
+    assert_eq!(read(&mut parser, b"|1\r\n+k\r\n$8\r\nab").0, [token(Kind::Big, SKIP, 8, 12)]);
     let (tokens, _) = read(&mut parser, b"\r\n+v\r\n");
-    let expected = [
-        token(Kind::BigEnd, SKIP, 0, 0),
-        token(Kind::Simple, WHOLE | ASCII, 3, 4),
-    ];
+    let expected = [token(Kind::BigEnd, SKIP, 0, 0), token(Kind::Simple, WHOLE | ASCII, 3, 4)];
     assert_eq!(tokens, expected);
 }
 
@@ -255,59 +204,46 @@ fn tokens_before_an_error_are_emitted() {
 
 #[test]
 fn lines_end_at_their_limit_however_they_are_cut() {
-    let limits = Limits {
-        line: 4,
-        ..Limits::default()
-    };
-    assert_eq!(read(&mut Parser::new(limits), b"+1234\r\n").1, Ok(7));
-    let too_long = Err(ProtocolError {
-        kind: ProtocolErrorKind::LineTooLong,
-        byte: b'+',
-    });
-    assert_eq!(read(&mut Parser::new(limits), b"+12345\r\n").1, too_long);
+    let limits = Limits { line: 40, ..Limits::default() };
+    let full = format!("+{}\r\n", "x".repeat(40));
+    assert_eq!(read(&mut Parser::new(limits), full.as_bytes()).1, Ok(43));
+    let too_long = Err(ProtocolError { kind: ProtocolErrorKind::LineTooLong, byte: b'+' });
+    let over = format!("+{}\r\n", "x".repeat(41));
+    assert_eq!(read(&mut Parser::new(limits), over.as_bytes()).1, too_long);
     let mut parser = Parser::new(limits);
-    assert_eq!(read(&mut parser, b"+1234\r").1, Ok(0));
-    assert_eq!(read(&mut parser, b"+1234\rx").1, too_long);
+    assert_eq!(read(&mut parser, &full.as_bytes()[..42]).1, Ok(0));
+    assert_eq!(read(&mut parser, full.replace('\n', "x").as_bytes()).1, too_long);
+}
+
+#[test]
+fn a_number_fits_every_line_limit_however_it_is_cut() {
+    let limits = Limits { line: 0, ..Limits::default() };
+    for bytes in [&b":-9223372036854775808\r\n"[..], b":1000000\r\n", b"$000000000000000001\r\na\r\n"] {
+        let mut parser = Parser::new(limits);
+        for end in 0..bytes.len() {
+            assert_eq!(read(&mut parser, &bytes[..end]), (vec![], Ok(0)), "{}", bytes.escape_ascii());
+        }
+        assert_eq!(read(&mut parser, bytes).1, Ok(bytes.len()));
+    }
 }
 
 #[test]
 fn nesting_ends_at_its_limit() {
-    let limits = Limits {
-        depth: 3,
-        ..Limits::default()
-    };
+    let limits = Limits { depth: 3, ..Limits::default() };
     assert_eq!(read(&mut Parser::new(limits), b"*1\r\n*1\r\n*0\r\n").0.len(), 3);
-    let too_deep = Err(ProtocolError {
-        kind: ProtocolErrorKind::TooDeep,
-        byte: b'*',
-    });
-    assert_eq!(
-        read(&mut Parser::new(limits), b"*1\r\n*1\r\n*1\r\n*0\r\n").1,
-        too_deep
-    );
+    let too_deep = Err(ProtocolError { kind: ProtocolErrorKind::TooDeep, byte: b'*' });
+    assert_eq!(read(&mut Parser::new(limits), b"*1\r\n*1\r\n*1\r\n*0\r\n").1, too_deep);
     // A limit beyond the stack is the stack's.
-    let limits = Limits {
-        depth: usize::MAX,
-        ..limits
-    };
+    let limits = Limits { depth: usize::MAX, ..limits };
     let mut parser = Parser::new(limits);
-    assert_eq!(
-        read(&mut parser, "*1\r\n".repeat(STACK).as_bytes()).0.len(),
-        STACK
-    );
+    assert_eq!(read(&mut parser, "*1\r\n".repeat(STACK).as_bytes()).0.len(), STACK);
     assert_eq!(read(&mut parser, b"*1\r\n").1, too_deep);
 }
 
 #[test]
 fn the_message_shows_one_byte_and_names_streams() {
     let error = |bytes: &[u8]| read(&mut parser(), bytes).1.unwrap_err().to_string();
-    assert_eq!(
-        error(b"HTTP secret"),
-        "the server's reply starts with 'H', which is no RESP type"
-    );
-    assert_eq!(
-        error(b"%?\r\n"),
-        "the server sent a streamed map ('%?'), which is not supported"
-    );
+    assert_eq!(error(b"HTTP secret"), "the server's reply starts with 'H', which is no RESP type");
+    assert_eq!(error(b"%?\r\n"), "the server sent a streamed map ('%?'), which is not supported");
     assert!(error(b"\x16\x03").contains(r"'\x16'"));
 }
