@@ -35,6 +35,28 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    const ALL: [Self; 14] = [
+        Self::Subscription,
+        Self::Monitor,
+        Self::Transaction,
+        Self::Select,
+        Self::Auth,
+        Self::Hello,
+        Self::Reset,
+        Self::Quit,
+        Self::ClientReply,
+        Self::Tracking,
+        Self::Replication,
+        Self::ReadMode,
+        Self::Asking,
+        Self::Blocking,
+    ];
+
+    /// From its number at the boundary.
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| *refusal as u8 == number)
+    }
+
     /// One sentence: why, and the API to use instead. It stands behind the command's name, as in
     /// "SELECT " + text.
     pub const fn text(self) -> &'static str {
