@@ -8,19 +8,11 @@ pub(super) enum Rule {
     /// The same with all arguments.
     Is(Info),
     /// Read-only; `then` when `word` stands among the arguments from index `from` on.
-    With {
-        word: &'static str,
-        from: usize,
-        then: Shape,
-        otherwise: Shape,
-    },
+    With { word: &'static str, from: usize, then: Shape, otherwise: Shape },
     /// Read-only with `numkeys key …` in front; `Pairs` when WITHSCORES stands behind the keys.
     SetOperation,
     /// By the first argument; `bare` when there is none. Unknown subcommands have no flags.
-    Sub {
-        bare: Info,
-        of: &'static [(&'static str, Rule)],
-    },
+    Sub { bare: Info, of: &'static [(&'static str, Rule)] },
     /// SORT: read-only without STORE.
     Sort,
     /// GEORADIUS, GEORADIUSBYMEMBER: read-only without STORE and STOREDIST.
@@ -39,12 +31,9 @@ impl Rule {
     pub(super) fn apply<A: Args + ?Sized>(&self, args: &A) -> Info {
         match *self {
             Self::Is(info) => info,
-            Self::With {
-                word,
-                from,
-                then,
-                otherwise,
-            } => reading(if has(args, from, word) { then } else { otherwise }),
+            Self::With { word, from, then, otherwise } => {
+                reading(if has(args, from, word) { then } else { otherwise })
+            }
             Self::SetOperation => {
                 let keys = args.get(0).and_then(number).unwrap_or(0);
                 let scored = has(args, keys.saturating_add(1), "WITHSCORES");
@@ -61,21 +50,9 @@ impl Rule {
             Self::Sort if has(args, 0, "STORE") => Info::default(),
             Self::Sort => reading(Shape::None),
             Self::GeoRadius if has(args, 0, "STORE") || has(args, 0, "STOREDIST") => Info::default(),
-            Self::GeoRadius => reading(if has(args, 1, "WITHCOORD") {
-                Shape::Places
-            } else {
-                Shape::None
-            }),
-            Self::Zadd => writing(if adds_to_score(args) {
-                Shape::Double
-            } else {
-                Shape::None
-            }),
-            Self::Zpop => writing(if args.len() > 1 {
-                Shape::Pairs
-            } else {
-                Shape::Member
-            }),
+            Self::GeoRadius => reading(if has(args, 1, "WITHCOORD") { Shape::Places } else { Shape::None }),
+            Self::Zadd => writing(if adds_to_score(args) { Shape::Double } else { Shape::None }),
+            Self::Zpop => writing(if args.len() > 1 { Shape::Pairs } else { Shape::Member }),
             Self::StreamRead { read_only } => {
                 let shape = Shape::Streams;
                 match blocks(args) {
@@ -91,35 +68,19 @@ impl Rule {
 }
 
 pub(super) const fn reading(shape: Shape) -> Info {
-    Info {
-        flags: Info::READ_ONLY,
-        shape,
-        refusal: None,
-    }
+    Info { flags: Info::READ_ONLY, shape, refusal: None }
 }
 
 pub(super) const fn writing(shape: Shape) -> Info {
-    Info {
-        flags: 0,
-        shape,
-        refusal: None,
-    }
+    Info { flags: 0, shape, refusal: None }
 }
 
 pub(super) const fn blocking(shape: Shape) -> Info {
-    Info {
-        flags: Info::BLOCKING,
-        shape,
-        refusal: Some(Refusal::Blocking),
-    }
+    Info { flags: Info::BLOCKING, shape, refusal: Some(Refusal::Blocking) }
 }
 
 pub(super) const fn refused(refusal: Refusal) -> Info {
-    Info {
-        flags: 0,
-        shape: Shape::None,
-        refusal: Some(refusal),
-    }
+    Info { flags: 0, shape: Shape::None, refusal: Some(refusal) }
 }
 
 fn is(argument: &[u8], word: &str) -> bool {
@@ -141,10 +102,7 @@ fn adds_to_score<A: Args + ?Sized>(args: &A) -> bool {
         if is(argument, "INCR") {
             return true;
         }
-        if !["NX", "XX", "GT", "LT", "CH"]
-            .iter()
-            .any(|word| is(argument, word))
-        {
+        if !["NX", "XX", "GT", "LT", "CH"].iter().any(|word| is(argument, word)) {
             return false;
         }
         at += 1;

@@ -29,12 +29,7 @@ const fn refuse(refusal: Refusal) -> Rule {
 }
 
 const fn with(word: &'static str, from: usize, then: Shape) -> Rule {
-    Rule::With {
-        word,
-        from,
-        then,
-        otherwise: Shape::None,
-    }
+    Rule::With { word, from, then, otherwise: Shape::None }
 }
 
 const fn sub(of: &'static [(&'static str, Rule)]) -> Rule {
@@ -69,13 +64,7 @@ static TABLE: &[(&str, Rule)] = &[
     ("SORT_RO", READ),
     (
         "OBJECT",
-        sub(&[
-            ("ENCODING", READ),
-            ("FREQ", READ),
-            ("IDLETIME", READ),
-            ("REFCOUNT", READ),
-            ("HELP", READ),
-        ]),
+        sub(&[("ENCODING", READ), ("FREQ", READ), ("IDLETIME", READ), ("REFCOUNT", READ), ("HELP", READ)]),
     ),
     // Hashes
     ("HGET", READ),
@@ -143,15 +132,7 @@ static TABLE: &[(&str, Rule)] = &[
     (
         "XINFO",
         sub(&[
-            (
-                "STREAM",
-                Rule::With {
-                    word: "FULL",
-                    from: 2,
-                    then: Shape::StreamInfo,
-                    otherwise: Shape::Map,
-                },
-            ),
+            ("STREAM", Rule::With { word: "FULL", from: 2, then: Shape::StreamInfo, otherwise: Shape::Map }),
             ("GROUPS", read(Shape::Maps)),
             ("CONSUMERS", read(Shape::Maps)),
             ("HELP", READ),
@@ -405,27 +386,16 @@ mod tests {
         for (at, (name, _)) in TABLE.iter().enumerate() {
             assert_eq!(*name, name.to_ascii_uppercase());
             assert!(name.len() <= LONGEST, "{name}");
-            assert!(
-                std::ptr::eq(find(name.as_bytes()).unwrap(), &TABLE[at].1),
-                "{name} stands there twice"
-            );
+            assert!(std::ptr::eq(find(name.as_bytes()).unwrap(), &TABLE[at].1), "{name} stands there twice");
             assert!(find(name.to_ascii_lowercase().as_bytes()).is_some());
         }
     }
 
     #[test]
     fn names_that_are_not_there_are_not_found() {
-        for name in [
-            "",
-            "G",
-            "GETS",
-            "SET",
-            "GET\0",
-            "\0GET",
-            "GE\u{141}",
-            "GEORADIUSBYMEMBER_ROGEORADIUS",
-            "get ",
-        ] {
+        for name in
+            ["", "G", "GETS", "SET", "GET\0", "\0GET", "GE\u{141}", "GEORADIUSBYMEMBER_ROGEORADIUS", "get "]
+        {
             assert!(find(name.as_bytes()).is_none(), "{name:?}");
         }
     }
@@ -433,15 +403,8 @@ mod tests {
     #[test]
     fn a_search_takes_few_steps() {
         let longest = (0..SLOTS)
-            .map(|from| {
-                (0..SLOTS)
-                    .take_while(|step| INDEX[(from + step) % SLOTS] != EMPTY)
-                    .count()
-            })
+            .map(|from| (0..SLOTS).take_while(|step| INDEX[(from + step) % SLOTS] != EMPTY).count())
             .max();
-        assert!(
-            longest < Some(16),
-            "{longest:?}: choose other multipliers or more slots"
-        );
+        assert!(longest < Some(16), "{longest:?}: choose other multipliers or more slots");
     }
 }

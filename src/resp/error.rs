@@ -53,25 +53,13 @@ impl fmt::Display for ProtocolError {
         let shown = self.byte.escape_ascii();
         match self.kind {
             // The commonest way to get here is a port where something else than Redis listens.
-            K::UnknownType => write!(
-                f,
-                "the server's reply starts with '{shown}', which is no RESP type"
-            ),
+            K::UnknownType => write!(f, "the server's reply starts with '{shown}', which is no RESP type"),
             K::LineTooLong => write!(f, "the server sent a '{shown}' line over the limit"),
-            K::BadLength => write!(
-                f,
-                "the server sent a '{shown}' whose length is not a number in range"
-            ),
+            K::BadLength => write!(f, "the server sent a '{shown}' whose length is not a number in range"),
             K::BulkTooLong => write!(f, "the server announced a '{shown}' value over the size limit"),
             K::AggregateTooLong => write!(f, "the server announced a '{shown}' with too many elements"),
-            K::TooDeep => write!(
-                f,
-                "the server's reply is nested deeper than the limit, at a '{shown}'"
-            ),
-            K::MissingCrlf => write!(
-                f,
-                "a value of the server's is followed by '{shown}' instead of CR LF"
-            ),
+            K::TooDeep => write!(f, "the server's reply is nested deeper than the limit, at a '{shown}'"),
+            K::MissingCrlf => write!(f, "a value of the server's is followed by '{shown}' instead of CR LF"),
             K::BadInteger => write!(f, "the server sent a '{shown}' that is not a 64-bit integer"),
             K::BadDouble => write!(f, "the server sent a '{shown}' that is not a number"),
             K::BadBool => write!(f, "the server sent a '{shown}' that is neither true nor false"),
@@ -87,10 +75,7 @@ impl fmt::Display for ProtocolError {
                     b'~' => "set",
                     _ => "value",
                 };
-                write!(
-                    f,
-                    "the server sent a streamed {what} ('{shown}?'), which is not supported"
-                )
+                write!(f, "the server sent a streamed {what} ('{shown}?'), which is not supported")
             }
         }
     }

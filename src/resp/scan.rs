@@ -43,13 +43,9 @@ pub(super) fn is_double(text: &[u8]) -> bool {
     let magnitude = unsigned(text);
     magnitude.eq_ignore_ascii_case(b"inf")
         || magnitude.eq_ignore_ascii_case(b"nan")
-        || (magnitude
-            .first()
-            .is_some_and(|b| b.is_ascii_digit() || *b == b'.')
+        || (magnitude.first().is_some_and(|b| b.is_ascii_digit() || *b == b'.')
             && magnitude.iter().any(u8::is_ascii_digit)
-            && magnitude
-                .iter()
-                .all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')))
+            && magnitude.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')))
 }
 
 /// [`ASCII`] when every byte is below 0x80. Written so that it becomes vector code on wasm too.

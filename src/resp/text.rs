@@ -30,11 +30,7 @@ impl<'a> TextArguments<'a> {
     #[inline]
     pub fn next(&mut self, units: u32) -> Option<&'a [u8]> {
         let rest = self.text.get(self.at..)?;
-        let len = if self.ascii {
-            Some(units as usize)
-        } else {
-            byte_len(rest, units as usize)
-        };
+        let len = if self.ascii { Some(units as usize) } else { byte_len(rest, units as usize) };
         if let Some(len) = len {
             // `rest` is longer than `len`, or there is no separator.
             if rest.get(len).is_some_and(u8::is_ascii) {

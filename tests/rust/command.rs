@@ -111,15 +111,7 @@ fn what_would_break_a_shared_link_is_refused() {
         ("READWRITE", Refusal::ReadMode),
         ("ASKING", Refusal::Asking),
     ] {
-        assert_eq!(
-            info(line),
-            Info {
-                flags: 0,
-                shape: Shape::None,
-                refusal: Some(refusal)
-            },
-            "{line}"
-        );
+        assert_eq!(info(line), Info { flags: 0, shape: Shape::None, refusal: Some(refusal) }, "{line}");
         assert!(refusal.text().starts_with("would "), "{line} {}", refusal.text());
     }
     assert_eq!(info("CLIENT NO-EVICT on").refusal, None);
@@ -152,10 +144,7 @@ fn blocking_commands_are_refused_as_such() {
 
 #[test]
 fn names_of_keys_and_groups_are_not_options() {
-    for line in [
-        "XREAD STREAMS BLOCK 0",
-        "XREADGROUP GROUP BLOCK BLOCK STREAMS BLOCK >",
-    ] {
+    for line in ["XREAD STREAMS BLOCK 0", "XREADGROUP GROUP BLOCK BLOCK STREAMS BLOCK >"] {
         assert!(!info(line).is_blocking(), "{line}");
     }
     assert_eq!(info("ZRANGE WITHSCORES 0 -1").shape, Shape::None);

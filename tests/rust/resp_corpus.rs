@@ -8,18 +8,11 @@ use std::{fs, path::Path};
 use tree::{read, Value};
 
 fn corpus(folder: &str) -> BTreeMap<String, Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/corpus/resp")
-        .join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/resp").join(folder);
     fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .map(|path| {
-            (
-                path.file_stem().unwrap().to_str().unwrap().to_owned(),
-                fs::read(&path).unwrap(),
-            )
-        })
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap()))
         .collect()
 }
 
@@ -55,34 +48,14 @@ fn valid() -> Vec<(&'static str, Vec<Value>)> {
         ("null", vec![Null]),
         ("boolean", vec![Bool(true), Bool(false)]),
         ("double", doubles(&["3.25", "-1e-7", "inf", "-inf", "nan"])),
-        (
-            "big-number",
-            vec![Value::BigNumber(text(
-                "3492890328409238509324850943850943825024385",
-            ))],
-        ),
+        ("big-number", vec![Value::BigNumber(text("3492890328409238509324850943850943825024385"))]),
         ("verbatim", vec![Value::Verbatim(text("Some string"))]),
         ("array", vec![Array(vec![Int(1), bulk("a"), Array(vec![])])]),
-        (
-            "map",
-            vec![Map(vec![simple("first"), Int(1), simple("second"), Null])],
-        ),
+        ("map", vec![Map(vec![simple("first"), Int(1), simple("second"), Null])]),
         ("set", vec![Set(vec![simple("a"), simple("b")])]),
-        (
-            "push",
-            vec![
-                Push(vec![simple("invalidate"), Array(vec![bulk("k")])]),
-                simple("OK"),
-            ],
-        ),
+        ("push", vec![Push(vec![simple("invalidate"), Array(vec![bulk("k")])]), simple("OK")]),
         ("attribute", vec![Array(vec![Int(1), Int(2)])]),
-        (
-            "nested",
-            vec![Array(vec![Array(vec![Array(vec![Map(vec![
-                Set(vec![Int(1)]),
-                Array(vec![]),
-            ])])])])],
-        ),
+        ("nested", vec![Array(vec![Array(vec![Array(vec![Map(vec![Set(vec![Int(1)]), Array(vec![])])])])])]),
     ]
 }
 
@@ -123,22 +96,12 @@ fn valid_streams_give_their_values() {
         let expected = (expected, false, None);
         assert_eq!(read(Limits::default(), [&bytes[..]]), expected, "{name}");
         assert_eq!(
-            read(
-                Limits {
-                    big: 0,
-                    ..Limits::default()
-                },
-                bytes.chunks(1)
-            ),
+            read(Limits { big: 0, ..Limits::default() }, bytes.chunks(1)),
             expected,
             "{name}, byte by byte"
         );
     }
-    assert!(
-        files.is_empty(),
-        "files that nothing is expected of: {:?}",
-        files.keys()
-    );
+    assert!(files.is_empty(), "files that nothing is expected of: {:?}", files.keys());
 }
 
 #[test]
@@ -146,16 +109,10 @@ fn invalid_streams_give_their_errors() {
     let mut files = corpus("invalid");
     for (name, kind) in INVALID {
         let bytes = files.remove(name).unwrap_or_else(|| panic!("no file {name}"));
-        for (_, _, error) in [
-            read(Limits::default(), [&bytes[..]]),
-            read(Limits::default(), bytes.chunks(1)),
-        ] {
+        for (_, _, error) in [read(Limits::default(), [&bytes[..]]), read(Limits::default(), bytes.chunks(1))]
+        {
             assert_eq!(error.map(|error| error.kind), Some(kind), "{name}");
         }
     }
-    assert!(
-        files.is_empty(),
-        "files that nothing is expected of: {:?}",
-        files.keys()
-    );
+    assert!(files.is_empty(), "files that nothing is expected of: {:?}", files.keys());
 }

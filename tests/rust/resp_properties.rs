@@ -54,11 +54,7 @@ impl Wire {
 }
 
 fn aggregate(out: &mut Vec<u8>, kind: char, items: &[Wire]) {
-    let count = if matches!(kind, '%' | '|') {
-        items.len() / 2
-    } else {
-        items.len()
-    };
+    let count = if matches!(kind, '%' | '|') { items.len() / 2 } else { items.len() };
     out.extend_from_slice(format!("{kind}{count}\r\n").as_bytes());
     items.iter().for_each(|item| item.write(out));
 }
@@ -89,19 +85,16 @@ fn scalar(out: &mut Vec<u8>, value: &Value) {
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
     // A lone CR or LF is content; only both end the line. A CR at the end would move it.
-    vec(
-        prop_oneof![8 => 0x20..0x7fu8, 1 => Just(b'\r'), 1 => Just(b'\n'), 1 => 0x80..=0xffu8],
-        0..40,
-    )
-    .prop_map(|mut line| {
-        while let Some(at) = line.windows(2).position(|pair| pair == b"\r\n") {
-            line.remove(at);
-        }
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-        line
-    })
+    vec(prop_oneof![8 => 0x20..0x7fu8, 1 => Just(b'\r'), 1 => Just(b'\n'), 1 => 0x80..=0xffu8], 0..40)
+        .prop_map(|mut line| {
+            while let Some(at) = line.windows(2).position(|pair| pair == b"\r\n") {
+                line.remove(at);
+            }
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            line
+        })
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -130,18 +123,11 @@ fn leaf() -> impl Strategy<Value = Form> {
 }
 
 fn wire() -> impl Strategy<Value = Wire> {
-    let plain = leaf().prop_map(|form| Wire {
-        attributes: None,
-        form,
-    });
+    let plain = leaf().prop_map(|form| Wire { attributes: None, form });
     plain.prop_recursive(5, 60, 6, |inner| {
         let pairs = |inner: BoxedStrategy<Wire>| {
-            vec((inner.clone(), inner), 0..4).prop_map(|pairs| {
-                pairs
-                    .into_iter()
-                    .flat_map(|(key, value)| [key, value])
-                    .collect::<Vec<_>>()
-            })
+            vec((inner.clone(), inner), 0..4)
+                .prop_map(|pairs| pairs.into_iter().flat_map(|(key, value)| [key, value]).collect::<Vec<_>>())
         };
         let inner = inner.boxed();
         let form = prop_oneof![
@@ -156,19 +142,14 @@ fn wire() -> impl Strategy<Value = Wire> {
 }
 
 fn top() -> impl Strategy<Value = Wire> {
-    let push = vec(wire(), 0..4).prop_map(|items| Wire {
-        attributes: None,
-        form: Form::Aggregate('>', items),
-    });
+    let push =
+        vec(wire(), 0..4).prop_map(|items| Wire { attributes: None, form: Form::Aggregate('>', items) });
     prop_oneof![5 => wire(), 1 => push]
 }
 
 /// A low threshold, so that small values take the big way.
 fn limits() -> impl Strategy<Value = Limits> {
-    prop_oneof![Just(16), Just(0), Just(4096)].prop_map(|big| Limits {
-        big,
-        ..Limits::default()
-    })
+    prop_oneof![Just(16), Just(0), Just(4096)].prop_map(|big| Limits { big, ..Limits::default() })
 }
 
 /// Bytes that look enough like RESP to get past the first one.
@@ -187,20 +168,14 @@ fn split<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
     cuts.sort_unstable();
     let mut from = 0;
-    let mut chunks: Vec<&[u8]> = cuts
-        .iter()
-        .map(|&to| &bytes[core::mem::replace(&mut from, to)..to])
-        .collect();
+    let mut chunks: Vec<&[u8]> =
+        cuts.iter().map(|&to| &bytes[core::mem::replace(&mut from, to)..to]).collect();
     chunks.push(&bytes[from..]);
     chunks
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 1000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
@@ -268,10 +243,8 @@ fn text_encoder(units: &[u16]) -> Vec<u8> {
 
 /// All arguments as one text, each followed by `separator`: what the shell stages.
 fn staged(arguments: &[Vec<u16>], separator: u16) -> (Vec<u8>, usize) {
-    let units: Vec<u16> = arguments
-        .iter()
-        .flat_map(|argument| argument.iter().copied().chain([separator]))
-        .collect();
+    let units: Vec<u16> =
+        arguments.iter().flat_map(|argument| argument.iter().copied().chain([separator])).collect();
     (text_encoder(&units), units.len())
 }
 

@@ -56,11 +56,7 @@ impl Builder {
             Kind::Verbatim => Value::Verbatim(text()),
             Kind::Big => {
                 let bytes = buf[token.b as usize..].to_vec();
-                self.big = Some(Diverted {
-                    skip: dropped,
-                    len: token.a as usize,
-                    bytes,
-                });
+                self.big = Some(Diverted { skip: dropped, len: token.a as usize, bytes });
                 return assert!(!token.is_last());
             }
             Kind::BigEnd => {
@@ -89,11 +85,7 @@ impl Builder {
     }
 
     fn close(&mut self, token: Token) {
-        while self
-            .open
-            .last()
-            .is_some_and(|(_, count, items)| items.len() == *count)
-        {
+        while self.open.last().is_some_and(|(_, count, items)| items.len() == *count) {
             let (kind, _, items) = self.open.pop().unwrap();
             self.add(match kind {
                 Kind::Array => Value::Array(items),
@@ -115,11 +107,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            parser: Parser::new(limits),
-            waiting: Vec::new(),
-            builder: Builder::default(),
-        }
+        Self { parser: Parser::new(limits), waiting: Vec::new(), builder: Builder::default() }
     }
 
     pub(crate) fn feed(&mut self, mut chunk: &[u8]) -> Result<(), ProtocolError> {
@@ -135,18 +123,11 @@ impl Reader {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let Self {
-            parser,
-            waiting,
-            builder,
-        } = self;
+        let Self { parser, waiting, builder } = self;
         let consumed = parser.parse(waiting, |token| builder.take(token, waiting))?;
         let diverted = builder.big.as_ref().map_or(0, |big| big.len - big.bytes.len());
         assert_eq!(parser.big_missing(), diverted as u64);
-        assert!(
-            diverted == 0 || consumed == waiting.len(),
-            "a big value takes the whole buffer"
-        );
+        assert!(diverted == 0 || consumed == waiting.len(), "a big value takes the whole buffer");
         self.waiting.drain(..consumed);
         Ok(())
     }
