@@ -15,6 +15,7 @@ tools=${XDG_CACHE_HOME:-$HOME/.cache}/edgis
 wasm_pack_version=0.15.1
 root=$PWD
 mkdir -p "$state/bin"
+exec 3>&1
 
 # One setup at a time: two would fight over the same files.
 if [ -z "${EDGIS_SETUP_LOCKED:-}" ] && command -v flock >/dev/null; then
@@ -47,6 +48,9 @@ step() {
   printf 'setup: %-14s %s (%d.%d s)\n' "${name//_/-}" "$result" $((tenths / 10)) $((tenths % 10))
 }
 
+# Says beforehand what takes long; stdout of a step is its result.
+working() { printf 'setup: %s ...\n' "$1" >&3; }
+
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 have_apt() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; }
@@ -76,6 +80,7 @@ has_debian_target() { [ -x /usr/bin/rustc ] && [ -e "$(debian_stamp)" ]; }
 # Debian has a wasm-capable rustc, but no std for wasm32-unknown-unknown: it is built here, once, from Debian's source.
 install_debian_target() {
   local work lib flags
+  working "installing Debian's Rust for wasm and building its std, about 2 minutes"
   apt_install ca-certificates rustc-web cargo-web rust-web-src rust-web-llvm rust-web-clippy rustfmt-web
   # rust-lld is a link to the lld of rustc's own LLVM; it dangles until the package of the same name is there.
   [ -x /usr/bin/rust-lld ] || apt_install "$(readlink /usr/bin/rust-lld)"
@@ -138,6 +143,7 @@ tool_step() { # tool_step CRATE BINARY VERSION
     return
   fi
   if [ ! -x "$tools/$1-$3/bin/$2" ]; then
+    working "compiling $1 $3, some minutes"
     export_env
     cargo_tool "$1" "$3"
   fi
@@ -157,6 +163,7 @@ step_npm() {
   command -v npm >/dev/null || { echo "npm is missing: install Node.js 20.19 or newer"; return 1; }
   want=$(cksum <package-lock.json)
   if [ "$(cat node_modules/.edgis-lock 2>/dev/null)" != "$want" ]; then
+    working "installing the npm packages of package-lock.json"
     npm ci >&2
     echo "$want" >node_modules/.edgis-lock
   fi
@@ -185,6 +192,7 @@ step_browser() {
       echo "no chromedriver: install Chrome and its driver to run the browser tests"
       return
     fi
+    working "installing Chromium, about a minute"
     apt_install chromium chromium-driver
   fi
   chromedriver --version | cut -d' ' -f1,2
