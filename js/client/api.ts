@@ -1,0 +1,104 @@
+/** The public face of a client. */
+import type { Stats, Status } from "../core/status.js";
+import type { CommandArgument } from "./arguments.js";
+import type { Commands } from "./commands.js";
+import type { Duration } from "./duration.js";
+import type { ClientOptions, Logger, Timeouts } from "./types.js";
+
+/** What a listener of `"state"` is given. */
+export type StateListener = (status: Status) => void;
+
+/** What handles on one link may differ in. */
+export interface HandleOptions {
+  offline?: "reject" | "wait";
+  timeouts?: Timeouts;
+  integers?: "number" | "bigint";
+  logger?: Logger | false;
+}
+
+/**
+ * A handle on a target. All handles of a target share one link.
+ *
+ * Commands reject with `ReplyError` for the server's errors and with `UsageError` for mistakes; for want of Redis with
+ * `DisabledError`, `TimeoutError` or `ConnectionLostError`, and these need no listener: a write that nobody awaits
+ * cannot end a process.
+ *
+ * `T` is how text comes back (`string`, or `Uint8Array` from `bytes`), `I` how integers do (`number`, or `bigint`).
+ */
+export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDisposable {
+  /**
+   * Begins to connect, or joins whoever does: all callers of a target get THE connection promise. Resolves to `ready`,
+   * or to `disabled` with the reason, within `timeouts.connect`. **Never rejects.**
+   */
+  init(): Promise<Status>;
+
+  /** `init()` under node-redis's name: resolves to the client. Never rejects, never "already opened". */
+  connect(): Promise<this>;
+
+  /**
+   * Waits until the client is ready, over as many dials as it takes; for jobs and probes that cannot run without Redis.
+   *
+   * @param options.timeout default 10 s
+   * @throws ConnectError, AuthError or DisabledError with the reason, when it is not ready in time, or never can be
+   */
+  ready(options?: { timeout?: Duration }): Promise<this>;
+
+  /** Where the target stands, at this moment. */
+  status(): Status;
+
+  /** What happened so far; the counters are those of the target, shared by its handles. */
+  stats(): Stats;
+
+  /** Whether there is a connection, or one is being made (node-redis's meaning). */
+  readonly isOpen: boolean;
+
+  /**
+   * Whether commands are written at once. Asking counts as demand: where nothing is under way and a dial may begin, it
+   * begins in the background. So `if (!redis.isReady) return load()` recovers by itself.
+   */
+  readonly isReady: boolean;
+
+  /**
+   * Any command: `call("SET", "k", "v", "EX", 60)` or `call("SET", "k", "v", { EX: 60 })`.
+   *
+   * Long `Uint8Array` arguments (over 256 bytes) are not copied until they are written: do not change them before the
+   * reply.
+   *
+   * @throws (as a rejection) UsageError for arguments of a wrong type and for commands that would break a shared link
+   */
+  call(command: string, ...args: readonly CommandArgument[]): Promise<unknown>;
+
+  /** Another handle on the same link, with settings of its own. Close it like any other. */
+  with(options: HandleOptions & { integers: "bigint" }): Client<T, bigint>;
+  with(options: HandleOptions & { integers: "number" }): Client<T, number>;
+  with(options: HandleOptions): Client<T, I>;
+
+  /** A view of this client whose text replies are `Uint8Array`, for values that are no text. */
+  readonly bytes: Client<Uint8Array, I>;
+
+  /**
+   * `"state"`: called after each change of state. `"error"` and other names are accepted, for code that was written for
+   * other clients; nothing is emitted under them, since nothing here needs a listener to survive.
+   */
+  on(event: "state", listener: StateListener): this;
+  on(event: string, listener: (...args: never[]) => void): this;
+
+  /** Takes a listener back. */
+  off(event: string, listener: (...args: never[]) => void): this;
+
+  /**
+   * Closes this handle: its commands reject from now on. With the last handle of a target its link is drained, and
+   * closed when the last reply has come, at the latest after `timeouts.command`. Resolves then; never rejects.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a client. Inert: no socket, timer, clock, random number or compiling until the first use. Never throws: what is
+ * wrong with the options becomes the status `disabled` with a reason and a hint. Clients of the same target share one
+ * link.
+ */
+export interface CreateClient {
+  (options: ClientOptions & { integers: "bigint" }): Client<string, bigint>;
+  (options?: ClientOptions): Client;
+}

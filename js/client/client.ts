@@ -1,0 +1,359 @@
+/** A client: one handle on a target that may have many. */
+import { DisabledError, type RedisError } from "../core/errors.js";
+import { engineOf } from "../core/registry.js";
+import type { DisabledStatus, Stats, Status } from "../core/status.js";
+import { attach, connect, hold, nudge, policyOf, release } from "../loop/attach.js";
+import { Engine } from "../loop/engine.js";
+import { disabled, unreachable } from "../loop/failures.js";
+import type { Argument } from "../loop/stage.js";
+import type { Handle, Subscriber, Target } from "../loop/target.js";
+import { MODE } from "../reply/build.js";
+import type { Runtime } from "../transport/types.js";
+import { type CommandArgument, flatten } from "./arguments.js";
+import { type Duration, milliseconds } from "./duration.js";
+import type { HandleOptions, StateListener } from "./api.js";
+import { StateLog } from "./log.js";
+import { type HandleSettings, handleSettings, settingsOf } from "./options.js";
+import type { ClientOptions, Logger } from "./types.js";
+
+/** A handle's share in a target: given back when the client is closed, or collected. */
+interface Share {
+  readonly engine: Engine;
+  readonly target: Target;
+  readonly logger: Logger | undefined;
+  subscriber: WeakRef<Subscriber> | undefined;
+  released: boolean;
+}
+
+const collected =
+  typeof FinalizationRegistry === "undefined"
+    ? undefined
+    : new FinalizationRegistry<Share>((share) => giveBack(share, () => {}));
+
+function giveBack(share: Share, closed: () => void): void {
+  if (share.released) return closed();
+  share.released = true;
+  const { engine, target, logger, subscriber } = share;
+  if (subscriber !== undefined) target.subscribers.delete(subscriber);
+  // The last line, "closed", is still to come when this is the last handle.
+  release(engine, target, () => {
+    if (logger !== undefined) target.leaveLog(logger);
+    closed();
+  });
+}
+
+let clients = 0;
+
+/** Everything of a client but the commands with names of their own; what its members promise is said in api.ts. */
+export class BaseClient implements Subscriber {
+  readonly #runtime: Runtime;
+  readonly #options: ClientOptions;
+  readonly #settings: HandleSettings;
+  /** The client whose target this one uses, and whether it is only a view of that one, with no share of its own. */
+  readonly #origin: BaseClient | undefined;
+  readonly #isView: boolean;
+  readonly #number: number;
+  #listeners: Set<StateListener> | undefined;
+  #handle: Handle | undefined;
+  #share: Share | undefined;
+  #closing: Promise<void> | undefined;
+  #broken: DisabledStatus | undefined;
+  #views: Map<number, BaseClient> | undefined;
+
+  /** @internal Use `createClient`. */
+  constructor(runtime: Runtime, options: ClientOptions, settings?: HandleSettings, origin?: BaseClient, isView = false) {
+    clients += 1;
+    this.#number = clients;
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#origin = origin;
+    this.#isView = isView;
+    const base = { connect: 2_000, command: 1_000, waits: false, mode: MODE.Text, logger: console };
+    this.#settings = settings ?? handleSettings(options, base);
+  }
+
+  /** The handle, made at first use. Undefined where the core cannot run, and once the client is closed. */
+  get #attached(): Handle | undefined {
+    return this.#handle ?? this.#attach();
+  }
+
+  /** @internal */
+  get target(): Target | undefined {
+    return this.#attached?.target;
+  }
+
+  #attach(): Handle | undefined {
+    if (this.#closing !== undefined || this.#broken !== undefined) return undefined;
+    try {
+      const engine = engineOf(() => new Engine(this.#runtime));
+      const target = this.#isView ? this.#origin?.target : this.#join(engine);
+      if (target === undefined) return undefined;
+      const { connect, command, waits, mode } = this.#settings;
+      const policy = policyOf(engine, connect, command, waits);
+      this.#handle = { engine, target, policy, mode, client: this, number: this.#number, used: false };
+    } catch (error) {
+      this.#broken = brokenStatus(this.#runtime, error);
+      this.#settings.logger?.warn(`[edgis] disabled (wasm): ${this.#broken.message}. ${this.#broken.hint}`);
+    }
+    return this.#handle;
+  }
+
+  #join(engine: Engine): Target {
+    const { logger } = this.#settings;
+    let target = this.#origin?.target;
+    if (target !== undefined) hold(target);
+    else {
+      const { env } = this.#runtime;
+      const settings = settingsOf(this.#options, this.#settings, env, (value) => engine.identify(value));
+      target = attach(engine, settings.target, settings.key, settings.share);
+      if (target.link === undefined) target.link = settings.link;
+      else if (target.link !== settings.link && logger !== undefined && !target.warned) {
+        target.warned = true;
+        const text = "set timeouts.connect, retry or limits of a connection that they share differently: those of the first hold";
+        new StateLog(logger).warn(`${target.display}: two clients ${text}`);
+      }
+    }
+    this.#share = { engine, target, logger, subscriber: undefined, released: false };
+    collected?.register(this, this.#share, this);
+    if (logger !== undefined && target.joinLog(logger, () => new StateLog(logger)) && target.state === "disabled") {
+      // A target that is disabled from the start has no change to be told of.
+      const status = engine.statusOf(target);
+      target.logs.get(logger)?.log.changed(status, target.display, this.#runtime.identity(), "configuration");
+    }
+    if (this.#listeners !== undefined) this.#subscribe();
+    return target;
+  }
+
+  #subscribe(): void {
+    const share = this.#share;
+    if (share === undefined || share.subscriber !== undefined || typeof WeakRef === "undefined") return;
+    share.subscriber = new WeakRef<Subscriber>(this);
+    share.target.subscribers.add(share.subscriber);
+  }
+
+  // ── Connecting ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  init(): Promise<Status> {
+    const handle = this.#attached;
+    if (handle === undefined) return Promise.resolve(this.status());
+    if (!handle.used) handle.used = true;
+    return connect(handle.engine, handle.target, handle.number);
+  }
+
+  async connect(): Promise<this> {
+    await this.init();
+    return this;
+  }
+
+  async ready({ timeout = "10s" }: { timeout?: Duration } = {}): Promise<this> {
+    const { now, timeOrigin, setTimer } = this.#runtime;
+    const limit = now() + (milliseconds(timeout) ?? 10_000);
+    for (;;) {
+      const left = limit - now();
+      const status = await this.#within(this.init(), Math.max(0, left));
+      if (status?.state === "ready") return this;
+      const current = status ?? this.status();
+      const told = current as Partial<DisabledStatus>;
+      const wait = Math.max(5, (told.retryAt ?? 0) - timeOrigin() - now());
+      if (status === undefined || current.state === "closed" || told.retryable === false || wait >= limit - now()) {
+        throw this.#notReady(current);
+      }
+      await new Promise<void>((resolve) => setTimer(resolve, wait).hold(true));
+    }
+  }
+
+  #within(promise: Promise<Status>, wait: number): Promise<Status | undefined> {
+    return new Promise((resolve) => {
+      const timer = this.#runtime.setTimer(() => resolve(undefined), wait);
+      timer.hold(true);
+      promise.then((status) => {
+        timer.clear();
+        resolve(status);
+      });
+    });
+  }
+
+  #notReady(status: Status): RedisError {
+    const target = this.#handle?.target ?? { display: "redis" };
+    if (status.state === "disabled") return status.retryable ? unreachable(status, target) : disabled(status, target);
+    if (status.state === "closed") return new DisabledError("the client was closed", "closed", {});
+    return new DisabledError(`${target.display} is not ready in time (${status.state})`, "timeout", { retry: true });
+  }
+
+  status(): Status {
+    const handle = this.#attached;
+    if (handle !== undefined) return handle.engine.statusOf(handle.target);
+    return this.#broken ?? { state: "closed", attempts: 0, since: this.#runtime.timeOrigin() };
+  }
+
+  stats(): Stats {
+    const handle = this.#attached;
+    const none = { dials: 0, connects: 0, stateChanges: 0, commands: 0, timeouts: 0, disabled: 0, resent: 0 };
+    const counts = { ...none, bytesIn: 0, bytesOut: 0, joins: 0, writes: 0, handles: 0, pending: 0 };
+    if (handle === undefined) return { ...counts, crossings: 0, memoryBytes: 0 };
+    const { engine, target } = handle;
+    const core = target.dead === undefined ? (engine.core.calls.stats(target.id) as Partial<Stats> | undefined) : {};
+    return {
+      ...counts,
+      ...core,
+      bytesOut: (core?.bytesOut ?? 0) + target.externalBytes,
+      joins: target.joins,
+      writes: target.writes,
+      handles: target.handles,
+      pending: engine.pending.size,
+      crossings: engine.crossings,
+      memoryBytes: engine.core.memoryBytes,
+    };
+  }
+
+  get isOpen(): boolean {
+    const state = this.#handle?.target.state;
+    return state === "ready" || state === "connecting";
+  }
+
+  get isReady(): boolean {
+    const handle = this.#attached;
+    if (handle === undefined) return false;
+    if (handle.target.state === "ready") return true;
+    nudge(handle.engine, handle.target, handle.number);
+    return false;
+  }
+
+  // ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  call(command: string, ...args: readonly CommandArgument[]): Promise<unknown> {
+    let flat: Argument[];
+    try {
+      flat = flatten([command, ...args]);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.send(flat);
+  }
+
+  /** @internal Valid, flat arguments. */
+  send(flat: readonly Argument[]): Promise<unknown> {
+    const handle = this.#attached;
+    if (handle === undefined || handle.target.dead !== undefined) return this.#away(flat[0] as string);
+    return handle.engine.send(handle, flat);
+  }
+
+  /** @internal A command of one argument. */
+  send1(name: string, staged: string, a: unknown): Promise<unknown> {
+    const handle = this.#handle;
+    if (handle === undefined || typeof a !== "string" || handle.target.dead !== undefined) return this.call(name, a as string);
+    return handle.engine.send1(handle, name, staged, a);
+  }
+
+  /** @internal A command of two arguments. */
+  send2(name: string, staged: string, a: unknown, b: unknown): Promise<unknown> {
+    const handle = this.#handle;
+    if (handle === undefined || typeof a !== "string" || typeof b !== "string" || handle.target.dead !== undefined) {
+      return this.call(name, a as string, b as string);
+    }
+    return handle.engine.send2(handle, name, staged, a, b);
+  }
+
+  #away(command: string): Promise<never> {
+    const closed = () => new DisabledError(`${command}: the client was closed`, "closed", { command });
+    const status = this.status();
+    const target = this.#handle?.target ?? { display: "redis" };
+    const rejected = Promise.reject(status.state === "closed" ? closed() : disabled(status, target, command));
+    // Like every rejection for want of Redis, nobody need listen for it.
+    rejected.catch(() => {});
+    return rejected;
+  }
+
+  // ── Handles ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  with(options: HandleOptions): this {
+    return this.#derive(handleSettings(options, this.#settings), false);
+  }
+
+  get bytes(): this {
+    return this.#view(this.#settings.mode | MODE.Bytes);
+  }
+
+  #view(mode: number): this {
+    this.#views ??= new Map();
+    let view = this.#views.get(mode);
+    if (view === undefined) {
+      view = this.#derive({ ...this.#settings, mode }, true);
+      this.#views.set(mode, view);
+    }
+    return view as this;
+  }
+
+  #derive(settings: HandleSettings, isView: boolean): this {
+    const { constructor } = Object.getPrototypeOf(this) as { constructor: ClientConstructor };
+    return new constructor(this.#runtime, this.#options, settings, this, isView) as this;
+  }
+
+  // ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  on(event: string, listener: StateListener): this {
+    if (event !== "state") return this;
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+    if (this.#handle !== undefined) this.#subscribe();
+    return this;
+  }
+
+  off(event: string, listener: StateListener): this {
+    if (event === "state") this.#listeners?.delete(listener);
+    return this;
+  }
+
+  /** @internal */
+  changed(status: Status): void {
+    for (const listener of this.#listeners ?? []) {
+      try {
+        listener(status);
+      } catch (error) {
+        // As in an EventTarget: the others are called, and the mistake is seen.
+        this.#runtime.defer(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  // ── Closing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  close(): Promise<void> {
+    if (this.#isView) return this.#origin?.close() ?? Promise.resolve();
+    this.#closing ??= new Promise<void>((resolve) => {
+      const share = this.#share;
+      this.#handle = undefined;
+      for (const view of this.#views?.values() ?? []) view.#handle = undefined;
+      if (share === undefined) return resolve();
+      collected?.unregister(this);
+      giveBack(share, resolve);
+    });
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+type ClientConstructor = new (
+  runtime: Runtime,
+  options: ClientOptions,
+  settings: HandleSettings,
+  origin: BaseClient,
+  isView: boolean,
+) => BaseClient;
+
+function brokenStatus(runtime: Runtime, error: unknown): DisabledStatus {
+  return {
+    state: "disabled",
+    reason: "wasm",
+    message: `this runtime does not run WebAssembly: ${error instanceof Error ? error.message : String(error)}`,
+    hint: "allow it: 'wasm-unsafe-eval' in the Content-Security-Policy, no --jitless",
+    retryable: false,
+    attempts: 0,
+    since: runtime.timeOrigin() + runtime.now(),
+  };
+}

@@ -1,0 +1,61 @@
+/** One line a state change, and fewer while a link flaps. */
+import type { Status } from "../core/status.js";
+import type { Logger } from "./types.js";
+
+/** Lines within the window before the rest is only counted. */
+const LINES = 6;
+const WINDOW = 30_000;
+
+export class StateLog {
+  readonly #logger: Logger;
+  readonly #times: number[] = [];
+  #suppressed = 0;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** `who` says whose state it is, `story` what led to it. */
+  changed(status: Status, display: string, who: string, story: string): void {
+    while ((this.#times[0] ?? status.since) < status.since - WINDOW) this.#times.shift();
+    if (this.#times.length >= LINES) {
+      this.#suppressed += 1;
+      return;
+    }
+    this.#times.push(status.since);
+    const before = this.#suppressed > 0 ? ` (${this.#suppressed} state changes were not logged)` : "";
+    this.#suppressed = 0;
+    this.#write(status, `[edgis] ${sentence(status, display)} (${who}, ${story})${before}`);
+  }
+
+  #write(status: Status, line: string): void {
+    try {
+      if (status.state === "disabled" || (status.state === "connecting" && status.reason !== undefined)) this.#logger.warn(line);
+      else this.#logger.info(line);
+    } catch {
+      // A logger that throws must not make Redis fail.
+    }
+  }
+
+  /** Something that is no state change but should be known. */
+  warn(line: string): void {
+    try {
+      this.#logger.warn(`[edgis] ${line}`);
+    } catch {
+      // As above.
+    }
+  }
+}
+
+function sentence(status: Status, display: string): string {
+  switch (status.state) {
+    case "connecting":
+      return status.message === undefined ? `connecting to ${display}` : `${status.message}; connecting to ${display}`;
+    case "ready":
+      return `ready: connected to ${status.address ?? display}`;
+    case "disabled":
+      return `disabled (${status.reason}): ${status.message}. Commands are rejected, the app runs without Redis. ${status.hint}`;
+    default:
+      return `${status.state}: ${display}`;
+  }
+}

@@ -1,0 +1,62 @@
+/** Gives the client class its commands. A method is the command's name and its arguments; no reply is changed here. */
+import { SEPARATOR } from "../loop/stage.js";
+import type { Client } from "./api.js";
+import { BaseClient } from "./client.js";
+
+const names =
+  "append copy dbsize decrby dump echo exists expire expireat expiretime getex getrange getset hdel hexists hincrby " +
+  "hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incrby incrbyfloat info keys lcs lindex " +
+  "linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx pexpire pexpireat pexpiretime " +
+  "ping psetex randomkey rename renamenx restore rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore setex setnx " +
+  "setrange sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan sunion " +
+  "sunionstore time touch unlink zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop " +
+  "zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex " +
+  "zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion zunionstore";
+/** Their whole life is one argument: they have a shorter path. */
+const ofOne = "decr del get getdel hgetall incr persist pttl strlen ttl type";
+/** The same with two. */
+const ofTwo = "hget set";
+const clientNames = "getname id info kill list no-evict pause setname unblock unpause";
+
+/** Their last argument may be given as undefined. */
+const optional = new Set("lpop ping rpop spop srandmember zpopmax zpopmin".split(" "));
+
+type Method = (this: BaseClient, ...args: never[]) => Promise<unknown>;
+
+function define(name: string, method: (this: BaseClient, ...args: unknown[]) => Promise<unknown>): void {
+  Object.defineProperty(BaseClient.prototype, name, { value: method as Method, writable: true, configurable: true });
+}
+
+for (const name of names.split(" ")) {
+  const command = name.toUpperCase();
+  define(name, function (...args) {
+    if (args.at(-1) === undefined && optional.has(name)) args.pop();
+    return this.call(command, ...(args as never[]));
+  });
+}
+
+for (const name of ofOne.split(" ")) {
+  const command = name.toUpperCase();
+  const staged = command + SEPARATOR;
+  define(name, function (...args) {
+    return args.length === 1 ? this.send1(command, staged, args[0]) : this.call(command, ...(args as never[]));
+  });
+}
+
+for (const name of ofTwo.split(" ")) {
+  const command = name.toUpperCase();
+  const staged = command + SEPARATOR;
+  define(name, function (...args) {
+    return args.length === 2 ? this.send2(command, staged, args[0], args[1]) : this.call(command, ...(args as never[]));
+  });
+}
+
+for (const name of clientNames.split(" ")) {
+  const method = `client${name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase())}`;
+  define(method, function (...args) {
+    return this.call("CLIENT", name.toUpperCase(), ...(args as never[]));
+  });
+}
+
+/** The class with its commands. */
+export const ClientClass = BaseClient as unknown as new (...args: ConstructorParameters<typeof BaseClient>) => Client;

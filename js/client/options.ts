@@ -1,0 +1,162 @@
+/** What the options of `createClient` come to, or what is wrong with them. */
+import type { TargetSettings } from "../loop/target.js";
+import { milliseconds } from "./duration.js";
+import type { ClientOptions, Logger } from "./types.js";
+
+const known: Record<string, readonly string[] | undefined> = {
+  url: undefined,
+  id: undefined,
+  name: undefined,
+  username: undefined,
+  password: undefined,
+  credentials: undefined,
+  db: undefined,
+  tls: ["ca", "cert", "key", "servername", "rejectUnauthorized"],
+  family: undefined,
+  protocol: undefined,
+  integers: undefined,
+  timeouts: ["connect", "command"],
+  offline: undefined,
+  retry: ["base", "cap"],
+  limits: ["staged", "stagedBytes", "bulk", "nesting"],
+  logger: undefined,
+  share: undefined,
+};
+
+/** Settings of one handle. */
+export interface HandleSettings {
+  connect: number;
+  command: number;
+  waits: boolean;
+  mode: number;
+  logger: Logger | undefined;
+}
+
+/** What options come to. */
+export interface Settings {
+  readonly target: TargetSettings;
+  /** Equal for equal targets; its second line is what the core does not know of. */
+  readonly key: string;
+  /** What the first handle of a target decides for all. */
+  readonly link: string;
+  readonly share: boolean;
+}
+
+/** What a handle differs in from others of its target. Falls back to `base`, silently: `settingsOf` names mistakes. */
+export function handleSettings(options: ClientOptions, base: HandleSettings): HandleSettings {
+  const { timeouts, offline, integers, logger } = options;
+  return {
+    connect: milliseconds(timeouts?.connect) ?? base.connect,
+    command: milliseconds(timeouts?.command) ?? base.command,
+    waits: offline === undefined ? base.waits : offline === "wait",
+    mode: integers === undefined ? base.mode : integers === "bigint" ? base.mode | 2 : base.mode & ~2,
+    logger: logger === undefined ? base.logger : logger === false ? undefined : logger,
+  };
+}
+
+/** The settings that options mean. Reads the environment, so it is called at first use and not before. */
+export function settingsOf(
+  options: ClientOptions,
+  handle: HandleSettings,
+  env: (name: string) => string | undefined,
+  identify: (value: object) => number,
+): Settings {
+  let problem = problemOf(options);
+  let url: string | undefined;
+  try {
+    url = urlOf(options, env);
+  } catch (error) {
+    problem ??= `the url function threw: ${error instanceof Error ? error.message : "something that is no error"}`;
+  }
+  const { retry, limits, credentials, id } = options;
+  const tls = typeof options.tls === "object" && options.tls !== null ? options.tls : undefined;
+  const core = {
+    url,
+    username: options.username,
+    password: options.password,
+    db: options.db,
+    name: options.name,
+    tls: options.tls !== undefined && options.tls !== false,
+    protocol: options.protocol ?? 0,
+    dynamicCredentials: typeof credentials === "function",
+  };
+  const link = {
+    connectTimeout: handle.connect,
+    retryBase: milliseconds(retry?.base) ?? 0,
+    retryCap: milliseconds(retry?.cap) ?? 0,
+    maxStaged: limits?.staged ?? 0,
+    maxStagedBytes: limits?.stagedBytes ?? 0,
+    maxBulk: limits?.bulk ?? 0,
+    maxDepth: limits?.nesting ?? 0,
+  };
+  const family = Number(options.family ?? 0) as 0 | 4 | 6;
+  const secrets = tls === undefined ? "" : JSON.stringify(tls, (_, value) => (value instanceof Uint8Array ? identify(value) : value));
+  const source = typeof credentials === "function" ? identify(credentials) : 0;
+  const beyond = JSON.stringify(id === undefined ? [family, source, secrets, problem] : { id });
+  const own = id === undefined ? JSON.stringify(core) : `id ${id}`;
+  const given = Object.fromEntries(Object.entries({ problem, ...core, ...link, resolves: true }).filter(([, value]) => value !== undefined));
+  return {
+    target: { options: given, tls, family, credentials },
+    key: `${own}\n${beyond}`,
+    link: JSON.stringify(link),
+    share: options.share !== false,
+  };
+}
+
+function urlOf(options: ClientOptions, env: (name: string) => string | undefined): string | undefined {
+  if (!("url" in options)) return env("REDIS_URI") || env("REDIS_URL");
+  const url = typeof options.url === "function" ? options.url() : options.url;
+  return url === undefined || url === null ? undefined : String(url);
+}
+
+/** The first mistake in the options, in a sentence without any value of them. */
+function problemOf(options: ClientOptions): string | undefined {
+  if (typeof options !== "object" || options === null) return "createClient takes an object of options";
+  for (const [key, value] of Object.entries(options)) {
+    if (!Object.hasOwn(known, key)) return unknown(key, Object.keys(known), "");
+    const inner = known[key];
+    if (inner === undefined || typeof value !== "object" || value === null) continue;
+    for (const field of Object.keys(value)) if (!inner.includes(field)) return unknown(field, inner, `${key}.`);
+  }
+  const { timeouts, retry, limits, family, offline, integers, credentials, db } = options;
+  const durations = { "timeouts.connect": timeouts?.connect, "timeouts.command": timeouts?.command, "retry.base": retry?.base, "retry.cap": retry?.cap };
+  for (const [name, value] of Object.entries(durations)) {
+    if (value !== undefined && milliseconds(value) === undefined) {
+      return `${name} must be a positive number of milliseconds or a duration like "500ms" or "2s"`;
+    }
+  }
+  for (const [name, value] of Object.entries(limits ?? {})) {
+    if (value !== undefined && !(typeof value === "number" && value >= 1)) return `limits.${name} must be a number from 1`;
+  }
+  if (family !== undefined && ![0, 4, 6].includes(Number(family))) return "family must be 4, 6 or 0";
+  if (offline !== undefined && offline !== "reject" && offline !== "wait") return 'offline must be "reject" or "wait"';
+  if (integers !== undefined && integers !== "number" && integers !== "bigint") return 'integers must be "number" or "bigint"';
+  if (credentials !== undefined && typeof credentials !== "function") return "credentials must be a function";
+  if (db !== undefined && typeof db !== "number") return "db must be a number";
+  for (const name of ["id", "name", "username", "password"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "string") return `${name} must be a string`;
+  }
+  if (options.protocol !== undefined && options.protocol !== 2 && options.protocol !== 3) return "protocol must be 2 or 3";
+  return undefined;
+}
+
+function unknown(name: string, names: readonly string[], prefix: string): string {
+  const near = names.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()));
+  const shown = /^\w{1,40}$/.test(name) ? name : "?";
+  return `unknown option ${prefix}${shown}${near === undefined ? "" : `; did you mean ${prefix}${near}?`}`;
+}
+
+/** Whether one can be made of the other by two single letters, or holds it. */
+function isNear(a: string, b: string): boolean {
+  if (b.length > 2 && (a.includes(b) || b.includes(a))) return true;
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const swap = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return (row[b.length] as number) <= 2;
+}

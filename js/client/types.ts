@@ -1,0 +1,73 @@
+/** The options of `createClient`. */
+import type { Credentials, TlsOptions } from "../transport/types.js";
+import type { Duration } from "./duration.js";
+
+/** `console`, pino, or whatever has these methods. */
+export interface Logger {
+  info(line: string): void;
+  warn(line: string): void;
+}
+
+/** Settings of a client. All are optional; none makes `createClient` throw: mistakes become the status `bad-option`. */
+export interface ClientOptions {
+  /**
+   * `redis[s]://[user:password@]host[:port][/db]` or `unix:///path`, or a function that gives it at first use. Without
+   * the property, `REDIS_URI` and then `REDIS_URL` of the environment are read; `undefined` reads nothing. With no URL
+   * the client is disabled, reason `unconfigured`; localhost is never dialled unasked.
+   */
+  url?: string | URL | (() => string | URL | undefined) | undefined;
+  /** Names the target: all clients with this id share one link, whatever their other options. */
+  id?: string;
+  /** The client's name in `CLIENT LIST`. */
+  name?: string;
+  /** Overrides the user of the URL. */
+  username?: string;
+  /** Overrides the password of the URL. */
+  password?: string;
+  /** Gives the credentials of each dial, for secrets that rotate. */
+  credentials?: () => Credentials | Promise<Credentials>;
+  /** Overrides the database of the URL. */
+  db?: number;
+  /** `true` or settings turn TLS on, as `rediss://` does. */
+  tls?: boolean | TlsOptions;
+  /** Which addresses of a name are used. Default 0: all, both families in turns. */
+  family?: 0 | 4 | 6 | "0" | "4" | "6";
+  /** 3 (default) or 2. */
+  protocol?: 2 | 3;
+  /** Integers of replies as bigint, all of them. Default `"number"`: bigint only beyond 2⁵³ − 1. */
+  integers?: "number" | "bigint";
+  timeouts?: Timeouts;
+  /** `"reject"` (default): while the target is disabled commands reject at once. `"wait"`: they wait for a link. */
+  offline?: "reject" | "wait";
+  retry?: {
+    /** First bound of the random wait after a failed dial; it doubles with each. Default 50 ms. */
+    base?: Duration;
+    /** Last bound. Default 2 s. */
+    cap?: Duration;
+  };
+  limits?: Limits;
+  /** Gets one line a state change; `false` for silence. Default `console`. */
+  logger?: Logger | false;
+  /** `false`: a link of one's own. Default `true`. */
+  share?: boolean;
+}
+
+/** Budgets of time. */
+export interface Timeouts {
+  /** Of a dial over all its addresses, TLS and handshake included, and of a command's wait for it. Default 2 s. */
+  connect?: Duration;
+  /** Of a command, from when it is written to its reply. Default 1 s. */
+  command?: Duration;
+}
+
+/** Bounds on what is held in memory. */
+export interface Limits {
+  /** Commands that may wait for a link. Default 10,000; more are rejected at once. */
+  staged?: number;
+  /** Bytes of commands that may wait for a link. Default 16 MiB. */
+  stagedBytes?: number;
+  /** Bytes of one string in a reply. Default 512 MiB, the server's own limit. */
+  bulk?: number;
+  /** Nesting of a reply. Default 64, which is also the most. */
+  nesting?: number;
+}

@@ -1,0 +1,153 @@
+/** What edgis rejects with. No message carries an argument or a secret. */
+
+/** Whether the server may have seen the command: `no` it never left, `maybe` its fate is unknown, `yes` it answered. */
+export type Sent = "no" | "maybe" | "yes";
+
+/** The classes of errors. */
+export type ErrorKind =
+  | "ConfigError"
+  | "UsageError"
+  | "DisabledError"
+  | "ConnectError"
+  | "AuthError"
+  | "ConnectionLostError"
+  | "TimeoutError"
+  | "ProtocolError"
+  | "ReplyError"
+  | "InternalError";
+
+/** What is known about a failure besides its message. */
+export interface ErrorDetails {
+  code: string;
+  /** Whether edgis itself tries again: another dial, not the command. */
+  retry?: boolean;
+  sent?: Sent;
+  /** The command's name, never its arguments. */
+  command?: string | undefined;
+  /** The address, without credentials. */
+  target?: string | undefined;
+  cause?: unknown;
+}
+
+const brand = Symbol.for("edgis.error");
+
+/** The base of all errors of edgis. Recognise one by `isRedisError`, which also knows those of other copies. */
+export class RedisError extends Error {
+  /** The name of the class, for `switch`. */
+  readonly kind: ErrorKind;
+  /** A code that does not change between versions, as in `EDGIS_TIMEOUT`; a `ReplyError` has the server's prefix. */
+  readonly code: string;
+  readonly retry: boolean;
+  readonly sent: Sent;
+  readonly command: string | undefined;
+  readonly target: string | undefined;
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.kind = kind;
+    this.code = details.code;
+    this.retry = details.retry ?? false;
+    this.sent = details.sent ?? "no";
+    this.command = details.command;
+    this.target = details.target;
+  }
+
+  get [brand](): true {
+    return true;
+  }
+
+  override get name(): string {
+    return this.kind;
+  }
+}
+
+/** Whether `error` is an error of edgis, also of another copy of the package. */
+export function isRedisError(error: unknown): error is RedisError {
+  return typeof error === "object" && error !== null && (error as Record<symbol, unknown>)[brand] === true;
+}
+
+/** The options of `createClient` make no sense. */
+export class ConfigError extends RedisError {
+  constructor(message: string, details: ErrorDetails) {
+    super("ConfigError", message, details);
+  }
+}
+
+/** A call makes no sense: an argument of a wrong type, a command that would break a shared link. Nothing was sent. */
+export class UsageError extends RedisError {
+  constructor(message: string, command?: string) {
+    super("UsageError", message, { code: "EDGIS_USAGE", command });
+  }
+}
+
+/** The target is disabled: there is no link and the command did not ask to wait for one. Nothing was sent. */
+export class DisabledError extends RedisError {
+  /** As in `status().reason`; also `closed` and `queue-full`. */
+  readonly reason: string;
+
+  constructor(message: string, reason: string, details: Omit<ErrorDetails, "code">) {
+    super("DisabledError", message, { ...details, code: "EDGIS_DISABLED" });
+    this.reason = reason;
+  }
+}
+
+/** No address of the target answered; the message lists each with what happened there. */
+export class ConnectError extends RedisError {
+  /** As in `status().reason`. */
+  readonly reason: string;
+
+  constructor(message: string, reason: string, details: Omit<ErrorDetails, "code">) {
+    super("ConnectError", message, { ...details, code: "EDGIS_CONNECT" });
+    this.reason = reason;
+  }
+}
+
+/** The server wants other credentials. It is dialled again every 30 s, so that a rotated secret recovers by itself. */
+export class AuthError extends RedisError {
+  constructor(message: string, details: Omit<ErrorDetails, "code">) {
+    super("AuthError", message, { ...details, code: "EDGIS_AUTH" });
+  }
+}
+
+/** The link died with the command on it. `sent` says whether the server may have executed it. */
+export class ConnectionLostError extends RedisError {
+  /** As in `status().reason`. */
+  readonly reason: string;
+
+  constructor(message: string, reason: string, details: Omit<ErrorDetails, "code">) {
+    super("ConnectionLostError", message, { ...details, code: "EDGIS_CONNECTION_LOST" });
+    this.reason = reason;
+  }
+}
+
+/** A deadline passed. */
+export class TimeoutError extends RedisError {
+  /** What was waited for: the dial, a link to write to, or the reply. */
+  readonly phase: "connect" | "queue" | "reply";
+
+  constructor(message: string, phase: "connect" | "queue" | "reply", details: Omit<ErrorDetails, "code">) {
+    super("TimeoutError", message, { ...details, code: "EDGIS_TIMEOUT" });
+    this.phase = phase;
+  }
+}
+
+/** The peer sent bytes that are not RESP. The link was closed. */
+export class ProtocolError extends RedisError {
+  constructor(message: string, details: Omit<ErrorDetails, "code">) {
+    super("ProtocolError", message, { ...details, code: "EDGIS_PROTOCOL" });
+  }
+}
+
+/** The server's error, word for word; `code` is its prefix, as in `WRONGTYPE`. */
+export class ReplyError extends RedisError {
+  constructor(message: string, details: Omit<ErrorDetails, "code"> = {}) {
+    super("ReplyError", message, { sent: "yes", ...details, code: message.split(" ", 1)[0] || "ERR" });
+  }
+}
+
+/** A bug in edgis: its core trapped. The core was replaced; the command may have been executed. */
+export class InternalError extends RedisError {
+  constructor(message: string, details: Omit<ErrorDetails, "code">) {
+    super("InternalError", message, { ...details, code: "EDGIS_INTERNAL" });
+  }
+}

@@ -1,0 +1,89 @@
+/** The public view of a target. */
+
+/** Where a target stands. */
+export type State = "idle" | "connecting" | "ready" | "disabled" | "closed";
+
+/** Why a target is disabled, or why its link was lost. */
+export type Reason = (typeof REASONS)[number] | "closed" | "queue-full";
+
+import type { REASONS } from "./abi.js";
+
+interface Common {
+  /** Dials that failed since the last success. */
+  attempts: number;
+  /** Since when it is in this state, in milliseconds since the epoch. */
+  since: number;
+  /** The address that answered, or the one whose failure tells most. */
+  address?: string;
+}
+
+/** A target of which nobody wanted anything yet, or for so long that its link was let go. */
+export interface IdleStatus extends Common {
+  state: "idle";
+}
+
+/** A dial is under way and commands wait for it. After a lost link, with what happened to that. */
+export interface ConnectingStatus extends Common {
+  state: "connecting";
+  reason?: Reason;
+  message?: string;
+  hint?: string;
+}
+
+/** Commands are written. */
+export interface ReadyStatus extends Common {
+  state: "ready";
+}
+
+/** The last dial failed: commands reject at once, unless they ask to wait. */
+export interface DisabledStatus extends Common {
+  state: "disabled";
+  reason: Reason;
+  /** What happened, with every address that was tried. No secrets. */
+  message: string;
+  /** What to do about it. */
+  hint: string;
+  /** Whether it is dialled again without anybody changing the configuration. */
+  retryable: boolean;
+  /** The next command after this moment starts a dial, in milliseconds since the epoch. Absent when not retryable. */
+  retryAt?: number;
+}
+
+/** The last handle was closed. */
+export interface ClosedStatus extends Common {
+  state: "closed";
+}
+
+/** Where a target stands; `state` tells which fields there are. */
+export type Status = IdleStatus | ConnectingStatus | ReadyStatus | DisabledStatus | ClosedStatus;
+
+/** What happened so far. Counters of the target are shared by all its handles. */
+export interface Stats {
+  /** Dials begun. */
+  dials: number;
+  /** Callers that got a connection promise which somebody else had caused. */
+  joins: number;
+  /** Links that became ready. */
+  connects: number;
+  stateChanges: number;
+  /** Commands accepted, refused or rejected. */
+  commands: number;
+  /** Commands whose deadline passed. */
+  timeouts: number;
+  /** Commands rejected because the target was disabled: how often the app ran without Redis. */
+  disabled: number;
+  /** Read-only commands that were sent again after their link had died. */
+  resent: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** Writes to sockets. */
+  writes: number;
+  /** Handles that are open. */
+  handles: number;
+  /** Commands that are not settled, of all targets of the process. */
+  pending: number;
+  /** Calls into the core, of all targets of the process. */
+  crossings: number;
+  /** Bytes of linear memory of the core, which all targets of the process share. */
+  memoryBytes: number;
+}

@@ -1,0 +1,177 @@
+/** What the core wants done that is rare: dials, links that come and go, rejections, state changes. */
+import { FAILURE, ROW } from "../core/abi.js";
+import type { Status } from "../core/status.js";
+import type { Endpoint } from "../transport/types.js";
+import type { Engine } from "./engine.js";
+import { failure } from "./failures.js";
+import { Link } from "./link.js";
+import type { Target } from "./target.js";
+
+/** `[kind | detail << 8, a, b, c]`, see src/connection/output.rs. */
+export type Row = [number, number, number, number];
+
+const CONNECTING = 1;
+const READY = 2;
+const DISABLED = 3;
+const CLOSED = 4;
+
+export function act(engine: Engine, rows: Row[]): void {
+  for (const [head, a, b, c] of rows) {
+    switch (head & 0xff) {
+      case ROW.Reject:
+        reject(engine, a, (head >>> 8) & 0xff, b, c);
+        break;
+      case ROW.Close:
+        engine.links.get(a)?.close(b === 1);
+        engine.links.delete(a);
+        engine.linksChanged();
+        break;
+      case ROW.Open:
+        open(engine, a, engine.targets.get(b), c);
+        break;
+      case ROW.Prepare:
+        prepare(engine, engine.targets.get(a), b);
+        break;
+      case ROW.Dial:
+        dialling(engine, engine.targets.get(a), b, c === 1);
+        break;
+      default:
+        changed(engine, engine.targets.get(a), b);
+    }
+  }
+}
+
+function reject(engine: Engine, tag: number, kind: number, detail: number, sent: number): void {
+  const { pending } = engine;
+  const { target, policy } = pending.owner(tag);
+  const refusal = (code: number) => engine.core.calls.refusal_text(code) ?? "cannot be sent on a shared connection";
+  const status = engine.statusOf(target);
+  const error = failure(target, status, pending.name(tag), policy, kind, detail, sent, refusal);
+  // A fire-and-forget write must not end a process because Redis is away; a mistake in a call should be seen.
+  pending.reject(tag, error, kind !== FAILURE.Refused);
+}
+
+function open(engine: Engine, id: number, target: Target | undefined, candidate: number): void {
+  if (target === undefined) return;
+  const link = new Link(engine, target, id);
+  engine.links.set(id, link);
+  const host = target.addresses[candidate];
+  const endpoint: Endpoint = host === undefined ? target.endpoint : { ...target.endpoint, host };
+  try {
+    link.stream = engine.runtime.open(named(endpoint, target), link);
+    link.stream.hold(engine.isBusy);
+  } catch (error) {
+    // A certificate that cannot be read, for one.
+    const { code, message } = coded(error, "ERUNTIME");
+    engine.runtime.defer(() => link.lost(code, message));
+  }
+  engine.linksChanged();
+}
+
+/** The certificate must carry the name of the URL, not the address that it was found at. */
+function named(endpoint: Endpoint, target: Target): Endpoint {
+  if (endpoint.tls === undefined || endpoint.tls.servername !== undefined) return endpoint;
+  const { host } = target.endpoint;
+  return host === undefined ? endpoint : { ...endpoint, tls: { ...endpoint.tls, servername: host } };
+}
+
+/** Finds the addresses of a dial, and its credentials where a function gives them; both at once. */
+function prepare(engine: Engine, target: Target | undefined, dial: number): void {
+  if (target === undefined) return;
+  const { settings, endpoint } = target;
+  const { epoch, runtime } = engine;
+  const { host, port } = endpoint;
+  const addresses =
+    host !== undefined && runtime.lookup !== undefined && !isAddress(host)
+      ? runtime.lookup(host, settings.family)
+      : Promise.resolve(host === undefined ? [] : [host]);
+  const credentials = new Promise<{ username?: string; password: string } | undefined>((resolve) =>
+    resolve(settings.credentials?.()),
+  ).catch((error) => {
+    throw Object.assign(new Error(coded(error, "").message), { code: "ECREDENTIALS" });
+  });
+  Promise.all([addresses, credentials]).then(
+    ([found, secret]) => {
+      if (engine.epoch !== epoch || engine.targets.get(target.id) !== target) return;
+      target.addresses = found;
+      const names = found.map((address) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
+      const shown = endpoint.path === undefined ? names : [endpoint.path];
+      engine.enter(undefined, (core, now) =>
+        core.calls.prepared(target.id, dial, shown, secret?.username, secret?.password, now),
+      );
+    },
+    (error) => {
+      if (engine.epoch !== epoch || engine.targets.get(target.id) !== target) return;
+      const { code, message } = coded(error, "EDNS");
+      engine.enter(undefined, (core, now) => core.calls.unprepared(target.id, dial, code, message, now));
+    },
+  );
+}
+
+const isAddress = (host: string): boolean => host.includes(":") || /^\d+(\.\d+){3}$/.test(host);
+
+function coded(error: unknown, otherwise: string): { code: string; message: string } {
+  const { code, message } = Object(error) as { code?: unknown; message?: unknown };
+  return {
+    code: typeof code === "string" ? code : otherwise,
+    message: typeof message === "string" && message !== "" ? message : String(code ?? error),
+  };
+}
+
+function dialling(engine: Engine, target: Target | undefined, dial: number, inBackground: boolean): void {
+  if (target === undefined) return;
+  target.dial = dial;
+  target.dialStarted = engine.runtime.now();
+  // A ready link that is only doubted keeps its promise.
+  if (!(inBackground && target.stateNumber === READY)) renew(engine, target);
+}
+
+/** Makes the connection promise anew, unless it is still pending. */
+export function renew(engine: Engine, target: Target): void {
+  if (target.settle !== undefined) return;
+  target.connection = engine.core.calls.connection(target.id, (settle: (status: Status) => void) => {
+    target.settle = settle;
+  }) as Promise<Status>;
+}
+
+/** Settles the connection promise. It never rejects. */
+export function settle(engine: Engine, target: Target, status: Status): void {
+  const { settle } = target;
+  target.settle = undefined;
+  if (target.awaited) {
+    target.awaited = false;
+    engine.awaited -= 1;
+  }
+  settle?.(status);
+}
+
+function changed(engine: Engine, target: Target | undefined, state: number): void {
+  if (target === undefined) return;
+  target.stateNumber = state;
+  const status = state === CLOSED ? closedStatus(engine) : engine.statusOf(target);
+  if (state === CONNECTING) renew(engine, target);
+  if (state === READY || state === DISABLED || state === CLOSED) settle(engine, target, status);
+  if (state === CLOSED) {
+    engine.targets.delete(target.id);
+    for (const closed of target.closers.splice(0)) closed();
+  }
+  if (status.state === "disabled") target.retryAt = (status.retryAt ?? Number.POSITIVE_INFINITY) - engine.runtime.timeOrigin();
+  const story = state === READY ? ` in ${Math.round(engine.runtime.now() - target.dialStarted)} ms` : "";
+  tell(engine, target, status, story);
+}
+
+function closedStatus(engine: Engine): Status {
+  return { state: "closed", attempts: 0, since: engine.runtime.timeOrigin() + engine.runtime.now() };
+}
+
+/** Loggers and listeners are users' code: they run later, and what they throw is theirs. */
+function tell(engine: Engine, target: Target, status: Status, story: string): void {
+  const { subscribers, logs, dial, cause } = target;
+  if (subscribers.size + logs.size === 0) return;
+  const who = `${engine.runtime.identity()}, client ${cause}`;
+  const told = [...logs.values()];
+  engine.runtime.defer(() => {
+    for (const { log } of told) log.changed(status, target.display, who, `dial ${dial}${story}`);
+    for (const subscriber of subscribers) subscriber.deref()?.changed(status);
+  });
+}

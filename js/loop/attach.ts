@@ -1,0 +1,148 @@
+/** Handles find their targets here, and targets find a new core when the old one has died. */
+import type { DisabledStatus, Status } from "../core/status.js";
+import { renew, settle } from "./actions.js";
+import type { Engine } from "./engine.js";
+import { endpointOf, type Policy, type Registered, Target, type TargetSettings } from "./target.js";
+
+/** A core that dies more often than this within a minute is not started again. */
+const DEATHS = 5;
+const MINUTE = 60_000;
+
+/** The target of these settings: the one that others hold already, or a new one. */
+export function attach(engine: Engine, settings: TargetSettings, key: string, share: boolean): Target {
+  const { byKey } = engine;
+  const known = share ? byKey.get(key) : undefined;
+  if (known !== undefined) return hold(known);
+  let registered: Registered = { target: -1, tls: false, identity: "" };
+  engine.enter(undefined, (core, now) => {
+    registered = core.calls.configure(settings.options, now) as Registered;
+  });
+  // The same server may be written in several ways.
+  const identity = `${registered.identity} ${key.slice(key.indexOf("\n"))}`;
+  const same = share && registered.identity !== "" ? byKey.get(identity) : undefined;
+  if (same !== undefined) {
+    engine.enter(undefined, (core, now) => core.calls.release(registered.target, now));
+    byKey.set(key, same);
+    same.keys.push(key);
+    return hold(same);
+  }
+  const target = new Target(settings, registered);
+  engine.targets.set(registered.target, target);
+  if (registered.target === -1) target.dead = internalStatus(engine);
+  target.stateNumber = engine.statusOf(target).state === "disabled" ? 3 : 0;
+  if (share) {
+    target.keys.push(key, identity);
+    for (const name of target.keys) byKey.set(name, target);
+  }
+  return hold(target);
+}
+
+/** One handle more. */
+export function hold(target: Target): Target {
+  target.handles += 1;
+  return target;
+}
+
+/** One handle less. With the last one the link drains and closes; `closed` is called once nothing is left. */
+export function release(engine: Engine, target: Target, closed: () => void): void {
+  target.handles -= 1;
+  if (target.handles > 0 || target.dead !== undefined) return closed();
+  for (const key of target.keys) engine.byKey.delete(key);
+  target.closers.push(closed);
+  // What was staged before the close is sent before it.
+  engine.flush();
+  engine.enter(undefined, (core, now) => core.calls.release(target.id, now));
+}
+
+/** The core's number for a policy. */
+export function policyOf(engine: Engine, connect: number, command: number, waits: boolean): Policy {
+  const key = `${connect} ${command} ${waits}`;
+  let policy = engine.policies.get(key);
+  if (policy === undefined) {
+    policy = { connect, command, waits, id: engine.core.calls.policy(connect, command, waits) };
+    engine.policies.set(key, policy);
+  }
+  return policy;
+}
+
+/** THE connection promise of a target: begins a dial where one may begin, and joins where one is under way. */
+export function connect(engine: Engine, target: Target, client: number): Promise<Status> {
+  engine.join(target, client);
+  if (target.dead !== undefined) return Promise.resolve(target.dead);
+  if (target.settle === undefined && target.stateNumber !== READY) {
+    engine.enter(undefined, (core, now) => core.calls.connect(target.id, now));
+  }
+  if (target.connection === undefined) renew(engine, target);
+  // No dial began: it is disabled, and says so at once.
+  if (target.settle !== undefined && target.dial === 0) settle(engine, target, engine.statusOf(target));
+  if (target.settle !== undefined && !target.awaited) {
+    target.awaited = true;
+    engine.awaited += 1;
+    engine.balance();
+  }
+  return target.connection as Promise<Status>;
+}
+
+/** Somebody would use the target if it were ready: begins a dial where one may begin, and waits for nothing. */
+export function nudge(engine: Engine, target: Target, client: number): void {
+  const { state } = target;
+  const due = state === "idle" || (state === "disabled" && engine.runtime.now() >= target.retryAt);
+  if (!due || target.dead !== undefined || target.settle !== undefined || target.nudged) return;
+  target.nudged = true;
+  engine.runtime.defer(() => {
+    target.nudged = false;
+    engine.join(target, client);
+    if (engine.targets.get(target.id) === target) {
+      engine.enter(undefined, (core, now) => core.calls.connect(target.id, now));
+    }
+  });
+}
+
+const READY = 2;
+
+/** After the death of a core: a new one, with the same targets. Their links are dialled when somebody needs them. */
+export function revive(engine: Engine, cause: unknown): void {
+  const now = engine.runtime.now();
+  while ((engine.deaths[0] ?? now) < now - MINUTE) engine.deaths.shift();
+  const targets = [...engine.targets.values()];
+  engine.targets.clear();
+  const tooOften = engine.deaths.length > DEATHS;
+  try {
+    if (!tooOften) {
+      engine.core = engine.newCore();
+      for (const policy of engine.policies.values()) {
+        policy.id = engine.core.calls.policy(policy.connect, policy.command, policy.waits);
+      }
+    }
+  } catch (error) {
+    cause = error;
+  }
+  for (const target of targets) {
+    target.connection = undefined;
+    if (tooOften) {
+      target.dead = internalStatus(engine);
+    } else {
+      const registered = engine.core.calls.configure(target.settings.options, now) as Registered;
+      target.id = registered.target;
+      target.endpoint = endpointOf(registered, target.settings);
+      target.stateNumber = 0;
+      target.dial = 0;
+    }
+    engine.targets.set(target.id, target);
+    settle(engine, target, engine.statusOf(target));
+    for (const closed of target.closers.splice(0)) closed();
+  }
+  void cause;
+}
+
+function internalStatus(engine: Engine): DisabledStatus {
+  return {
+    state: "disabled",
+    reason: "internal",
+    message: `the core of edgis failed more than ${DEATHS} times within a minute`,
+    hint: "please report it with the errors before this; a restart of the process starts it anew",
+    retryable: false,
+    attempts: 0,
+    since: engine.runtime.timeOrigin() + engine.runtime.now(),
+  };
+}

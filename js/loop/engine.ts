@@ -1,0 +1,378 @@
+/**
+ * The engine: the core and everything around it that one thread has once, however many copies of the package there are.
+ *
+ * The path of a command: `send…` stages it and schedules the flush · `flush` hands a tick's commands over in one call ·
+ * rows come back and are acted upon (here what concerns links and promises, in `actions.ts` what is rare) · `received`
+ * hands a chunk over in one call · rows come back, and promises settle.
+ *
+ * User code never runs inside: settling a promise only queues its continuations, listeners and loggers are deferred. So
+ * no call into the core happens while the rows of another are being read.
+ */
+import { FLAG, KIND, ROW } from "../core/abi.js";
+import { Core } from "../core/core.js";
+import { ReplyError } from "../core/errors.js";
+import type { Status } from "../core/status.js";
+import { Pending } from "../pending/pending.js";
+import { BigValue } from "../reply/big.js";
+import { scalar } from "../reply/build.js";
+import { reshape } from "../reply/shape.js";
+import { TextReader } from "../reply/text.js";
+import type { Runtime, Timer } from "../transport/types.js";
+import { act, type Row } from "./actions.js";
+import { revive } from "./attach.js";
+import { died } from "./failures.js";
+import { isFailure, type Link } from "./link.js";
+import type { Argument, Segment } from "./stage.js";
+import type { Handle, Policy, Target } from "./target.js";
+
+/** Longer arguments do not enter linear memory when they can be written at once, and… */
+const INLINE_READY = 16 << 10;
+/** …these not when they must wait: what waits would make linear memory grow for ever. */
+const INLINE_WAITING = 256;
+const READY = 2;
+
+export class Engine {
+  readonly runtime: Runtime;
+  readonly module: WebAssembly.Module;
+  core: Core;
+  readonly pending = new Pending<Handle>();
+  readonly targets = new Map<number, Target>();
+  readonly links = new Map<number, Link>();
+  /** Targets that are shared, by what was asked for and by what it means. */
+  readonly byKey = new Map<string, Target>();
+  readonly policies = new Map<string, Policy>();
+  readonly #identities = new WeakMap<object, number>();
+  #identityCount = 0;
+  /** Calls into the core. */
+  crossings = 0;
+  /** Connection promises that somebody awaits. */
+  awaited = 0;
+  /** Raised when the core is replaced: nothing of the one before is believed. */
+  epoch = 0;
+  /** When cores died, lately. */
+  readonly deaths: number[] = [];
+  readonly #reader: TextReader;
+  #due: Target[] = [];
+  #timer: Timer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #busy = false;
+  /** End of the chunk that is being received, as an address. */
+  #chunkEnd = 0;
+
+  constructor(runtime: Runtime) {
+    this.runtime = runtime;
+    this.module = runtime.compile();
+    this.#reader = new TextReader(runtime);
+    this.core = this.newCore();
+  }
+
+  /** Functions and buffers are the same when they are the same object, in all copies of the package. */
+  identify(value: object): number {
+    let number = this.#identities.get(value);
+    if (number === undefined) {
+      this.#identityCount += 1;
+      number = this.#identityCount;
+      this.#identities.set(value, number);
+    }
+    return number;
+  }
+
+  newCore(): Core {
+    return new Core(this.module, this.runtime.seed());
+  }
+
+  // ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A command and one text argument. `staged` is its name with the separator. */
+  send1(handle: Handle, name: string, staged: string, a: string): Promise<unknown> {
+    const { target } = handle;
+    const { stage } = target;
+    if (a.length > INLINE_WAITING || !handle.used) return this.send(handle, [name, a]);
+    if (stage.wordCount + 5 > stage.words.length || stage.text.length > 60_000) stage.reserve(5, 1024);
+    const promise = this.pending.add(handle, name);
+    const { words } = stage;
+    const at = stage.wordCount;
+    words[at] = this.pending.lastTag;
+    words[at + 1] = handle.policy.id;
+    words[at + 2] = 2;
+    words[at + 3] = name.length;
+    words[at + 4] = a.length;
+    stage.wordCount = at + 5;
+    stage.text += `${staged}${a}\n`;
+    if (!target.scheduled) this.#schedule(target);
+    return promise;
+  }
+
+  /** A command and two text arguments. */
+  send2(handle: Handle, name: string, staged: string, a: string, b: string): Promise<unknown> {
+    const { target } = handle;
+    const { stage } = target;
+    if (a.length > INLINE_WAITING || b.length > INLINE_WAITING || !handle.used) return this.send(handle, [name, a, b]);
+    if (stage.wordCount + 6 > stage.words.length || stage.text.length > 60_000) stage.reserve(6, 1024);
+    const promise = this.pending.add(handle, name);
+    const { words } = stage;
+    const at = stage.wordCount;
+    words[at] = this.pending.lastTag;
+    words[at + 1] = handle.policy.id;
+    words[at + 2] = 3;
+    words[at + 3] = name.length;
+    words[at + 4] = a.length;
+    words[at + 5] = b.length;
+    stage.wordCount = at + 6;
+    stage.text += `${staged}${a}\n${b}\n`;
+    if (!target.scheduled) this.#schedule(target);
+    return promise;
+  }
+
+  /** Any command. The arguments are valid; the first is its name. */
+  send(handle: Handle, args: readonly Argument[]): Promise<unknown> {
+    const { target } = handle;
+    const name = args[0] as string;
+    const promise = this.pending.add(handle, name);
+    const tag = this.pending.lastTag;
+    if (!handle.used) this.#firstUse(handle);
+    const { stage } = target;
+    const inline = target.stateNumber === READY ? INLINE_READY : INLINE_WAITING;
+    stage.begin(tag, handle.policy.id, args.length);
+    for (let i = 0; i < args.length; i += 1) {
+      const argument = args[i] as Argument;
+      if (argument.length > inline && i > 0) {
+        const length = typeof argument === "string" ? this.runtime.byteLength(argument) : argument.length;
+        target.externalBytes += length;
+        stage.addOutside(length);
+        this.pending.keepExternal(tag, argument);
+      } else if (typeof argument === "string") stage.addText(argument);
+      else stage.addBytes(argument);
+    }
+    if (!target.scheduled) this.#schedule(target);
+    return promise;
+  }
+
+  #firstUse(handle: Handle): void {
+    handle.used = true;
+    this.join(handle.target, handle.number);
+  }
+
+  /** Somebody relies on the connection promise of the target. */
+  join(target: Target, client: number): void {
+    if (target.wanted) target.joins += 1;
+    else target.cause = client;
+    target.wanted = true;
+  }
+
+  #schedule(target: Target): void {
+    target.scheduled = true;
+    this.#due.push(target);
+    if (this.#due.length === 1) this.runtime.defer(this.flush);
+    if (!this.#busy) this.balance();
+  }
+
+  /** Hands over what is staged. */
+  readonly flush = (): void => {
+    const due = this.#due;
+    if (due.length === 0) return;
+    this.#due = [];
+    const { epoch } = this;
+    for (const target of due) {
+      target.scheduled = false;
+      for (const segment of target.stage.take()) {
+        this.#submit(target, segment);
+        if (this.epoch !== epoch) return;
+      }
+    }
+  };
+
+  #submit(target: Target, { words, wordCount, text, bytes, byteCount }: Segment): void {
+    this.enter(undefined, (core, now) => {
+      const written = core.writeBatch(words, wordCount, text, bytes, byteCount);
+      const agrees = core.calls.submit(target.id, wordCount, written, written === text.length, byteCount, now);
+      if (!agrees) throw new Error("a batch was malformed");
+    });
+  }
+
+  /** The one door to the core: whatever happens behind it, promises settle. */
+  enter(link: Link | undefined, call: (core: Core, now: number) => void): void {
+    const { epoch } = this;
+    try {
+      this.crossings += 1;
+      call(this.core, this.runtime.now());
+      this.#drain(link);
+    } catch (error) {
+      // Only the first to see it replaces the core.
+      if (this.epoch === epoch) this.replace(error);
+    }
+  }
+
+  // ── Links ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  opened(link: Link): void {
+    this.enter(undefined, (core, now) => core.calls.opened(link.id, now));
+  }
+
+  drained(link: Link): void {
+    this.enter(undefined, (core, now) => core.calls.drained(link.id, now));
+  }
+
+  lost(link: Link, code: string, message: string): void {
+    this.enter(undefined, (core, now) => core.calls.lost(link.id, code, message, now));
+  }
+
+  /** At most one chunk region's worth of bytes. */
+  received(link: Link, chunk: Uint8Array): void {
+    this.enter(link, (core, now) => {
+      core.refresh();
+      core.u8.set(chunk, core.chunk);
+      this.#chunkEnd = core.chunk + chunk.length;
+      core.calls.receive(link.id, chunk.length, now);
+    });
+  }
+
+  // ── Rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #drain(link: Link | undefined): void {
+    const { core } = this;
+    core.refresh();
+    let later: Row[] | undefined;
+    let corked: Link | undefined;
+    const { u32, rowCount, received, frames } = core;
+    this.#reader.begin(core.u8, this.#chunkEnd);
+    for (let row = core.rows, end = row + 4 * rowCount; row < end; row += 4) {
+      const head = u32[row] as number;
+      const a = u32[row + 1] as number;
+      const b = u32[row + 2] as number;
+      const c = u32[row + 3] as number;
+      const kind = head & 0xff;
+      if (kind < ROW.Action) {
+        if (((head >>> 8) & WHOLE) === WHOLE && kind < KIND.Array) {
+          const value = scalar(this.#reader, core.u8, received, head, a, b, this.pending.owner(c).mode);
+          this.deliver(c, value, (head >>> 16) & 0xff);
+        } else {
+          (link as Link).token(head, a, b, c, received);
+        }
+      } else if (kind === ROW.Transmit) {
+        const to = this.links.get(a) as Link;
+        if (row + 4 < end && ((u32[row + 4] as number) & 0xff) === ROW.External && corked === undefined) {
+          corked = to;
+          to.stream?.cork();
+        }
+        this.#write(to, core.u8.subarray(frames + b, frames + b + c));
+      } else if (kind === ROW.External) {
+        this.#write(this.links.get(a) as Link, this.pending.external(b, c));
+      } else if (kind === ROW.Abort) {
+        this.links.get(a)?.forget();
+      } else {
+        // These may call the core, and rows are only valid until then.
+        later ??= [];
+        later.push([head, a, b, c]);
+      }
+    }
+    this.#reader.finish();
+    corked?.stream?.uncork();
+    this.#arm(core.deadline);
+    if (later !== undefined) act(this, later);
+    if (this.#busy) this.balance();
+  }
+
+  #write(link: Link, bytes: Uint8Array | string): void {
+    link.target.writes += 1;
+    if (link.stream?.write(bytes) === false) this.core.calls.blocked(link.id);
+  }
+
+  scalar(head: number, a: number, b: number, tag: number, at: number): unknown {
+    return scalar(this.#reader, this.core.u8, at, head, a, b, this.pending.owner(tag).mode);
+  }
+
+  beginBig(length: number, tag: number, skipped: boolean): BigValue {
+    const nobody = skipped || tag === NOBODY;
+    return new BigValue(this.runtime, length, nobody ? 0 : this.pending.owner(tag).mode, nobody);
+  }
+
+  /** Gives a large value the part of it that has been received into linear memory. */
+  fillBig(big: BigValue, start: number): void {
+    big.fill(this.core.u8, start, Math.min(this.#chunkEnd, start + big.missing));
+  }
+
+  /** A command is answered. */
+  deliver(tag: number, value: unknown, shape: number): void {
+    if (isFailure(value)) {
+      const { target } = this.pending.owner(tag);
+      const command = this.pending.name(tag);
+      const details = { command, target: target.display };
+      this.pending.reject(tag, value instanceof ReplyError ? new ReplyError(value.message, details) : value, false);
+    } else {
+      this.pending.resolve(tag, shape === 0 ? value : reshape(value, shape));
+    }
+  }
+
+  // ── Time and liveness ───────────────────────────────────────────────────────────────────────────────────────────
+
+  #arm(deadline: number): void {
+    if (deadline >= this.#timerAt) return;
+    this.#timer?.clear();
+    this.#timerAt = deadline;
+    const wait = Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(deadline - this.runtime.now())));
+    this.#timer = this.runtime.setTimer(this.#fired, wait);
+    this.#timer.hold(this.#busy && this.links.size === 0);
+  }
+
+  readonly #fired = (): void => {
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const { deadline } = this.core;
+    if (deadline > this.runtime.now()) return this.#arm(deadline);
+    // A blocked event loop makes timers late, and the replies may have arrived meanwhile: read them first.
+    this.runtime.afterPoll(() => this.enter(undefined, (core, now) => core.calls.advance(now)));
+  };
+
+  /** What is pending keeps the process alive, what is idle does not. */
+  balance(): void {
+    const busy = this.pending.size + this.awaited > 0;
+    if (busy === this.#busy) return;
+    this.#busy = busy;
+    for (const link of this.links.values()) link.stream?.hold(busy);
+    if (this.links.size === 0) this.#timer?.hold(busy);
+  }
+
+  /** A link has come or gone. */
+  linksChanged(): void {
+    this.#timer?.hold(this.#busy && this.links.size === 0);
+  }
+
+  get isBusy(): boolean {
+    return this.#busy;
+  }
+
+  // ── Death ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The core died: everything that it knew is settled, and a new one takes its place. */
+  replace(cause: unknown): void {
+    this.epoch += 1;
+    this.deaths.push(this.runtime.now());
+    this.#timer?.clear();
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#due = [];
+    for (const link of this.links.values()) link.close(false);
+    this.links.clear();
+    for (const target of this.targets.values()) {
+      target.stage.take();
+      target.scheduled = false;
+    }
+    for (const tag of this.pending.tags()) this.pending.reject(tag, died(this.pending.name(tag), cause), true);
+    revive(this, cause);
+    this.balance();
+  }
+
+  statusOf(target: Target): Status {
+    if (target.dead !== undefined) return target.dead;
+    const status = this.core.calls.status(target.id) as Status | undefined;
+    const origin = this.runtime.timeOrigin();
+    if (status === undefined) return { state: "closed", attempts: 0, since: origin };
+    status.since += origin;
+    if (status.state === "disabled" && status.retryAt !== undefined) status.retryAt += origin;
+    return status;
+  }
+}
+
+const WHOLE = FLAG.First | FLAG.Last;
+const NOBODY = 0xffffffff;

@@ -1,0 +1,91 @@
+/** Makes the errors of commands that end without a reply. */
+import { FAILURE, PHASE, REASONS, SENT } from "../core/abi.js";
+import {
+  ConnectionLostError,
+  ConnectError,
+  AuthError,
+  DisabledError,
+  InternalError,
+  ProtocolError,
+  type RedisError,
+  TimeoutError,
+  UsageError,
+} from "../core/errors.js";
+import type { DisabledStatus, Status } from "../core/status.js";
+import type { Policy, Target } from "./target.js";
+
+/** The error of a `REJECT` row. `refusal` looks up why a command was refused. */
+export function failure(
+  target: Target,
+  status: Status,
+  command: string,
+  policy: Policy,
+  kind: number,
+  detail: number,
+  sentNumber: number,
+  refusal: (code: number) => string,
+): RedisError {
+  const sent = sentNumber === SENT.No ? "no" : "maybe";
+  const details = { command, target: target.display, sent } as const;
+  const where = `${command}: `;
+  switch (kind) {
+    case FAILURE.Refused:
+      return new UsageError(`${command} ${refusal(detail)}`, command);
+    case FAILURE.Timeout: {
+      const phase = detail === PHASE.Connect ? "connect" : detail === PHASE.Queue ? "queue" : "reply";
+      const budget = phase === "reply" ? `timeouts.command, ${policy.command} ms` : `${policy.connect} ms`;
+      const text = {
+        connect: `no connection to ${target.display} within timeouts.connect (${budget})`,
+        queue: `waited too long for a connection to ${target.display} (${budget})`,
+        reply: `no reply from ${target.display} in time (${budget}); the server may have executed it`,
+      }[phase];
+      return new TimeoutError(where + text, phase, details);
+    }
+    case FAILURE.Full: {
+      const limit = detail === 0 ? "limits.staged" : "limits.stagedBytes";
+      const text = `too much waits for a connection to ${target.display} (${limit}); nothing was sent`;
+      return new DisabledError(where + text, "queue-full", details);
+    }
+    case FAILURE.Closed:
+      return new DisabledError(`${where}the client was closed`, "closed", details);
+    case FAILURE.Protocol: {
+      const text = `${target.display} sent bytes that are not RESP; the connection was closed and is dialled again`;
+      return new ProtocolError(where + text, { ...details, retry: true });
+    }
+    case FAILURE.Disabled:
+      return disabled(status, target, command);
+    default: {
+      const text = `the connection to ${target.display} was lost before the reply; the server may have executed it`;
+      return new ConnectionLostError(where + text, REASONS[detail] ?? "reset", { ...details, retry: true });
+    }
+  }
+}
+
+/** The error of a command, or of `ready()`, on a disabled target. */
+export function disabled(status: Status, target: { display: string }, command?: string): DisabledError {
+  const cause = unreachable(status, target);
+  const told = status as Partial<DisabledStatus>;
+  const text = `Redis is disabled (${told.reason}): ${told.message}. ${told.hint}`;
+  const prefix = command === undefined ? "" : `${command}: `;
+  return new DisabledError(prefix + text, told.reason ?? "closed", {
+    command,
+    target: target.display,
+    sent: "no",
+    retry: told.retryable ?? false,
+    cause,
+  });
+}
+
+/** Why a target cannot be reached. */
+export function unreachable(status: Status, target: { display: string }): RedisError {
+  const told = status as Partial<DisabledStatus>;
+  const details = { target: target.display, retry: told.retryable ?? false };
+  const text = `${told.message}. ${told.hint}`;
+  return told.reason === "auth" ? new AuthError(text, details) : new ConnectError(text, told.reason ?? "reset", details);
+}
+
+/** The core died with the command in it. */
+export function died(command: string, cause: unknown): InternalError {
+  const text = `${command}: edgis failed internally and starts anew; the server may have executed the command. Please report it`;
+  return new InternalError(text, { command, sent: "maybe", retry: true, cause });
+}

@@ -1,0 +1,114 @@
+/** A link: the transport's byte stream and the reply that is being received on it. */
+import { CHUNK_BYTES, FLAG, KIND } from "../core/abi.js";
+import { ReplyError, UsageError } from "../core/errors.js";
+import type { BigValue } from "../reply/big.js";
+import { Builder } from "../reply/build.js";
+import type { Link as Stream, LinkEvents } from "../transport/types.js";
+import type { Engine } from "./engine.js";
+import type { Target } from "./target.js";
+
+/** After a large value comes little: its end and the head of the next. The rest need not enter linear memory. */
+const AFTER_BIG = 64;
+
+export class Link implements LinkEvents {
+  readonly builder = new Builder();
+  stream: Stream | undefined;
+  big: BigValue | undefined;
+  #afterBig = false;
+  #gone = false;
+
+  readonly #engine: Engine;
+  readonly target: Target;
+  readonly id: number;
+
+  constructor(engine: Engine, target: Target, id: number) {
+    this.#engine = engine;
+    this.target = target;
+    this.id = id;
+  }
+
+  opened(): void {
+    if (!this.#gone) this.#engine.opened(this);
+  }
+
+  drained(): void {
+    if (!this.#gone) this.#engine.drained(this);
+  }
+
+  lost(code: string, message: string): void {
+    if (!this.#gone) this.#engine.lost(this, code, message);
+  }
+
+  received(chunk: Uint8Array): void {
+    const length = chunk.length;
+    let at = 0;
+    while (at < length && !this.#gone) {
+      const missing = this.big === undefined ? 0 : this.big.missing;
+      if (missing > 0) {
+        const end = Math.min(length, at + missing);
+        (this.big as BigValue).fill(chunk, at, end);
+        this.#afterBig = true;
+        at = end;
+        continue;
+      }
+      const end = Math.min(length, at + (this.#afterBig ? AFTER_BIG : CHUNK_BYTES));
+      this.#afterBig = false;
+      this.#engine.received(this, at === 0 && end === length ? chunk : chunk.subarray(at, end));
+      at = end;
+    }
+  }
+
+  /** Nothing more is to be heard of it. */
+  close(gracefully: boolean): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.forget();
+    if (gracefully) this.stream?.end();
+    else this.stream?.destroy();
+  }
+
+  /** Drops what is built of the current reply. */
+  forget(): void {
+    this.builder.reset();
+    this.big?.skip();
+  }
+
+  /** A token of a nested or large reply. */
+  token(head: number, a: number, b: number, tag: number, at: number): void {
+    const kind = head & 0xff;
+    const last = ((head >>> 8) & FLAG.Last) !== 0;
+    if (kind === KIND.Big) {
+      this.big = this.#engine.beginBig(a, tag, ((head >>> 8) & FLAG.Skip) !== 0);
+      this.#engine.fillBig(this.big, at + b);
+      return;
+    }
+    if (kind === KIND.BigEnd && (head >>> 8) & FLAG.Skip) {
+      this.big = undefined;
+      return;
+    }
+    let done: { value: unknown } | undefined;
+    if (kind === KIND.Array || kind === KIND.Map || kind === KIND.Set) {
+      done = this.builder.open(kind, a);
+    } else {
+      done = this.builder.add(kind === KIND.BigEnd ? this.#finishBig() : this.#engine.scalar(head, a, b, tag, at));
+    }
+    if (last && done !== undefined) this.#engine.deliver(tag, done.value, (head >>> 16) & 0xff);
+  }
+
+  #finishBig(): unknown {
+    const big = this.big as BigValue;
+    this.big = undefined;
+    try {
+      return big.finish();
+    } catch (cause) {
+      const error = new UsageError("the value is longer than a string of this runtime can be: read it with redis.bytes");
+      error.cause = cause;
+      return error;
+    }
+  }
+}
+
+/** Whether a finished reply is an error. */
+export function isFailure(value: unknown): value is ReplyError | UsageError {
+  return value instanceof ReplyError || value instanceof UsageError;
+}

@@ -1,0 +1,145 @@
+/** A target as the shell knows it: everything that must survive the death of a core, and nothing that decides. */
+import { STATES } from "../core/abi.js";
+import type { State, Status } from "../core/status.js";
+import type { Credentials, Endpoint, TlsOptions } from "../transport/types.js";
+import type { Engine } from "./engine.js";
+import { Stage } from "./stage.js";
+
+/** What a target is made from; the first handle of a target decides. */
+export interface TargetSettings {
+  /** For the core: `Options` in src/manager/config.rs. */
+  readonly options: Record<string, unknown>;
+  readonly tls: TlsOptions | undefined;
+  readonly family: 0 | 4 | 6;
+  readonly credentials: (() => Credentials | Promise<Credentials>) | undefined;
+}
+
+/** How long commands of a handle may take, in milliseconds, and whether they wait for a disabled target. */
+export interface Policy {
+  readonly connect: number;
+  readonly command: number;
+  readonly waits: boolean;
+  /** The core's number for it. */
+  id: number;
+}
+
+/** Who is told of state changes. */
+export interface Subscriber {
+  changed(status: Status): void;
+}
+
+/** Writes a line for a state change. */
+export interface Log {
+  changed(status: Status, display: string, who: string, story: string): void;
+}
+
+/** A client's part in a target. */
+export interface Handle {
+  readonly engine: Engine;
+  readonly target: Target;
+  readonly policy: Policy;
+  readonly mode: number;
+  /** Keeps the client alive while a command of its is pending: what is collected closes its share of the link. */
+  readonly client: unknown;
+  /** Which client of this copy of the package it is, for logs. */
+  readonly number: number;
+  /** A command of its has been staged already. */
+  used: boolean;
+}
+
+/** What the core tells of a new target. */
+export interface Registered {
+  target: number;
+  host?: string;
+  port?: number;
+  path?: string;
+  tls: boolean;
+  identity: string;
+}
+
+export class Target {
+  readonly stage = new Stage();
+  id: number;
+  endpoint: Endpoint;
+  stateNumber = 0;
+  /** Commands are staged and the flush is due. */
+  scheduled = false;
+  /** Somebody has asked for it since it was last let go. */
+  wanted = false;
+  /** THE connection promise; the core keeps it, this is the same one. */
+  connection: Promise<Status> | undefined;
+  /** Its settler, while it is pending. */
+  settle: ((status: Status) => void) | undefined;
+  /** Somebody awaits the promise, so it must keep the process alive. */
+  awaited = false;
+  /** Addresses of the dial under way. */
+  addresses: string[] = [];
+  /** Why it can never work here: the runtime refuses the core. */
+  dead: Status | undefined;
+  readonly subscribers = new Set<WeakRef<Subscriber>>();
+  /** One log a logger, however many handles have it. */
+  readonly logs = new Map<object, { log: Log; handles: number }>();
+  /** What the first handle decided for all, to notice that another wants something else. */
+  link: string | undefined;
+  warned = false;
+  /** A dial is about to be asked for. */
+  nudged = false;
+  readonly closers: (() => void)[] = [];
+  /** Under which it is found. */
+  readonly keys: string[] = [];
+  joins = 0;
+  writes = 0;
+  externalBytes = 0;
+  handles = 0;
+  /** Number of the dial that began last, and the client that caused it. */
+  dial = 0;
+  cause = 0;
+  /** When a disabled target may be dialled again, in the clock's milliseconds. */
+  retryAt = 0;
+  dialStarted = 0;
+
+  readonly settings: TargetSettings;
+
+  constructor(settings: TargetSettings, registered: Registered) {
+    this.settings = settings;
+    this.id = registered.target;
+    this.endpoint = endpointOf(registered, settings);
+  }
+
+  get state(): State {
+    return STATES[this.stateNumber] as State;
+  }
+
+  /** Says whether the logger was not known yet. */
+  joinLog(logger: object, make: () => Log): boolean {
+    const known = this.logs.get(logger);
+    if (known === undefined) this.logs.set(logger, { log: make(), handles: 1 });
+    else known.handles += 1;
+    return known === undefined;
+  }
+
+  leaveLog(logger: object): void {
+    const known = this.logs.get(logger);
+    if (known === undefined) return;
+    known.handles -= 1;
+    if (known.handles === 0) this.logs.delete(logger);
+  }
+
+  /** Where it is, for people. */
+  get display(): string {
+    const { host, port, path } = this.endpoint;
+    if (path !== undefined) return path;
+    if (host === undefined) return "redis";
+    return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+}
+
+export function endpointOf(registered: Registered, settings: TargetSettings): Endpoint {
+  const { host, port, path, tls } = registered;
+  const endpoint: { -readonly [Key in keyof Endpoint]: Endpoint[Key] } = {};
+  if (host != null) endpoint.host = host;
+  if (port != null) endpoint.port = port;
+  if (path != null) endpoint.path = path;
+  if (tls) endpoint.tls = settings.tls ?? {};
+  return endpoint;
+}

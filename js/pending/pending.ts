@@ -1,0 +1,102 @@
+/**
+ * The promises of commands that are not settled, by tag. A slab: tags are indices that are used again, and the parts of
+ * an entry stand in parallel arrays, so that a command costs its promise and nothing else.
+ */
+
+type Resolve = (value: unknown) => void;
+type Reject = (error: unknown) => void;
+
+let resolveOfLast: Resolve;
+let rejectOfLast: Reject;
+/** One executor for all: a closure for each promise would cost as much as the promise. */
+const capture = (resolve: Resolve, reject: Reject): void => {
+  resolveOfLast = resolve;
+  rejectOfLast = reject;
+};
+
+const nobody = (): void => {};
+
+export class Pending<Owner> {
+  readonly #resolves: (Resolve | undefined)[] = [];
+  readonly #rejects: (Reject | undefined)[] = [];
+  readonly #promises: (Promise<unknown> | undefined)[] = [];
+  readonly #owners: (Owner | undefined)[] = [];
+  readonly #names: string[] = [];
+  readonly #externals = new Map<number, (string | Uint8Array)[]>();
+  readonly #free: number[] = [];
+  #size = 0;
+
+  /** How many wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Of the last `add`. */
+  lastTag = 0;
+
+  /** A new promise; its tag is in `lastTag`. */
+  add(owner: Owner, name: string): Promise<unknown> {
+    const promise = new Promise<unknown>(capture);
+    const tag = this.#free.length > 0 ? (this.#free.pop() as number) : this.#resolves.length;
+    this.#resolves[tag] = resolveOfLast;
+    this.#rejects[tag] = rejectOfLast;
+    this.#promises[tag] = promise;
+    this.#owners[tag] = owner;
+    this.#names[tag] = name;
+    this.#size += 1;
+    this.lastTag = tag;
+    return promise;
+  }
+
+  owner(tag: number): Owner {
+    return this.#owners[tag] as Owner;
+  }
+
+  name(tag: number): string {
+    return this.#names[tag] as string;
+  }
+
+  has(tag: number): boolean {
+    return this.#resolves[tag] !== undefined;
+  }
+
+  resolve(tag: number, value: unknown): void {
+    const resolve = this.#resolves[tag] as Resolve;
+    this.#forget(tag);
+    resolve(value);
+  }
+
+  /** `handled`: nobody need listen for the rejection. */
+  reject(tag: number, error: unknown, handled: boolean): void {
+    const reject = this.#rejects[tag] as Reject;
+    if (handled) (this.#promises[tag] as Promise<unknown>).catch(nobody);
+    this.#forget(tag);
+    reject(error);
+  }
+
+  #forget(tag: number): void {
+    this.#resolves[tag] = undefined;
+    this.#rejects[tag] = undefined;
+    this.#promises[tag] = undefined;
+    this.#owners[tag] = undefined;
+    if (this.#externals.size > 0) this.#externals.delete(tag);
+    this.#free.push(tag);
+    this.#size -= 1;
+  }
+
+  /** Keeps an argument that does not enter the core until it is written. */
+  keepExternal(tag: number, argument: string | Uint8Array): void {
+    const kept = this.#externals.get(tag);
+    if (kept === undefined) this.#externals.set(tag, [argument]);
+    else kept.push(argument);
+  }
+
+  external(tag: number, index: number): string | Uint8Array {
+    return this.#externals.get(tag)?.[index] as string | Uint8Array;
+  }
+
+  /** The tags of all that wait. */
+  tags(): number[] {
+    return [...this.#resolves.keys()].filter((tag) => this.has(tag));
+  }
+}

@@ -1,0 +1,103 @@
+/** Builds the values of nested replies from their tokens, across as many chunks as they take. */
+import { FLAG, KIND } from "../core/abi.js";
+import { ReplyError } from "../core/errors.js";
+import { setField } from "./shape.js";
+import type { TextReader } from "./text.js";
+import { bigInteger, integer, parseDouble } from "./values.js";
+
+/** The forms in which a caller wants its reply. */
+export const MODE = { Text: 0, Bytes: 1, BigIntegers: 2 } as const;
+
+interface Frame {
+  readonly array: unknown[] | null;
+  readonly object: Record<string, unknown> | null;
+  key: string | undefined;
+  left: number;
+}
+
+/** The value of a token that is no aggregate. `at` is the address that its offsets count from. */
+export function scalar(
+  reader: TextReader,
+  memory: Uint8Array,
+  at: number,
+  head: number,
+  a: number,
+  b: number,
+  mode: number,
+): unknown {
+  switch (head & 0xff) {
+    case KIND.Bulk:
+    case KIND.Verbatim:
+      if (mode & MODE.Bytes) return memory.slice(at + a, at + b);
+      return (head >>> 8) & FLAG.Ascii ? reader.ascii(at + a, at + b) : reader.utf8(at + a, at + b);
+    case KIND.Simple:
+      if (b - a === 2 && memory[at + a] === 0x4f && memory[at + a + 1] === 0x4b) return "OK";
+      return reader.utf8(at + a, at + b);
+    case KIND.Null:
+      return null;
+    case KIND.Int:
+      if (mode & MODE.BigIntegers) return bigInteger(a, b);
+      return b === 0 ? a : integer(a, b);
+    case KIND.Double:
+      return parseDouble(reader.ascii(at + a, at + b));
+    case KIND.Bool:
+      return a === 1;
+    case KIND.BigNumber:
+      return BigInt(reader.ascii(at + a, at + b));
+    default:
+      return new ReplyError(reader.utf8(at + a, at + b));
+  }
+}
+
+/** A reply in the making. */
+export class Builder {
+  readonly #frames: Frame[] = [];
+
+  /** An aggregate begins. Gives the finished value when it is empty and completes the reply. */
+  open(kind: number, count: number): { value: unknown } | undefined {
+    const isMap = kind === KIND.Map;
+    const array: unknown[] | null = isMap ? null : [];
+    const object: Record<string, unknown> | null = isMap ? {} : null;
+    if (count === 0) return this.add(array ?? object);
+    this.#frames.push({ array, object, key: undefined, left: isMap ? 2 * count : count });
+    return undefined;
+  }
+
+  /** A value is there. Gives the finished reply when it was the last one. */
+  add(value: unknown): { value: unknown } | undefined {
+    let done = value;
+    for (;;) {
+      const frame = this.#frames.at(-1);
+      if (frame === undefined) return { value: done };
+      if (frame.array !== null) {
+        frame.array.push(done);
+      } else if (frame.key === undefined) {
+        frame.key = keyOf(done);
+      } else {
+        setField(frame.object as Record<string, unknown>, frame.key, done);
+        frame.key = undefined;
+      }
+      frame.left -= 1;
+      if (frame.left > 0) return undefined;
+      this.#frames.pop();
+      done = frame.array ?? frame.object;
+    }
+  }
+
+  /** Whether nothing is in the making. */
+  get isEmpty(): boolean {
+    return this.#frames.length === 0;
+  }
+
+  /** Forgets what is in the making. */
+  reset(): void {
+    this.#frames.length = 0;
+  }
+}
+
+/** Maps become plain objects, so their keys become strings. */
+function keyOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+}

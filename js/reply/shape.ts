@@ -1,0 +1,132 @@
+/**
+ * Gives RESP2 replies the form that RESP3 gives them. RESP2 knows neither maps nor doubles: a map comes as a flat
+ * array, a double as text. Which command has which shape is the core's business (src/command/shape.rs documents each);
+ * here they are only numbers. What has not the expected form stays as it is.
+ */
+import { parseDouble } from "./values.js";
+
+type Reshape = (value: unknown) => unknown;
+
+/** An own property, whatever its name: `__proto__` is a field like any other. */
+export function setField(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === "__proto__") {
+    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    object[key] = value;
+  }
+}
+
+const number: Reshape = (value) => (typeof value === "string" ? parseDouble(value) : value);
+
+const text = (value: unknown): string => (value instanceof Uint8Array ? new TextDecoder().decode(value) : `${value}`);
+
+const each =
+  (reshape: Reshape): Reshape =>
+  (value) =>
+    Array.isArray(value) ? value.map(reshape) : value;
+
+const atIndex =
+  (index: number, reshape: Reshape): Reshape =>
+  (value) =>
+    Array.isArray(value) && value.length > index ? value.with(index, reshape(value[index])) : value;
+
+const last =
+  (reshape: Reshape): Reshape =>
+  (value) =>
+    Array.isArray(value) && value.length > 0 ? value.with(-1, reshape(value.at(-1))) : value;
+
+const from =
+  (start: number, reshape: Reshape): Reshape =>
+  (value) =>
+    Array.isArray(value) ? value.map((item, index) => (index < start ? item : reshape(item))) : value;
+
+const map: Reshape = (value) => {
+  if (!Array.isArray(value)) return value;
+  const object = {};
+  for (let i = 0; i + 1 < value.length; i += 2) setField(object, text(value[i]), value[i + 1]);
+  return object;
+};
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+
+/** `map`, then a reshape for some of its fields. */
+const mapWith =
+  (fields: Record<string, Reshape>): Reshape =>
+  (value) => {
+    const object = map(value);
+    if (!isObject(object)) return object;
+    for (const [key, reshape] of Object.entries(fields)) {
+      if (Object.hasOwn(object, key)) object[key] = reshape(object[key]);
+    }
+    return object;
+  };
+
+/** `map`, then a reshape for all of its values. */
+const mapOf =
+  (reshape: Reshape): Reshape =>
+  (value) => {
+    const object = map(value);
+    if (!isObject(object)) return object;
+    for (const key of Object.keys(object)) setField(object, key, reshape(object[key]));
+    return object;
+  };
+
+const pairs =
+  (reshape: Reshape): Reshape =>
+  (value) => {
+    if (!Array.isArray(value)) return value;
+    const result = [];
+    for (let i = 0; i + 1 < value.length; i += 2) result.push([value[i], reshape(value[i + 1])]);
+    return result;
+  };
+
+const streams: Reshape = (value) => {
+  if (!Array.isArray(value)) return value;
+  const object = {};
+  for (const stream of value) {
+    if (!Array.isArray(stream)) return value;
+    setField(object, text(stream[0]), stream[1]);
+  }
+  return object;
+};
+
+const same: Reshape = (value) => value;
+const argument: Reshape = (value) => mapWith({ arguments: each(argument) })(value);
+const docs: Reshape = (value) => mapOf(mapWith({ subcommands: docs, arguments: each(argument) }))(value);
+const keySpec = mapWith({ begin_search: mapWith({ spec: map }), find_keys: mapWith({ spec: map }) });
+const commands: Reshape = (value) => each((item) => atIndex(9, commands)(atIndex(8, each(keySpec))(item)))(value);
+const statistic: Reshape = (value) => (Array.isArray(value) ? map(value) : number(value));
+
+/** By the number of the shape. */
+const shapes: readonly Reshape[] = [
+  same,
+  map,
+  number,
+  each(number),
+  pairs(number),
+  pairs(same),
+  last(number),
+  atIndex(1, number),
+  streams,
+  each(map),
+  atIndex(1, each(atIndex(1, number))),
+  each(each(number)),
+  each(last(each(number))),
+  mapWith({ groups: each(mapWith({ consumers: each(map) })) }),
+  mapOf(statistic),
+  mapWith({ selectors: each(map) }),
+  each(mapWith({ "age-seconds": number })),
+  each(mapWith({ functions: each(map) })),
+  mapWith({ running_script: map, engines: mapOf(map) }),
+  docs,
+  commands,
+  mapOf(mapWith({ histogram_usec: map })),
+  each(mapWith({ nodes: each(map) })),
+  each(from(2, atIndex(3, map))),
+];
+
+/** Gives `value` the shape with this number. */
+export function reshape(value: unknown, shape: number): unknown {
+  return (shapes[shape] ?? same)(value);
+}

@@ -1,0 +1,148 @@
+/** Node, and what speaks `node:net` like it: sockets, TLS, name resolution, clock and timers. */
+import { lookup as lookUp } from "node:dns/promises";
+import { connect as connectTcp, type Socket } from "node:net";
+import { performance } from "node:perf_hooks";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { isMainThread, threadId } from "node:worker_threads";
+import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
+
+/** Bytes that one read brings at the most. */
+const READ_BUFFER = 64 << 10;
+/** A socket that holds more unsent bytes asks for a pause. */
+const HIGH_WATER = 1 << 20;
+
+// Taken at load, so that fake timers in a test do not freeze deadlines.
+const { setTimeout, clearTimeout, setImmediate } = globalThis;
+const now = performance.now.bind(performance);
+
+/** Everything but how the core is compiled. */
+export const nodeRuntime: Omit<Runtime, "compile"> = {
+  name: "node",
+  now,
+  timeOrigin: () => performance.timeOrigin,
+  seed: () => now() * 1e6 + process.pid,
+  // After the microtasks of this tick: callers at any depth of promises share one write.
+  defer: process.nextTick,
+  afterPoll: setImmediate,
+  setTimer,
+  env: (name) => process.env[name],
+  identity: () => `process ${process.pid}${isMainThread ? "" : `, thread ${threadId}`}`,
+  ascii: (bytes, start, end) => view(bytes).latin1Slice(start, end),
+  utf8: (bytes, start, end) => view(bytes).utf8Slice(start, end),
+  byteLength: (text) => Buffer.byteLength(text),
+  allocate: (length) => Buffer.allocUnsafeSlow(length),
+  lookup,
+  open,
+};
+
+interface NativeBuffer extends Buffer {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+}
+
+let viewed: Uint8Array | undefined;
+let viewedAs: NativeBuffer | undefined;
+
+/** Bytes as a Buffer over the same memory; that of the core is asked for again and again. */
+function view(bytes: Uint8Array): NativeBuffer {
+  if (bytes === viewed) return viewedAs as NativeBuffer;
+  const buffer = (
+    Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  ) as NativeBuffer;
+  viewed = bytes;
+  viewedAs = buffer;
+  return buffer;
+}
+
+function setTimer(act: () => void, milliseconds: number): Timer {
+  const timer = setTimeout(act, milliseconds);
+  timer.unref();
+  return {
+    clear: () => clearTimeout(timer),
+    hold: (alive) => {
+      if (alive) timer.ref();
+      else timer.unref();
+    },
+  };
+}
+
+/** All addresses of a name, the families in turns, beginning with the resolver's first (RFC 8305, section 4). */
+async function lookup(host: string, family: 0 | 4 | 6): Promise<string[]> {
+  const found = await lookUp(host, { all: true, family, verbatim: true });
+  const first = found.filter((entry) => entry.family === found[0]?.family);
+  const second = found.filter((entry) => entry.family !== found[0]?.family);
+  const order: string[] = [];
+  for (let i = 0; i < Math.max(first.length, second.length); i += 1) {
+    for (const entry of [first[i], second[i]]) if (entry !== undefined) order.push(entry.address);
+  }
+  return [...new Set(order)];
+}
+
+function open(endpoint: Endpoint, events: LinkEvents): Link {
+  const { host, port, path, tls } = endpoint;
+  const where = path === undefined ? { host: host as string, port: port as number } : { path };
+  // One buffer for all reads of the socket: the chunk is only lent.
+  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER);
+  const callback = (length: number): boolean => {
+    events.received(length === READ_BUFFER ? buffer : buffer.subarray(0, length));
+    return true;
+  };
+  const options = { ...where, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, onread: { buffer, callback } };
+  const socket: Socket =
+    tls === undefined ? connectTcp(options) : connectTls({ ...options, ...(tls as ConnectionOptions) } as ConnectionOptions);
+  return new NodeLink(socket, tls === undefined ? "connect" : "secureConnect", events);
+}
+
+class NodeLink implements Link {
+  readonly #socket: Socket;
+  #error: { code: string; message: string } | undefined;
+  #closed = false;
+
+  constructor(socket: Socket, connected: "connect" | "secureConnect", events: LinkEvents) {
+    this.#socket = socket;
+    socket.once(connected, () => events.opened());
+    socket.on("drain", () => events.drained());
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#error ??= { code: error.code ?? "EPROTO", message: error.message };
+    });
+    socket.once("end", () => {
+      this.#error ??= { code: "END", message: "the peer closed the connection" };
+    });
+    socket.once("close", () => {
+      this.#closed = true;
+      const { code, message } = this.#error ?? { code: "ECONNRESET", message: "the connection was closed" };
+      events.lost(code, message);
+    });
+  }
+
+  write(bytes: Uint8Array | string): boolean {
+    const socket = this.#socket;
+    if (this.#closed || socket.destroyed) return true;
+    if (typeof bytes === "string") socket.write(bytes, "utf8");
+    else socket.write(Buffer.from(bytes));
+    return socket.writableLength < HIGH_WATER;
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  end(): void {
+    this.#socket.end();
+    // A peer that does not close in turn must not keep the socket.
+    setTimer(() => this.#socket.destroy(), 1_000);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  hold(alive: boolean): void {
+    if (alive) this.#socket.ref();
+    else this.#socket.unref();
+  }
+}

@@ -1,0 +1,100 @@
+/** What a runtime must bring along: a way to open byte streams, a clock, timers, text codecs. */
+
+/** Settings of TLS; those that are not given are the runtime's defaults. Verification is on. */
+export interface TlsOptions {
+  /** Certificate authorities to trust instead of the runtime's, PEM. */
+  ca?: string | Uint8Array | (string | Uint8Array)[];
+  /** Our certificate chain, PEM, for servers that ask for one. */
+  cert?: string | Uint8Array;
+  /** The key of `cert`, PEM. */
+  key?: string | Uint8Array;
+  /** The name that the server's certificate must carry. Default: the host of the URL. */
+  servername?: string;
+  /** `false` accepts any certificate: for tests only. Default `true`. */
+  rejectUnauthorized?: boolean;
+}
+
+/** Credentials of one dial. */
+export interface Credentials {
+  /** Default: the server's `default` user. */
+  username?: string;
+  password: string;
+}
+
+/** Where a link goes to. */
+export interface Endpoint {
+  /** A name or an address; absent for a Unix socket. */
+  readonly host?: string;
+  readonly port?: number;
+  /** The path of a Unix socket. */
+  readonly path?: string;
+  /** Absent when the link is not encrypted. */
+  readonly tls?: TlsOptions;
+}
+
+/** What a transport tells of a link. Never called before `open` has returned, and never again after `lost`. */
+export interface LinkEvents {
+  opened(): void;
+  /** The chunk is only lent for the duration of the call. */
+  received(chunk: Uint8Array): void;
+  /** The link takes bytes again, after a `write` that returned false. */
+  drained(): void;
+  /** `code` is the runtime's name for what happened; `END` when the peer closed in good order. */
+  lost(code: string, message: string): void;
+}
+
+/** An open, or opening, byte stream. */
+export interface Link {
+  /** Writes bytes, or text as UTF-8. The bytes are only lent. Returns false to ask for a pause until `drained`. */
+  write(bytes: Uint8Array | string): boolean;
+  /** Writes between the two leave together. */
+  cork(): void;
+  uncork(): void;
+  /** Closes in good order once everything is written. */
+  end(): void;
+  /** Closes at once; nothing more is told of the link. */
+  destroy(): void;
+  /** Whether the link keeps the process alive. */
+  hold(alive: boolean): void;
+}
+
+/** A timer that was set. */
+export interface Timer {
+  clear(): void;
+  /** Whether the timer keeps the process alive. */
+  hold(alive: boolean): void;
+}
+
+/** Everything that differs between runtimes. */
+export interface Runtime {
+  /** Its name, for logs. */
+  readonly name: string;
+  /** Compiles the core; synchronous, and called once. */
+  compile(): WebAssembly.Module;
+  /** Monotonic milliseconds since `timeOrigin()`. */
+  now(): number;
+  /** Milliseconds since the epoch at which `now()` was 0. */
+  timeOrigin(): number;
+  /** Something that differs between processes; need not be random. */
+  seed(): number;
+  /** Runs `act` once the code that runs now, and what it has settled, is through. */
+  defer(act: () => void): void;
+  /** Runs `act` once what has already arrived has been read. */
+  afterPoll(act: () => void): void;
+  setTimer(act: () => void, milliseconds: number): Timer;
+  /** A variable of the environment. */
+  env(name: string): string | undefined;
+  /** Who we are, for logs: process and thread. */
+  identity(): string;
+  /** Text of ASCII bytes. */
+  ascii(bytes: Uint8Array, start: number, end: number): string;
+  /** Text of UTF-8 bytes; what is not UTF-8 becomes U+FFFD. */
+  utf8(bytes: Uint8Array, start: number, end: number): string;
+  /** How many bytes the text has in UTF-8. */
+  byteLength(text: string): number;
+  /** Memory that need not be zeroed. */
+  allocate(length: number): Uint8Array;
+  /** The addresses of a name; absent where the runtime looks them up itself. Rejects with an error that has a code. */
+  lookup?(host: string, family: 0 | 4 | 6): Promise<string[]>;
+  open(endpoint: Endpoint, events: LinkEvents): Link;
+}

@@ -1,0 +1,143 @@
+//! The numbers of the boundary stand in Rust; this test writes them for TypeScript and fails when they differ.
+
+use std::fmt::Write;
+
+use edgis::connection as rows;
+use edgis::error::{Failure, Phase, Reason, Sent};
+use edgis::resp::Kind;
+
+fn table(out: &mut String, name: &str, doc: &str, entries: &[(&str, u32)]) {
+    write!(out, "\n/** {doc} */\nexport const {name} = {{\n").unwrap();
+    for (key, value) in entries {
+        writeln!(out, "  {key}: {value},").unwrap();
+    }
+    out.push_str("} as const;\n");
+}
+
+fn generated() -> String {
+    let mut out = String::from(
+        "// Generated from src by `UPDATE_ABI=1 cargo test --test abi`. Do not edit.\n\
+         // Constants that the bundler inlines: the loop of replies compares with them.\n",
+    );
+    table(
+        &mut out,
+        "KIND",
+        "Tokens of a reply: `src/resp/token.rs`.",
+        &[
+            ("Null", Kind::Null as u32),
+            ("Simple", Kind::Simple as u32),
+            ("Error", Kind::Error as u32),
+            ("Int", Kind::Int as u32),
+            ("Bulk", Kind::Bulk as u32),
+            ("Double", Kind::Double as u32),
+            ("Bool", Kind::Bool as u32),
+            ("BigNumber", Kind::BigNumber as u32),
+            ("Verbatim", Kind::Verbatim as u32),
+            ("Array", Kind::Array as u32),
+            ("Map", Kind::Map as u32),
+            ("Set", Kind::Set as u32),
+            ("Push", Kind::Push as u32),
+            ("Big", Kind::Big as u32),
+            ("BigEnd", Kind::BigEnd as u32),
+        ],
+    );
+    table(
+        &mut out,
+        "FLAG",
+        "Flags of a token.",
+        &[
+            ("First", u32::from(edgis::resp::FIRST)),
+            ("Last", u32::from(edgis::resp::LAST)),
+            ("Ascii", u32::from(edgis::resp::ASCII)),
+            ("Skip", u32::from(edgis::resp::SKIP)),
+        ],
+    );
+    table(
+        &mut out,
+        "ROW",
+        "Actions: `src/connection/output.rs`.",
+        &[
+            ("Action", rows::ACTION),
+            ("Transmit", rows::TRANSMIT),
+            ("External", rows::EXTERNAL),
+            ("Open", rows::OPEN),
+            ("Close", rows::CLOSE),
+            ("Reject", rows::REJECT),
+            ("State", rows::STATE),
+            ("Prepare", rows::PREPARE),
+            ("Abort", rows::ABORT),
+            ("Dial", rows::DIAL),
+        ],
+    );
+    table(
+        &mut out,
+        "FAILURE",
+        "Why a command ends without a reply: `src/error.rs`.",
+        &[
+            ("Disabled", Failure::Disabled as u32),
+            ("ConnectionLost", Failure::ConnectionLost as u32),
+            ("Timeout", Failure::Timeout as u32),
+            ("Protocol", Failure::Protocol as u32),
+            ("Refused", Failure::Refused as u32),
+            ("Closed", Failure::Closed as u32),
+            ("Full", Failure::Full as u32),
+        ],
+    );
+    table(
+        &mut out,
+        "PHASE",
+        "What a command waited for when its deadline passed.",
+        &[
+            ("Connect", Phase::Connect as u32),
+            ("Queue", Phase::Queue as u32),
+            ("Reply", Phase::Reply as u32),
+        ],
+    );
+    table(
+        &mut out,
+        "SENT",
+        "Whether the server may have seen a command.",
+        &[("No", Sent::No as u32), ("Maybe", Sent::Maybe as u32)],
+    );
+    let states = [
+        edgis::manager::State::Idle,
+        edgis::manager::State::Connecting,
+        edgis::manager::State::Ready,
+        edgis::manager::State::Disabled,
+        edgis::manager::State::Closed,
+    ];
+    let names: Vec<String> = states.iter().map(|state| format!("\"{}\"", state.name())).collect();
+    write!(out, "\n/** States of a target, by number. */\nexport const STATES = [{}] as const;\n", names.join(", "))
+        .unwrap();
+    let reasons: Vec<String> =
+        (1..=u8::MAX).map_while(Reason::of).map(|reason| format!("  \"{}\",\n", reason.name())).collect();
+    write!(out, "\n/** Reasons, by number. */\nexport const REASONS = [\n  \"\",\n{}] as const;\n", reasons.concat())
+        .unwrap();
+    table(
+        &mut out,
+        "ARGUMENT",
+        "Kinds of arguments in a batch, in the upper bits of their words: `src/manager/batch.rs`.",
+        &[
+            ("Text", edgis::manager::TEXT << edgis::manager::LENGTH_BITS),
+            ("Bytes", edgis::manager::BYTES << edgis::manager::LENGTH_BITS),
+            ("Outside", edgis::manager::OUTSIDE << edgis::manager::LENGTH_BITS),
+        ],
+    );
+    out.push_str(
+        "\n/** Words of the header, and sizes of the regions: `src/wasm/memory.rs`. */\n\
+         export const HEADER = { Rows: 0, RowCount: 1, Frames: 2, Received: 3, Deadline: 4, Meta: 6, Text: 7, Chunk: 8 } as const;\n\
+         export const META_WORDS = 65536;\nexport const TEXT_BYTES = 262144;\nexport const CHUNK_BYTES = 65536;\n",
+    );
+    out
+}
+
+#[test]
+fn the_shell_has_the_same_numbers() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/js/core/abi.ts");
+    let expected = generated();
+    if std::env::var_os("UPDATE_ABI").is_some() {
+        std::fs::write(path, &expected).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(found == expected, "js/core/abi.ts is stale: run `UPDATE_ABI=1 cargo test --test abi`");
+}
