@@ -13,6 +13,7 @@ PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 
 .PHONY: help setup demo test bench build package lint fmt clean
+.PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -40,22 +41,35 @@ package: ## writes the npm tarball, target/package/edgis.tgz
 	@scripts/setup.sh build
 	@$(TOOLS) $(BUILD) && $(PACKAGE)
 
-lint: ## formatting, clippy, rustdoc, Biome and the TypeScript compiler, warnings denied
+# `make -k lint` goes on after a check that fails.
+lint: lint-build lint-format lint-clippy lint-docs lint-js lint-house ## runs all checks, warnings denied
+
+lint-build:
 	@scripts/setup.sh build
 	@$(TOOLS) $(BUILD)
+
+lint-format: lint-build
 	@$(TOOLS) cargo fmt --check
+
+lint-clippy: lint-build
 	@$(TOOLS) cargo clippy --quiet --locked --all-targets -- -D warnings
 	@$(TOOLS) cargo clippy --quiet --locked --all-targets $(WASM32) -- -D warnings
+
+lint-docs: lint-build
 	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
 	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items $(WASM32)
-	@$(TOOLS) biome ci --error-on-warnings
+
+lint-js: lint-build
+	@$(TOOLS) biome ci --colors=off --error-on-warnings
 	@$(TOOLS) tsc -p tsconfig.json
+
+lint-house: lint-build
 	@$(TOOLS) node scripts/house-rules.mjs
 
 fmt: ## formats everything
 	@scripts/setup.sh build
 	@$(TOOLS) cargo fmt
-	@$(TOOLS) biome check --write
+	@$(TOOLS) biome check --colors=off --write
 
 clean: ## removes what was built; compiled tools stay in the user's cache
 	@rm -rf target node_modules pkg/dist pkg/LICENSE
