@@ -84,6 +84,8 @@ async function bundle({ name, source, platform, target }) {
     platform,
     target,
     minify: true,
+    // Node prints the line that threw: it must not be the whole file.
+    lineLimit: 160,
     legalComments: "none",
     sourcemap: "external",
     metafile: true,
