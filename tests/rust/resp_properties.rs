@@ -1,4 +1,5 @@
 //! What holds for every stream of replies, every chunk boundary and every batch of arguments.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod tree;
 
