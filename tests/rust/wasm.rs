@@ -31,7 +31,11 @@ fn bulks_of_every_length_keep_their_place_and_their_ascii_flag() {
             let [token] = parse(&stream)[..] else { panic!("one reply, one token") };
             assert_eq!(token.kind, Kind::Bulk);
             assert_eq!(&stream[token.a as usize..token.b as usize], content);
-            assert_eq!(token.flags & ASCII != 0, foreign == length, "length {length}, foreign byte at {foreign}");
+            assert_eq!(
+                token.flags & ASCII != 0,
+                foreign == length,
+                "length {length}, foreign byte at {foreign}"
+            );
         }
     }
 }
