@@ -65,7 +65,10 @@ export interface Timer {
   hold(alive: boolean): void;
 }
 
-/** Everything that differs between runtimes. */
+/**
+ * Everything that differs between runtimes.
+ * @internal Left out of the shipped declarations: it names WebAssembly, which not every user's compiler knows.
+ */
 export interface Runtime {
   /** Its name, for logs. */
   readonly name: string;
