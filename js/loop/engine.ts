@@ -140,7 +140,7 @@ export class Engine {
         const length = typeof argument === "string" ? this.runtime.byteLength(argument) : argument.length;
         target.externalBytes += length;
         stage.addOutside(length);
-        this.pending.keepExternal(tag, argument);
+        this.pending.keepExternal(tag, argument, length);
       } else if (typeof argument === "string") stage.addText(argument);
       else stage.addBytes(argument);
     }
@@ -255,9 +255,10 @@ export class Engine {
           corked = to;
           to.stream?.cork();
         }
-        this.#write(to, core.u8.subarray(frames + b, frames + b + c));
+        this.#write(to, core.u8.subarray(frames + b, frames + b + c), c);
       } else if (kind === ROW.External) {
-        this.#write(this.links.get(a) as Link, this.pending.external(b, c));
+        const { content, byteLength } = this.pending.external(b, c);
+        this.#write(this.links.get(a) as Link, content, byteLength);
       } else if (kind === ROW.Abort) {
         this.links.get(a)?.forget();
       } else {
@@ -273,9 +274,9 @@ export class Engine {
     if (this.#busy) this.balance();
   }
 
-  #write(link: Link, bytes: Uint8Array | string): void {
+  #write(link: Link, content: Uint8Array | string, byteLength: number): void {
     link.target.writes += 1;
-    if (link.stream?.write(bytes) === false) this.core.calls.blocked(link.id);
+    if (link.stream?.write(content, byteLength) === false) this.core.calls.blocked(link.id);
   }
 
   scalar(head: number, a: number, b: number, tag: number, at: number): unknown {

@@ -6,6 +6,12 @@
 type Resolve = (value: unknown) => void;
 type Reject = (error: unknown) => void;
 
+/** An argument that does not enter the core. */
+export interface External {
+  readonly content: string | Uint8Array;
+  readonly byteLength: number;
+}
+
 let resolveOfLast: Resolve;
 let rejectOfLast: Reject;
 /** One executor for all: a closure for each promise would cost as much as the promise. */
@@ -22,7 +28,7 @@ export class Pending<Owner> {
   readonly #promises: (Promise<unknown> | undefined)[] = [];
   readonly #owners: (Owner | undefined)[] = [];
   readonly #names: string[] = [];
-  readonly #externals = new Map<number, (string | Uint8Array)[]>();
+  readonly #externals = new Map<number, External[]>();
   readonly #free: number[] = [];
   #size = 0;
 
@@ -85,14 +91,15 @@ export class Pending<Owner> {
   }
 
   /** Keeps an argument that does not enter the core until it is written. */
-  keepExternal(tag: number, argument: string | Uint8Array): void {
+  keepExternal(tag: number, content: string | Uint8Array, byteLength: number): void {
+    const external = { content, byteLength };
     const kept = this.#externals.get(tag);
-    if (kept === undefined) this.#externals.set(tag, [argument]);
-    else kept.push(argument);
+    if (kept === undefined) this.#externals.set(tag, [external]);
+    else kept.push(external);
   }
 
-  external(tag: number, index: number): string | Uint8Array {
-    return this.#externals.get(tag)?.[index] as string | Uint8Array;
+  external(tag: number, index: number): External {
+    return this.#externals.get(tag)?.[index] as External;
   }
 
   /** The tags of all that wait. */

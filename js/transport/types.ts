@@ -45,8 +45,11 @@ export interface LinkEvents {
 
 /** An open, or opening, byte stream. */
 export interface Link {
-  /** Writes bytes, or text as UTF-8. The bytes are only lent. Returns false to ask for a pause until `drained`. */
-  write(bytes: Uint8Array | string): boolean;
+  /**
+   * Writes bytes, or text as UTF-8, of `byteLength` bytes. They are only lent. Returns false to ask for a pause until
+   * `drained`.
+   */
+  write(content: Uint8Array | string, byteLength: number): boolean;
   /** Writes between the two leave together. */
   cork(): void;
   uncork(): void;
