@@ -120,6 +120,7 @@ impl Manager {
         open.set_blocked(false);
         let target = open.target;
         self.write_staged(target, now);
+        self.finish(target, now);
     }
 
     /// The caller of this command does not wait any more; its reply is dropped when it comes.
@@ -163,6 +164,7 @@ impl Manager {
             self.set_state(target, State::Ready, now);
         }
         self.write_staged(target, now);
+        self.finish(target, now);
     }
 
     /// A link that was doubted has spoken: the dial that was to replace it is not needed.
@@ -203,7 +205,7 @@ impl Manager {
     fn link_lost(&mut self, target: u32, reason: Reason, text: String, now: Time) {
         let Some(known) = self.target_mut(target) else { return };
         if known.released {
-            return self.closed(target, now);
+            return self.abort(target, now);
         }
         let address = known.address.clone().unwrap_or_default();
         known.trouble = Some((reason, format!("the connection to {address} was lost: {text}")));
@@ -238,6 +240,9 @@ impl Manager {
             self.discard(link, reason, now);
         }
         self.disable(target, now);
+        if self.target_mut(target).is_some_and(|known| known.released) {
+            self.abort(target, now);
+        }
     }
 
     fn disable(&mut self, target: u32, now: Time) {
@@ -273,23 +278,54 @@ impl Manager {
             if !entry.is_waited_for() {
                 return;
             }
-            if entry.resend() {
+            if !known.released && entry.resend() {
                 returned.push((entry, frame.to_vec()));
             } else {
                 output.reject(entry.tag, failure, reason as u32, Sent::Maybe);
             }
         });
         known.stats.resent += returned.len() as f64;
-        known.staged.give_back(&returned, |policy| {
-            Deadline::new(now.after(policies[usize::from(policy)].connect))
-        });
+        known
+            .staged
+            .give_back(&returned, |policy| Deadline::new(now.after(policies[usize::from(policy)].connect)));
     }
 
-    /// The last handle is gone.
+    /// The last handle is gone: what its commands need is still done, within their deadlines.
     pub(super) fn shut_down(&mut self, target: u32, now: Time) {
+        let Some(known) = self.target_mut(target) else { return };
+        known.released = true;
+        if known.link.is_none() && known.dial.as_ref().is_none_or(|dial| dial.in_background) {
+            return self.abort(target, now);
+        }
+        self.finish(target, now);
+    }
+
+    /// Lets go of a target that nobody holds, once nothing of it waits to be written.
+    pub(super) fn finish(&mut self, target: u32, now: Time) {
+        let Some(known) = self.target_mut(target).filter(|known| known.released && known.staged.is_empty())
+        else {
+            return;
+        };
+        let Some(id) = known.link else { return self.abort(target, now) };
+        for other in known.dial.take().as_ref().map(Dial::links).unwrap_or_default() {
+            self.links.remove(other);
+            self.output.action(CLOSE, other, 0, 0);
+        }
+        let Some(link) = self.links.get_mut(id) else { return self.closed(target, now) };
+        if link.drain() {
+            self.link_drained(target, id, now);
+        } else if !link.inflight.is_waited_for() {
+            // Everybody was told that no reply came in time: the server has no more claim to the link.
+            self.links.remove(id);
+            self.output.action(CLOSE, id, 0, 0);
+            self.closed(target, now);
+        }
+    }
+
+    /// Lets go of a target that nobody holds and that has no link.
+    fn abort(&mut self, target: u32, now: Time) {
         let Manager { targets, links, output, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
-        known.released = true;
         known.staged.remove(|entry| {
             output.reject(entry.tag, Failure::Closed, 0, Sent::No);
             true
@@ -298,13 +334,7 @@ impl Manager {
             links.remove(other);
             output.action(CLOSE, other, 0, 0);
         }
-        let Some(link) = known.link.and_then(|link| links.get_mut(link)) else {
-            return self.closed(target, now);
-        };
-        let id = link.id;
-        if link.drain() {
-            self.link_drained(target, id, now);
-        }
+        self.closed(target, now);
     }
 
     fn link_drained(&mut self, target: u32, link: u32, now: Time) {
@@ -317,5 +347,4 @@ impl Manager {
         self.set_state(target, State::Closed, now);
         self.targets[target as usize] = None;
     }
-
 }

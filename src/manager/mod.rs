@@ -77,6 +77,7 @@ impl Manager {
 
     /// Registers a target. With options that make no sense it is disabled from the start.
     pub fn configure(&mut self, options: &Options, now: Time) -> u32 {
+        self.output.clear();
         let target = Target::new(Config::new(options), now);
         let free = self.targets.iter().position(Option::is_none);
         let index = free.unwrap_or_else(|| {
@@ -142,7 +143,8 @@ impl Manager {
     pub fn unprepared(&mut self, target: u32, dial: u32, code: &str, text: &str, now: Time) {
         self.output.clear();
         let Some(known) = self.target_mut(target) else { return };
-        if known.dial.as_ref().is_some_and(|current| current.number == dial && current.candidates.is_empty()) {
+        if known.dial.as_ref().is_some_and(|current| current.number == dial && current.candidates.is_empty())
+        {
             self.dial_failed(target, Some((Reason::of_code(code), text.to_string())), now);
         }
     }
@@ -170,6 +172,7 @@ impl Manager {
             self.advance_dial(target, now);
             self.advance_link(target, now);
             self.advance_staged(target, now);
+            self.finish(target, now);
         }
     }
 
@@ -219,7 +222,7 @@ impl Manager {
         let (id, dead) = (link.id, link.is_probe_due(now));
         if dead {
             self.link_failed(id, Reason::Timeout, "no answer to a PING after idleness".into(), now);
-        } else if expired.silent && known.dial.is_none() && known.state == State::Ready {
+        } else if expired.silent && known.dial.is_none() && known.state == State::Ready && !known.released {
             // Doubt: a second link is dialled, and if that answers it takes over.
             self.begin_dial(target, now, true, Duration::ZERO);
         }
@@ -258,7 +261,11 @@ impl Manager {
         known.since = now;
         known.stats.state_changes += 1.0;
         let told = matches!(state, State::Disabled | State::Connecting);
-        output.state(target, state as u32, known.trouble.as_ref().filter(|_| told).map(|(reason, _)| *reason));
+        output.state(
+            target,
+            state as u32,
+            known.trouble.as_ref().filter(|_| told).map(|(reason, _)| *reason),
+        );
     }
 
     fn prepare(&mut self, target: u32, dial: u32) {
