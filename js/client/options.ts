@@ -44,7 +44,8 @@ export interface Settings {
 
 /** What a handle differs in from others of its target. Falls back to `base`, silently: `settingsOf` names mistakes. */
 export function handleSettings(options: ClientOptions, base: HandleSettings): HandleSettings {
-  const { timeouts, offline, integers, logger } = options;
+  // Whatever it is: `settingsOf` says what is wrong with it, at first use.
+  const { timeouts, offline, integers, logger } = Object(options) as ClientOptions;
   return {
     connect: milliseconds(timeouts?.connect) ?? base.connect,
     command: milliseconds(timeouts?.command) ?? base.command,
@@ -61,13 +62,24 @@ export function settingsOf(
   env: (name: string) => string | undefined,
   identify: (value: object) => number,
 ): Settings {
-  let problem = problemOf(options);
-  let url: string | undefined;
+  let problem: string | undefined;
   try {
-    url = urlOf(options, env);
+    problem = problemOf(options);
+    if (problem === undefined) return validSettings(options, handle, env, identify);
   } catch (error) {
-    problem ??= `the url function threw: ${error instanceof Error ? error.message : "something that is no error"}`;
+    problem = `the options cannot be read: ${error instanceof Error ? error.message : "something was thrown that is no error"}`;
   }
+  const target = { options: { problem }, tls: undefined, family: 0, credentials: undefined } as const;
+  return { target, key: `\n${JSON.stringify(problem)}`, link: "", share: Object(options).share !== false };
+}
+
+function validSettings(
+  options: ClientOptions,
+  handle: HandleSettings,
+  env: (name: string) => string | undefined,
+  identify: (value: object) => number,
+): Settings {
+  const url = urlOf(options, env);
   const { retry, limits, credentials, id } = options;
   const tls = typeof options.tls === "object" && options.tls !== null ? options.tls : undefined;
   const core = {
@@ -92,9 +104,9 @@ export function settingsOf(
   const family = Number(options.family ?? 0) as 0 | 4 | 6;
   const secrets = tls === undefined ? "" : JSON.stringify(tls, (_, value) => (value instanceof Uint8Array ? identify(value) : value));
   const source = typeof credentials === "function" ? identify(credentials) : 0;
-  const beyond = JSON.stringify(id === undefined ? [family, source, secrets, problem] : { id });
+  const beyond = JSON.stringify(id === undefined ? [family, source, secrets] : { id });
   const own = id === undefined ? JSON.stringify(core) : `id ${id}`;
-  const given = Object.fromEntries(Object.entries({ problem, ...core, ...link, resolves: true }).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(Object.entries({ ...core, ...link, resolves: true }).filter(([, value]) => value !== undefined));
   return {
     target: { options: given, tls, family, credentials },
     key: `${own}\n${beyond}`,
@@ -105,7 +117,14 @@ export function settingsOf(
 
 function urlOf(options: ClientOptions, env: (name: string) => string | undefined): string | undefined {
   if (!("url" in options)) return env("REDIS_URI") || env("REDIS_URL");
-  const url = typeof options.url === "function" ? options.url() : options.url;
+  let { url } = options;
+  if (typeof url === "function") {
+    try {
+      url = url();
+    } catch (error) {
+      throw new Error(`the url function threw: ${error instanceof Error ? error.message : "something that is no error"}`);
+    }
+  }
   return url === undefined || url === null ? undefined : String(url);
 }
 
