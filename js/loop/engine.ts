@@ -30,6 +30,8 @@ const INLINE_READY = 16 << 10;
 /** …these not when they must wait: what waits would make linear memory grow for ever. */
 const INLINE_WAITING = 256;
 const READY = 2;
+/** The words of 360 commands with one argument. */
+const EARLY_WORDS = 1_800;
 
 export class Engine {
   readonly runtime: Runtime;
@@ -56,6 +58,8 @@ export class Engine {
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #busy = false;
+  /** Nothing was in flight when the tick's first command was staged. */
+  #pipeIsEmpty = false;
   /** End of the chunk that is being received, as an address. */
   #chunkEnd = 0;
 
@@ -100,6 +104,7 @@ export class Engine {
     stage.wordCount = at + 5;
     stage.text += `${staged}${a}\n`;
     if (!target.scheduled) this.#schedule(target);
+    else if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     return promise;
   }
 
@@ -121,6 +126,7 @@ export class Engine {
     stage.wordCount = at + 6;
     stage.text += `${staged}${a}\n${b}\n`;
     if (!target.scheduled) this.#schedule(target);
+    else if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     return promise;
   }
 
@@ -162,6 +168,7 @@ export class Engine {
 
   #schedule(target: Target): void {
     target.scheduled = true;
+    this.#pipeIsEmpty = this.pending.size === 1;
     this.#due.push(target);
     if (this.#due.length === 1) this.runtime.defer(this.flush);
     if (!this.#busy) this.balance();
@@ -172,15 +179,27 @@ export class Engine {
     const due = this.#due;
     if (due.length === 0) return;
     this.#due = [];
-    const { epoch } = this;
     for (const target of due) {
       target.scheduled = false;
-      for (const segment of target.stage.take()) {
-        this.#submit(target, segment);
-        if (this.epoch !== epoch) return;
-      }
+      if (!this.#submitAll(target)) return;
     }
   };
+
+  /** The server has nothing to do: it works on the beginning of a large tick while the rest is staged. */
+  #flushEarly(target: Target): void {
+    this.#pipeIsEmpty = false;
+    if (target.stateNumber === READY) this.#submitAll(target);
+  }
+
+  /** Hands over what is staged; says whether the core lived through it. */
+  #submitAll(target: Target): boolean {
+    const { epoch } = this;
+    for (const segment of target.stage.take()) {
+      this.#submit(target, segment);
+      if (this.epoch !== epoch) return false;
+    }
+    return true;
+  }
 
   #submit(target: Target, { words, wordCount, text, bytes, byteCount }: Segment): void {
     this.enter(undefined, (core, now) => {
