@@ -142,17 +142,24 @@ impl Reason {
 
     /// Whether a later dial may go better without anybody changing the configuration.
     pub fn retryable(self) -> bool {
-        !matches!(self, Reason::Unconfigured | Reason::BadUrl | Reason::BadOption | Reason::Wasm | Reason::Runtime)
+        !matches!(
+            self,
+            Reason::Unconfigured | Reason::BadUrl | Reason::BadOption | Reason::Wasm | Reason::Runtime
+        )
     }
 
     /// From the code of an operating system's or runtime's error, as transports report it.
     pub fn of_code(code: &str) -> Reason {
         match code {
             "ECONNREFUSED" | "ENOENT" => Reason::Refused,
-            "ENOTFOUND" | "EAI_AGAIN" | "EAI_FAIL" | "EAI_NODATA" | "EAI_NONAME" | "ENODATA" | "EDNS" => Reason::Dns,
+            "ENOTFOUND" | "EAI_AGAIN" | "EAI_FAIL" | "EAI_NODATA" | "EAI_NONAME" | "ENODATA" | "EDNS" => {
+                Reason::Dns
+            }
             "ECONNRESET" | "EPIPE" | "ECONNABORTED" => Reason::Reset,
             "END" => Reason::Closed,
-            "EHOSTUNREACH" | "ENETUNREACH" | "EADDRNOTAVAIL" | "EAFNOSUPPORT" | "EACCES" | "EPERM" => Reason::Unreachable,
+            "EHOSTUNREACH" | "ENETUNREACH" | "EADDRNOTAVAIL" | "EAFNOSUPPORT" | "EACCES" | "EPERM" => {
+                Reason::Unreachable
+            }
             "ETIMEDOUT" => Reason::Timeout,
             "ECREDENTIALS" => Reason::Credentials,
             "ERUNTIME" => Reason::Runtime,
@@ -269,8 +276,14 @@ mod tests {
     #[test]
     fn server_errors_are_known_by_their_code() {
         assert_eq!(ServerError::of(b"NOPROTO unsupported protocol version"), ServerError::NoHello);
-        assert_eq!(ServerError::of(b"ERR unknown command `HELLO`, with args beginning with: "), ServerError::NoHello);
-        assert_eq!(ServerError::of(b"WRONGPASS invalid username-password pair or user is disabled."), ServerError::Auth);
+        assert_eq!(
+            ServerError::of(b"ERR unknown command `HELLO`, with args beginning with: "),
+            ServerError::NoHello
+        );
+        assert_eq!(
+            ServerError::of(b"WRONGPASS invalid username-password pair or user is disabled."),
+            ServerError::Auth
+        );
         assert_eq!(ServerError::of(b"ERR max number of clients reached"), ServerError::MaxClients);
         assert_eq!(ServerError::of(b"MOVED 3999 127.0.0.1:6381"), ServerError::Cluster);
         assert_eq!(ServerError::of(b"WRONGTYPE Operation against a key"), ServerError::Command);

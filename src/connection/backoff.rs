@@ -31,7 +31,8 @@ impl Backoff {
 
     /// A dial failed at `failed`: when the next may begin. `random` is uniform over all values.
     pub fn next(&mut self, failed: Time, random: u64) -> Time {
-        let bound = self.base.saturating_mul(1u32.checked_shl(self.attempt).unwrap_or(u32::MAX)).min(self.cap);
+        let bound =
+            self.base.saturating_mul(1u32.checked_shl(self.attempt).unwrap_or(u32::MAX)).min(self.cap);
         self.attempt = self.attempt.saturating_add(1);
         let micros = bound.as_micros() as u64;
         failed.after(Duration::from_micros(random % (micros + 1)))

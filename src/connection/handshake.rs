@@ -203,7 +203,8 @@ mod tests {
     use super::*;
 
     fn begin(introduction: &Introduction) -> (Handshake, Inflight, String) {
-        let (mut handshake, mut inflight, mut frames) = (Handshake::default(), Inflight::default(), Frames::default());
+        let (mut handshake, mut inflight, mut frames) =
+            (Handshake::default(), Inflight::default(), Frames::default());
         handshake.begin(introduction, &mut inflight, &mut frames);
         (handshake, inflight, String::from_utf8(frames.bytes).unwrap())
     }
@@ -246,6 +247,9 @@ mod tests {
         let (mut handshake, ..) = begin(&Introduction { db: 99, ..Introduction::default() });
         assert_eq!(handshake.answered(Step::Hello, None), Progress::Wait);
         let text = "ERR DB index is out of range";
-        assert_eq!(handshake.answered(Step::Select, Some(text)), Progress::Failed(Reason::Denied, text.into()));
+        assert_eq!(
+            handshake.answered(Step::Select, Some(text)),
+            Progress::Failed(Reason::Denied, text.into())
+        );
     }
 }

@@ -170,7 +170,12 @@ impl Encoder {
         }
     }
 
-    fn look_up_afresh(&mut self, name: &[u8], mut ahead: Batch<'_>, arguments: u32) -> Result<Info, Malformed> {
+    fn look_up_afresh(
+        &mut self,
+        name: &[u8],
+        mut ahead: Batch<'_>,
+        arguments: u32,
+    ) -> Result<Info, Malformed> {
         if let Some(info) = command::by_name(name) {
             self.known = Some((name.to_vec(), info));
             return Ok(info);
@@ -201,8 +206,13 @@ mod tests {
         let words = [5, 1, 2, 3, 1, 6, 0, 3, 3, 1, BYTES << LENGTH_BITS | 2];
         let batch = Batch::new(&words, b"GET|k|SET|k|", true, &[0, 255]);
         let outcomes = outcomes(&mut Encoder::default(), batch, &mut frames);
-        assert_eq!(frames.bytes, b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n\0\xff\r\n");
-        let [Outcome::Framed { entry: get, .. }, Outcome::Framed { entry: set, from: 20, .. }] = &outcomes[..] else {
+        assert_eq!(
+            frames.bytes,
+            b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n\0\xff\r\n"
+        );
+        let [Outcome::Framed { entry: get, .. }, Outcome::Framed { entry: set, from: 20, .. }] =
+            &outcomes[..]
+        else {
             panic!("{outcomes:?}")
         };
         assert_eq!((get.tag, get.policy, get.flags), (5, 1, READ_ONLY));
@@ -214,7 +224,8 @@ mod tests {
         let (mut encoder, mut frames) = (Encoder::default(), Frames::default());
         let first = outcomes(&mut encoder, Batch::new(&[9, 0, 4, 3, 1], b"DEL|a|", true, &[]), &mut frames);
         assert!(matches!(first[..], [Outcome::Unfinished]));
-        let second = outcomes(&mut encoder, Batch::new(&[1, 1, 7, 0, 1, 4], b"b|c|PING|", true, &[]), &mut frames);
+        let second =
+            outcomes(&mut encoder, Batch::new(&[1, 1, 7, 0, 1, 4], b"b|c|PING|", true, &[]), &mut frames);
         assert!(matches!(second[..], [Outcome::Framed { .. }, Outcome::Framed { .. }]), "{second:?}");
         assert_eq!(frames.bytes, b"*4\r\n$3\r\nDEL\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n*1\r\n$4\r\nPING\r\n");
     }
@@ -223,7 +234,8 @@ mod tests {
     fn large_arguments_leave_a_gap() {
         let mut frames = Frames::default();
         let words = [1, 0, 3, 3, 1, OUTSIDE << LENGTH_BITS | 100_000];
-        let outcomes = outcomes(&mut Encoder::default(), Batch::new(&words, b"SET|k|", true, &[]), &mut frames);
+        let outcomes =
+            outcomes(&mut Encoder::default(), Batch::new(&words, b"SET|k|", true, &[]), &mut frames);
         assert_eq!(frames.bytes, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\n\r\n");
         assert_eq!(frames.externals, [External { at: 29, tag: 1, index: 0 }]);
         assert!(matches!(outcomes[..], [Outcome::Framed { size: 100_031, .. }]), "{outcomes:?}");
@@ -233,7 +245,8 @@ mod tests {
     fn a_refused_command_leaves_nothing_behind() {
         let mut frames = Frames::default();
         let words = [1, 0, 2, 9, OUTSIDE << LENGTH_BITS | 9, 2, 0, 1, 4];
-        let outcomes = outcomes(&mut Encoder::default(), Batch::new(&words, b"SUBSCRIBE|PING|", true, &[]), &mut frames);
+        let outcomes =
+            outcomes(&mut Encoder::default(), Batch::new(&words, b"SUBSCRIBE|PING|", true, &[]), &mut frames);
         assert!(matches!(outcomes[..], [Outcome::Refused { tag: 1, .. }, Outcome::Framed { from: 0, .. }]));
         assert_eq!(frames.bytes, b"*1\r\n$4\r\nPING\r\n");
         assert!(frames.externals.is_empty());
@@ -241,7 +254,13 @@ mod tests {
 
     #[test]
     fn what_does_not_agree_is_malformed() {
-        for words in [&[1][..], &[1, 0], &[1, 0, 1, 50], &[1, 0, 1, 3 << LENGTH_BITS], &[1, 0, 1, BYTES << LENGTH_BITS | 9]] {
+        for words in [
+            &[1][..],
+            &[1, 0],
+            &[1, 0, 1, 50],
+            &[1, 0, 1, 3 << LENGTH_BITS],
+            &[1, 0, 1, BYTES << LENGTH_BITS | 9],
+        ] {
             let mut batch = Batch::new(words, b"GET|", true, &[]);
             assert_eq!(Encoder::default().next(&mut batch, &mut Frames::default()).err(), Some(Malformed));
         }

@@ -87,11 +87,7 @@ fn generated() -> String {
         &mut out,
         "PHASE",
         "What a command waited for when its deadline passed.",
-        &[
-            ("Connect", Phase::Connect as u32),
-            ("Queue", Phase::Queue as u32),
-            ("Reply", Phase::Reply as u32),
-        ],
+        &[("Connect", Phase::Connect as u32), ("Queue", Phase::Queue as u32), ("Reply", Phase::Reply as u32)],
     );
     table(
         &mut out,
@@ -107,12 +103,20 @@ fn generated() -> String {
         edgis::manager::State::Closed,
     ];
     let names: Vec<String> = states.iter().map(|state| format!("\"{}\"", state.name())).collect();
-    write!(out, "\n/** States of a target, by number. */\nexport const STATES = [{}] as const;\n", names.join(", "))
-        .unwrap();
+    write!(
+        out,
+        "\n/** States of a target, by number. */\nexport const STATES = [{}] as const;\n",
+        names.join(", ")
+    )
+    .unwrap();
     let reasons: Vec<String> =
         (1..=u8::MAX).map_while(Reason::of).map(|reason| format!("  \"{}\",\n", reason.name())).collect();
-    write!(out, "\n/** Reasons, by number. */\nexport const REASONS = [\n  \"\",\n{}] as const;\n", reasons.concat())
-        .unwrap();
+    write!(
+        out,
+        "\n/** Reasons, by number. */\nexport const REASONS = [\n  \"\",\n{}] as const;\n",
+        reasons.concat()
+    )
+    .unwrap();
     table(
         &mut out,
         "ARGUMENT",
