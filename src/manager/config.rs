@@ -1,6 +1,7 @@
 //! What a target is made of, valid by construction: [`Config::new`] is the only way to one.
 
 use core::time::Duration;
+use std::borrow::Cow;
 
 use crate::connection::Introduction;
 use crate::error::Reason;
@@ -8,7 +9,6 @@ use crate::resp::Limits;
 
 /// What the user asked for, as it comes over the boundary. Durations are milliseconds; 0 means the default.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "js", derive(serde::Deserialize), serde(rename_all = "camelCase", default))]
 pub struct Options {
     /// What the shell found wrong with the options already, in a sentence.
     pub problem: Option<String>,
@@ -89,19 +89,19 @@ pub struct Config {
 }
 
 /// Why there is no config: the reason and a sentence without any part of a secret.
-pub type Invalid = (Reason, String);
+pub type Invalid = (Reason, Cow<'static, str>);
 
 impl Config {
     /// Checks the options.
     pub fn new(options: &Options) -> Result<Config, Invalid> {
         if let Some(problem) = &options.problem {
-            return Err((Reason::BadOption, problem.clone()));
+            return Err((Reason::BadOption, problem.clone().into()));
         }
         let Some(url) = options.url.as_deref().map(str::trim).filter(|url| !url.is_empty()) else {
             return Err((Reason::Unconfigured, "no Redis URL is configured".into()));
         };
-        let parsed = super::url::parse(url).map_err(|text| (Reason::BadUrl, text))?;
-        let option = |text: &str| (Reason::BadOption, text.to_string());
+        let parsed = super::url::parse(url).map_err(|text| (Reason::BadUrl, Cow::from(text)))?;
+        let option = |text: &'static str| (Reason::BadOption, Cow::from(text));
         let db = match options.db {
             None => parsed.db,
             Some(db) if db.fract() == 0.0 && (0.0..=f64::from(u16::MAX)).contains(&db) => db as u32,
@@ -111,7 +111,8 @@ impl Config {
         if ![0.0, 2.0, 3.0].contains(&protocol) {
             return Err(option("protocol must be 2 or 3"));
         }
-        if options.name.as_deref().is_some_and(|name| name.bytes().any(|byte| !(0x21..=0x7e).contains(&byte))) {
+        if options.name.as_deref().is_some_and(|name| name.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)))
+        {
             return Err(option("name must be printable ASCII without spaces, as CLIENT SETNAME wants it"));
         }
         let user = options.username.clone().or(parsed.user);
@@ -149,7 +150,7 @@ impl Config {
     /// Whether the endpoint is a name that somebody must look up.
     pub fn needs_lookup(&self) -> bool {
         match &self.endpoint {
-            Endpoint::Tcp { host, .. } => self.resolves && host.parse::<core::net::IpAddr>().is_err(),
+            Endpoint::Tcp { host, .. } => self.resolves && !is_address(host),
             Endpoint::Unix { .. } => false,
         }
     }
@@ -157,8 +158,19 @@ impl Config {
     /// What makes two targets the same: where they are and as whom we speak to them.
     pub fn identity(&self) -> String {
         let Introduction { credentials, name, db, resp2 } = &self.introduction;
-        let (tls, dynamic) = (self.tls, self.dynamic_credentials);
-        format!("{:?} {tls} {db} {resp2} {dynamic} {name:?} {credentials:?}", self.endpoint)
+        let (user, password) = credentials.as_ref().map_or(("", ""), |(user, password)| (user, password));
+        let unix = matches!(self.endpoint, Endpoint::Unix { .. });
+        let flags = [unix, self.tls, *resp2, self.dynamic_credentials, credentials.is_some()];
+        let flags = flags.into_iter().fold(0, |bits, flag| bits << 1 | u32::from(flag));
+        let mut identity = String::new();
+        let name = name.as_deref().unwrap_or_default();
+        for part in [&self.display(), &db.to_string(), &flags.to_string(), name, user, password] {
+            // With the lengths no part can pass for two.
+            identity.push_str(&part.len().to_string());
+            identity.push(' ');
+            identity.push_str(part);
+        }
+        identity
     }
 
     /// The endpoint without credentials, for people.
@@ -168,6 +180,12 @@ impl Config {
             Endpoint::Unix { path } => path.clone(),
         }
     }
+}
+
+/// An IPv6 address is the only host with a colon; a name that looks like an IPv4 address is one (RFC 3986, 3.2.2).
+fn is_address(host: &str) -> bool {
+    let v4 = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    host.contains(':') || v4 && host.bytes().filter(|byte| *byte == b'.').count() == 3
 }
 
 /// `host:port`, with brackets around an IPv6 address.

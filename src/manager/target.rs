@@ -117,7 +117,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(config: Result<Config, Invalid>, now: Time) -> Target {
-        let trouble = config.as_ref().err().cloned();
+        let trouble = config.as_ref().err().map(|(reason, text)| (*reason, text.to_string()));
         let (base, cap) = match &config {
             Ok(config) => config.backoff,
             Err(_) => Default::default(),

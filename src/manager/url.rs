@@ -23,31 +23,31 @@ pub struct Url {
 }
 
 /// Reads a URL; the error is a sentence that says what is wrong with it.
-pub fn parse(url: &str) -> Result<Url, String> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return Err("the URL has no scheme: it must begin with redis:// or rediss://".into());
+pub fn parse(url: &str) -> Result<Url, &'static str> {
+    let split = url.split_once(':').and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
+    let Some((scheme, rest)) = split else {
+        return Err("the URL has no scheme: it must begin with redis:// or rediss://");
     };
     let (tls, unix) = match scheme.to_ascii_lowercase().as_str() {
         "redis" | "valkey" => (false, false),
         "rediss" | "valkeys" => (true, false),
         "unix" | "redis+unix" | "valkey+unix" => (false, true),
-        "http" | "https" => {
-            return Err("the URL is an HTTP endpoint: edgis speaks the Redis protocol over TCP, use the redis[s]:// URL \
-                        of the same server"
-                .into())
-        }
-        _ => return Err("the URL's scheme is not one of redis, rediss, valkey, valkeys, unix".into()),
+        "http" | "https" => return Err(
+            "the URL is an HTTP endpoint: edgis speaks the Redis protocol over TCP, use the redis[s]:// URL \
+                        of the same server",
+        ),
+        _ => return Err("the URL's scheme is not one of redis, rediss, valkey, valkeys, unix"),
     };
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     if rest.contains('#') {
-        return Err("the URL has a '#': in a password write it as %23".into());
+        return Err("the URL has a '#': in a password write it as %23");
     }
     let (authority, path) = match rest.find('/') {
         Some(slash) => rest.split_at(slash),
         None => (rest, ""),
     };
     if !unix && path.contains('@') {
-        return Err("the URL has a '/' before its '@': in a user or password write it as %2F".into());
+        return Err("the URL has a '/' before its '@': in a user or password write it as %2F");
     }
     let (user, password, host) = match authority.rsplit_once('@') {
         None => (None, None, authority),
@@ -56,16 +56,22 @@ pub fn parse(url: &str) -> Result<Url, String> {
                 None => (userinfo, None),
                 Some((user, password)) => (user, Some(password)),
             };
-            let user = decode(user).ok_or("the URL's user is not well percent-encoded: write a '%' as %25")?;
+            let user =
+                decode(user).ok_or("the URL's user is not well percent-encoded: write a '%' as %25")?;
             let password = password
-                .map(|password| decode(password).ok_or("the URL's password is not well percent-encoded: write a '%' as %25"))
+                .map(|password| {
+                    decode(password)
+                        .ok_or("the URL's password is not well percent-encoded: write a '%' as %25")
+                })
                 .transpose()?;
             (Some(user), password, host)
         }
     };
     let mut parsed = Url {
         endpoint: if unix {
-            Endpoint::Unix { path: decode(path).filter(|path| path.len() > 1).ok_or("the URL has no socket path")? }
+            Endpoint::Unix {
+                path: decode(path).filter(|path| path.len() > 1).ok_or("the URL has no socket path")?,
+            }
         } else {
             tcp(host)?
         },
@@ -79,44 +85,49 @@ pub fn parse(url: &str) -> Result<Url, String> {
         match name {
             "db" | "database" => parsed.db = db(value)?,
             "protocol" if value == "2" || value == "3" => parsed.protocol = value.as_bytes()[0] - b'0',
-            "protocol" => return Err("the URL's protocol must be 2 or 3".into()),
+            "protocol" => return Err("the URL's protocol must be 2 or 3"),
             _ => {} // other clients' parameters; none of them changes what is meant by the rest
         }
     }
     Ok(parsed)
 }
 
-fn tcp(authority: &str) -> Result<Endpoint, String> {
+fn tcp(authority: &str) -> Result<Endpoint, &'static str> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, port) = rest.split_once(']').ok_or("the URL's IPv6 address has no closing bracket")?;
-        if host.parse::<core::net::Ipv6Addr>().is_err() {
-            return Err("what stands in brackets in the URL is not an IPv6 address".into());
+        let v6 = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+        if !host.contains(':') || !host.bytes().all(v6) {
+            return Err("what stands in brackets in the URL is not an IPv6 address");
         }
         (host, port.strip_prefix(':').unwrap_or(port))
     } else {
         authority.split_once(':').unwrap_or((authority, ""))
     };
     if port.contains(':') {
-        return Err("an IPv6 address in the URL must stand in brackets: redis://[::1]:6379".into());
+        return Err("an IPv6 address in the URL must stand in brackets: redis://[::1]:6379");
     }
     if host.is_empty() {
-        return Err("the URL has no host".into());
+        return Err("the URL has no host");
     }
     let host = decode(host).filter(|host| host.bytes().all(|byte| byte.is_ascii_graphic()));
     let host = host.ok_or("the URL's host has characters that no host name has")?;
     let port = match port {
         "" => 6379,
-        digits => digits.parse().ok().filter(|port| *port > 0).ok_or("the URL's port is not a number from 1 to 65535")?,
+        digits => digits
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or("the URL's port is not a number from 1 to 65535")?,
     };
     Ok(Endpoint::Tcp { host, port })
 }
 
-fn db(text: &str) -> Result<u32, String> {
+fn db(text: &str) -> Result<u32, &'static str> {
     if text.is_empty() {
         return Ok(0);
     }
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or_else(|| "the URL's path must be the number of a database, as in /0".into())
+    text.parse().ok().filter(|_| digits).ok_or("the URL's path must be the number of a database, as in /0")
 }
 
 fn decode(text: &str) -> Option<String> {

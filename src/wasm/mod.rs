@@ -4,6 +4,7 @@
 //! [`memory`]; the others, called per dial or on request, speak `JsValue`.
 
 pub mod memory;
+mod options;
 
 use std::cell::RefCell;
 
@@ -13,7 +14,9 @@ use wasm_bindgen::prelude::*;
 
 use crate::command::Refusal;
 use crate::error::Reason;
-use crate::manager::{Batch, Endpoint, Manager, Options, Policy};
+#[cfg(doc)]
+use crate::manager::Options;
+use crate::manager::{Batch, Endpoint, Manager, Policy};
 use crate::time::Time;
 use memory::Memory;
 
@@ -72,17 +75,14 @@ struct Registered<'a> {
     identity: String,
 }
 
-/// Registers a target; see [`Options`].
-///
-/// # Errors
-///
-/// When the options are not of the form that the shell promises.
+/// Registers a target; see [`Options`], whose fields are properties of `options` in camel case.
 #[wasm_bindgen]
-pub fn configure(options: JsValue, now: f64) -> Result<JsValue, JsValue> {
-    let options: Options = serde_wasm_bindgen::from_value(options)?;
+pub fn configure(options: &JsValue, now: f64) -> JsValue {
+    let options = options::read(options);
     let target = mutate(now, |core, now| core.manager.configure(&options, now));
-    Ok(read(|core| {
-        let mut registered = Registered { target, host: None, port: None, path: None, tls: false, identity: String::new() };
+    read(|core| {
+        let mut registered =
+            Registered { target, host: None, port: None, path: None, tls: false, identity: String::new() };
         if let Some(Ok(config)) = core.manager.config(target) {
             registered.tls = config.tls;
             registered.identity = config.identity();
@@ -95,7 +95,7 @@ pub fn configure(options: JsValue, now: f64) -> Result<JsValue, JsValue> {
             }
         }
         to_js(&registered)
-    }))
+    })
 }
 
 /// Nobody holds the target any more.
