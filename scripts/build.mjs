@@ -83,7 +83,11 @@ async function bundle({ name, source, platform, target }) {
     format: "esm",
     platform,
     target,
-    minify: true,
+    // Names stay: they are what a user sees of an error and of its stack. A user's own bundler shortens them.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // Node prints the line in which an uncaught error was made.
+    lineLimit: 160,
     // Node prints the line that threw: it must not be the whole file.
     lineLimit: 160,
     legalComments: "none",
