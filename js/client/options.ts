@@ -102,11 +102,14 @@ function validSettings(
     maxDepth: limits?.nesting ?? 0,
   };
   const family = Number(options.family ?? 0) as 0 | 4 | 6;
-  const secrets = tls === undefined ? "" : JSON.stringify(tls, (_, value) => (value instanceof Uint8Array ? identify(value) : value));
+  const secrets =
+    tls === undefined ? "" : JSON.stringify(tls, (_, value) => (value instanceof Uint8Array ? identify(value) : value));
   const source = typeof credentials === "function" ? identify(credentials) : 0;
   const beyond = JSON.stringify(id === undefined ? [family, source, secrets] : { id });
   const own = id === undefined ? JSON.stringify(core) : `id ${id}`;
-  const given = Object.fromEntries(Object.entries({ ...core, ...link, resolves: true }).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(
+    Object.entries({ ...core, ...link, resolves: true }).filter(([, value]) => value !== undefined),
+  );
   return {
     target: { options: given, tls, family, credentials },
     key: `${own}\n${beyond}`,
@@ -122,7 +125,9 @@ function urlOf(options: ClientOptions, env: (name: string) => string | undefined
     try {
       url = url();
     } catch (error) {
-      throw new Error(`the url function threw: ${error instanceof Error ? error.message : "something that is no error"}`);
+      throw new Error(
+        `the url function threw: ${error instanceof Error ? error.message : "something that is no error"}`,
+      );
     }
   }
   return url === undefined || url === null ? undefined : String(url);
@@ -138,24 +143,32 @@ function problemOf(options: ClientOptions): string | undefined {
     for (const field of Object.keys(value)) if (!inner.includes(field)) return unknown(field, inner, `${key}.`);
   }
   const { timeouts, retry, limits, family, offline, integers, credentials, db } = options;
-  const durations = { "timeouts.connect": timeouts?.connect, "timeouts.command": timeouts?.command, "retry.base": retry?.base, "retry.cap": retry?.cap };
+  const durations = {
+    "timeouts.connect": timeouts?.connect,
+    "timeouts.command": timeouts?.command,
+    "retry.base": retry?.base,
+    "retry.cap": retry?.cap,
+  };
   for (const [name, value] of Object.entries(durations)) {
     if (value !== undefined && milliseconds(value) === undefined) {
       return `${name} must be a positive number of milliseconds or a duration like "500ms" or "2s"`;
     }
   }
   for (const [name, value] of Object.entries(limits ?? {})) {
-    if (value !== undefined && !(typeof value === "number" && value >= 1)) return `limits.${name} must be a number from 1`;
+    if (value !== undefined && !(typeof value === "number" && value >= 1))
+      return `limits.${name} must be a number from 1`;
   }
   if (family !== undefined && ![0, 4, 6].includes(Number(family))) return "family must be 4, 6 or 0";
   if (offline !== undefined && offline !== "reject" && offline !== "wait") return 'offline must be "reject" or "wait"';
-  if (integers !== undefined && integers !== "number" && integers !== "bigint") return 'integers must be "number" or "bigint"';
+  if (integers !== undefined && integers !== "number" && integers !== "bigint")
+    return 'integers must be "number" or "bigint"';
   if (credentials !== undefined && typeof credentials !== "function") return "credentials must be a function";
   if (db !== undefined && typeof db !== "number") return "db must be a number";
   for (const name of ["id", "name", "username", "password"] as const) {
     if (options[name] !== undefined && typeof options[name] !== "string") return `${name} must be a string`;
   }
-  if (options.protocol !== undefined && options.protocol !== 2 && options.protocol !== 3) return "protocol must be 2 or 3";
+  if (options.protocol !== undefined && options.protocol !== 2 && options.protocol !== 3)
+    return "protocol must be 2 or 3";
   return undefined;
 }
 

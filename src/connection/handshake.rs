@@ -81,9 +81,10 @@ pub enum Progress {
 pub struct Handshake {
     /// Answers that must be good before the link is ready.
     owed: u32,
-    /// HELLO was refused, so the SELECT behind it counts for nothing.
     downgraded: bool,
+    /// HELLO was refused, so the answer to the SELECT behind it, which may come along with it, counts for nothing.
     stale_select: bool,
+    selects: bool,
 }
 
 impl Handshake {
@@ -123,7 +124,8 @@ impl Handshake {
     }
 
     fn select(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
-        if introduction.db != 0 {
+        self.selects = introduction.db != 0;
+        if self.selects {
             self.ask(Step::Select, &[b"SELECT", introduction.db.to_string().as_bytes()], inflight, frames);
         }
     }
@@ -136,8 +138,6 @@ impl Handshake {
 
     /// Begins again in RESP2, after [`Progress::Downgrade`].
     pub fn downgrade(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
-        self.downgraded = true;
-        self.stale_select = introduction.db != 0;
         self.owed = 0;
         self.begin_resp2(introduction, inflight, frames);
     }
@@ -166,7 +166,11 @@ impl Handshake {
     fn refused(&mut self, step: Step, text: &str) -> Progress {
         let failed = |reason| Progress::Failed(reason, text.to_string());
         match ServerError::of(text.as_bytes()) {
-            ServerError::NoHello if step == Step::Hello && !self.downgraded => Progress::Downgrade,
+            ServerError::NoHello if step == Step::Hello && !self.downgraded => {
+                self.downgraded = true;
+                self.stale_select = self.selects;
+                Progress::Downgrade
+            }
             ServerError::Auth => failed(Reason::Auth),
             ServerError::NotNow => failed(Reason::Loading),
             ServerError::MaxClients => failed(Reason::MaxClients),
@@ -238,6 +242,17 @@ mod tests {
         handshake.downgrade(&introduction, &mut inflight, &mut Frames::default());
         assert_eq!(handshake.answered(Step::Select, Some("NOAUTH Authentication required.")), Progress::Wait);
         assert_eq!(handshake.answered(Step::SetInfo, Some("ERR unknown subcommand")), Progress::Wait);
+        assert_eq!(handshake.answered(Step::Select, None), Progress::Wait);
+        assert_eq!(handshake.answered(Step::Ping, None), Progress::Done);
+    }
+
+    #[test]
+    fn a_refused_hello_and_what_follows_it_may_come_in_one_piece() {
+        let introduction = Introduction { db: 1, ..Introduction::default() };
+        let (mut handshake, mut inflight, _) = begin(&introduction);
+        assert_eq!(handshake.answered(Step::Hello, Some("ERR unknown command `HELLO`")), Progress::Downgrade);
+        assert_eq!(handshake.answered(Step::Select, Some("NOAUTH Authentication required.")), Progress::Wait);
+        handshake.downgrade(&introduction, &mut inflight, &mut Frames::default());
         assert_eq!(handshake.answered(Step::Select, None), Progress::Wait);
         assert_eq!(handshake.answered(Step::Ping, None), Progress::Done);
     }

@@ -232,8 +232,10 @@ impl Manager {
             Some((reason, text)) => (reason, text, None),
             None => dial.verdict(),
         };
+        let hides = reason == Reason::Timeout && known.config.as_ref().is_ok_and(|config| config.tls);
+        let idea = if hides { " (a port without TLS keeps silent too: try redis://)" } else { "" };
         let name = known.config.as_ref().map(super::config::Config::display).unwrap_or_default();
-        known.trouble = Some((reason, format!("cannot connect to {name}: {story}")));
+        known.trouble = Some((reason, format!("cannot connect to {name}: {story}{idea}")));
         known.address = address;
         let doubted = known.link.take();
         for link in dial.links().into_iter().chain(doubted) {

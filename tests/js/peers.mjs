@@ -13,7 +13,7 @@ export async function listen(accept, { port = 0, host = "127.0.0.1", path } = {}
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
     socket.unref();
-    accept(socket, peer);
+    Promise.resolve(accept(socket, peer)).catch(() => {});
   });
   server.unref();
   server.listen(path === undefined ? { port, host } : { path });
@@ -72,25 +72,30 @@ export function scripted(answer, where) {
   }, where);
 }
 
-/** Stands before a server and may answer a command in its place: `answer(args)` gives text, or undefined to pass it on. */
+/**
+ * Stands before a server and may answer a command in its place: `answer(args)` gives text, or undefined to pass it on.
+ * One command after the other, each reply in one piece: it is for handshakes and small replies.
+ */
 export function proxy(server, answer) {
-  return listen((socket, peer) => {
+  return listen(async (socket, peer) => {
     const upstream = connect({ host: server.host, port: server.port });
     peer.commands ??= [];
     upstream.on("error", () => {});
     upstream.pipe(socket);
     socket.on("close", () => upstream.destroy());
     let received = Buffer.alloc(0);
-    socket.on("data", (chunk) => {
+    for await (const chunk of socket) {
       received = Buffer.concat([received, chunk]);
       for (let read = command(received); read !== undefined; read = command(received)) {
         peer.commands.push(read.args);
         const answered = answer(read.args);
-        if (answered === undefined) upstream.write(received.subarray(0, read.end));
-        else socket.write(answered);
+        if (answered === undefined) {
+          upstream.write(received.subarray(0, read.end));
+          await once(upstream, "data");
+        } else socket.write(answered);
         received = received.subarray(read.end);
       }
-    });
+    }
   });
 }
 
