@@ -192,7 +192,7 @@ export class BaseClient implements Subscriber {
     const counts = { ...none, bytesIn: 0, bytesOut: 0, joins: 0, writes: 0, handles: 0, pending: 0 };
     if (handle === undefined) return { ...counts, crossings: 0, memoryBytes: 0 };
     const { engine, target } = handle;
-    const core = target.dead === undefined ? (engine.core.calls.stats(target.id) as Partial<Stats> | undefined) : {};
+    const core = target.dead === undefined ? (engine.core.stats(target.id)) : {};
     return {
       ...counts,
       ...core,

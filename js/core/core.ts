@@ -4,10 +4,43 @@
  */
 import { type Glue, instantiate } from "#glue";
 import { HEADER } from "./abi.js";
+import type { Stats, Status } from "./status.js";
 
 const utf8 = new TextEncoder();
 /** Text this short is written faster than `encodeInto` begins. */
 const SHORT_TEXT = 48;
+
+// The core hands over values without names, in the order of their declaration in Rust.
+const REGISTERED = ["target", "host", "port", "path", "tls", "identity"];
+const STATUS = ["state", "reason", "message", "hint", "retryable", "retryAt", "address", "attempts", "since"];
+const STATS = [
+  "dials",
+  "connects",
+  "stateChanges",
+  "commands",
+  "timeouts",
+  "disabled",
+  "resent",
+  "bytesIn",
+  "bytesOut",
+];
+
+function named<T>(names: readonly string[], values: readonly unknown[] | undefined): T | undefined {
+  if (values === undefined) return undefined;
+  const fields = names.map((name, index) => [name, values[index]]);
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+}
+
+/** What the core tells of a new target; without an endpoint when its options make no sense. */
+export interface Registered {
+  target: number;
+  host?: string;
+  port?: number;
+  path?: string;
+  tls?: boolean;
+  /** What makes two targets the same. It holds secrets: it is for comparing only. */
+  identity?: string;
+}
 
 export class Core {
   readonly calls: Glue;
@@ -28,6 +61,19 @@ export class Core {
     this.#meta = this.#word(HEADER.Meta);
     this.#text = this.#word(HEADER.Text);
     this.chunk = this.#word(HEADER.Chunk);
+  }
+
+  /** Registers a target; `options` is `Options` in src/manager/config.rs. */
+  configure(options: Record<string, unknown>, now: number): Registered {
+    return named<Registered>(REGISTERED, this.calls.configure(options, now)) ?? { target: -1 };
+  }
+
+  status(target: number): Status | undefined {
+    return named(STATUS, this.calls.status(target));
+  }
+
+  stats(target: number): Partial<Stats> | undefined {
+    return named(STATS, this.calls.stats(target));
   }
 
   /** Makes the views anew if the memory has grown. */

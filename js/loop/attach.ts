@@ -1,8 +1,9 @@
 /** Handles find their targets here, and targets find a new core when the old one has died. */
+import type { Registered } from "../core/core.js";
 import type { DisabledStatus, Status } from "../core/status.js";
 import { renew, settle } from "./actions.js";
 import type { Engine } from "./engine.js";
-import { endpointOf, type Policy, type Registered, Target, type TargetSettings } from "./target.js";
+import { endpointOf, type Policy, Target, type TargetSettings } from "./target.js";
 
 /** A core that dies more often than this within a minute is not started again. */
 const DEATHS = 5;
@@ -13,13 +14,13 @@ export function attach(engine: Engine, settings: TargetSettings, key: string, sh
   const { byKey } = engine;
   const known = share ? byKey.get(key) : undefined;
   if (known !== undefined) return hold(known);
-  let registered: Registered = { target: -1, tls: false, identity: "" };
+  let registered: Registered = { target: -1 };
   engine.enter(undefined, (core, now) => {
-    registered = core.calls.configure(settings.options, now) as Registered;
+    registered = core.configure(settings.options, now);
   });
   // The same server may be written in several ways.
   const identity = `${registered.identity} ${key.slice(key.indexOf("\n"))}`;
-  const same = share && registered.identity !== "" ? byKey.get(identity) : undefined;
+  const same = share && registered.identity !== undefined ? byKey.get(identity) : undefined;
   if (same !== undefined) {
     engine.enter(undefined, (core, now) => core.calls.release(registered.target, now));
     byKey.set(key, same);
@@ -122,7 +123,7 @@ export function revive(engine: Engine, cause: unknown): void {
     if (tooOften) {
       target.dead = internalStatus(engine);
     } else {
-      const registered = engine.core.calls.configure(target.settings.options, now) as Registered;
+      const registered = engine.core.configure(target.settings.options, now);
       target.id = registered.target;
       target.endpoint = endpointOf(registered, target.settings);
       target.stateNumber = 0;

@@ -385,7 +385,7 @@ export class Engine {
 
   statusOf(target: Target): Status {
     if (target.dead !== undefined) return target.dead;
-    const status = this.core.calls.status(target.id) as Status | undefined;
+    const status = this.core.status(target.id);
     const origin = this.runtime.timeOrigin();
     if (status === undefined) return { state: "closed", attempts: 0, since: origin };
     status.since += origin;

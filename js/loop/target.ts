@@ -1,5 +1,6 @@
 /** A target as the shell knows it: everything that must survive the death of a core, and nothing that decides. */
 import { STATES } from "../core/abi.js";
+import type { Registered } from "../core/core.js";
 import type { State, Status } from "../core/status.js";
 import type { Credentials, Endpoint, TlsOptions } from "../transport/types.js";
 import type { Engine } from "./engine.js";
@@ -45,16 +46,6 @@ export interface Handle {
   readonly number: number;
   /** A command of its has been staged already. */
   used: boolean;
-}
-
-/** What the core tells of a new target. */
-export interface Registered {
-  target: number;
-  host?: string;
-  port?: number;
-  path?: string;
-  tls: boolean;
-  identity: string;
 }
 
 export class Target {

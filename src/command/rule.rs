@@ -8,7 +8,7 @@ pub(super) enum Rule {
     /// The same with all arguments.
     Is(Info),
     /// Read-only; `then` when `word` stands among the arguments from index `from` on.
-    With { word: &'static str, from: usize, then: Shape, otherwise: Shape },
+    With { word: &'static str, from: u8, then: Shape, otherwise: Shape },
     /// Read-only with `numkeys key …` in front; `Pairs` when WITHSCORES stands behind the keys.
     SetOperation,
     /// By the first argument; `bare` when there is none. Unknown subcommands have no flags.
@@ -32,7 +32,7 @@ impl Rule {
         match *self {
             Self::Is(info) => info,
             Self::With { word, from, then, otherwise } => {
-                reading(if has(args, from, word) { then } else { otherwise })
+                reading(if has(args, from.into(), word) { then } else { otherwise })
             }
             Self::SetOperation => {
                 let keys = args.get(0).and_then(number).unwrap_or(0);

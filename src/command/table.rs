@@ -28,7 +28,7 @@ const fn refuse(refusal: Refusal) -> Rule {
     Rule::Is(refused(refusal))
 }
 
-const fn with(word: &'static str, from: usize, then: Shape) -> Rule {
+const fn with(word: &'static str, from: u8, then: Shape) -> Rule {
     Rule::With { word, from, then, otherwise: Shape::None }
 }
 
@@ -36,8 +36,8 @@ const fn sub(of: &'static [(&'static str, Rule)]) -> Rule {
     Rule::Sub { bare: NOTHING, of }
 }
 
-/// Names in upper case, each once, at most [`LONGEST`] bytes.
-static TABLE: &[(&str, Rule)] = &[
+/// Names in upper case, each once, at most [`LONGEST`] bytes. For the compiler alone: what is looked up is made of it.
+const TABLE: &[(&str, Rule)] = &[
     // Strings and keys
     ("GET", READ),
     ("MGET", READ),
@@ -309,11 +309,13 @@ const EMPTY: u8 = u8::MAX;
 static INDEX: [u8; SLOTS] = index();
 /// The folded names of [`TABLE`], compared word by word.
 static NAMES: [[u64; 3]; TABLE.len()] = names();
+static RULES: [Rule; TABLE.len()] = rules();
 
 /// The rule of the command `name`, in any case.
 #[inline]
 pub(super) fn find(name: &[u8]) -> Option<&'static Rule> {
-    if name.len() > LONGEST {
+    // Folding pads with zeros, so a name that ends with zero bytes folds like the one without.
+    if name.len() > LONGEST || name.last() == Some(&0) {
         return None;
     }
     let folded = fold(name);
@@ -323,9 +325,7 @@ pub(super) fn find(name: &[u8]) -> Option<&'static Rule> {
         let known = NAMES.get(entry)?;
         // Word by word: comparing the arrays loads them wider than `fold` has just stored them, which stalls.
         if known[0] == folded[0] && known[1] == folded[1] && known[2] == folded[2] {
-            let (known, rule) = &TABLE[entry];
-            // Folding pads with zeros, so a name that ends with zero bytes folds like the one without.
-            return (known.len() == name.len()).then_some(rule);
+            return RULES.get(entry);
         }
         slot = (slot + 1) % SLOTS;
     }
@@ -362,6 +362,16 @@ const fn names() -> [[u64; 3]; TABLE.len()] {
     names
 }
 
+const fn rules() -> [Rule; TABLE.len()] {
+    let mut rules = [READ; TABLE.len()];
+    let mut entry = 0;
+    while entry < TABLE.len() {
+        rules[entry] = TABLE[entry].1;
+        entry += 1;
+    }
+    rules
+}
+
 const fn index() -> [u8; SLOTS] {
     assert!(TABLE.len() < EMPTY as usize);
     let mut index = [EMPTY; SLOTS];
@@ -386,7 +396,7 @@ mod tests {
         for (at, (name, _)) in TABLE.iter().enumerate() {
             assert_eq!(*name, name.to_ascii_uppercase());
             assert!(name.len() <= LONGEST, "{name}");
-            assert!(std::ptr::eq(find(name.as_bytes()).unwrap(), &TABLE[at].1), "{name} stands there twice");
+            assert!(std::ptr::eq(find(name.as_bytes()).unwrap(), &RULES[at]), "{name} stands there twice");
             assert!(find(name.to_ascii_lowercase().as_bytes()).is_some());
         }
     }

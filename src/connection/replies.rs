@@ -88,7 +88,7 @@ impl Replies<'_> {
             _ if token.kind == Kind::Push => Current::Push,
             None => {
                 self.failed = Some(match (token.kind, self.text(token)) {
-                    (Kind::Error, Some(text)) => format!("the server said: {text}"),
+                    (Kind::Error, Some(text)) => ["the server said: ", &text].concat(),
                     _ => "a reply came that no command had asked for".to_string(),
                 });
                 Current::Drop

@@ -190,11 +190,8 @@ fn is_address(host: &str) -> bool {
 
 /// `host:port`, with brackets around an IPv6 address.
 pub fn address(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
+    let (open, close) = if host.contains(':') { ("[", "]:") } else { ("", ":") };
+    [open, host, close, &port.to_string()].concat()
 }
 
 /// A duration option; what is not positive is the default. A day is for ever here.

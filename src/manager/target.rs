@@ -40,7 +40,6 @@ impl State {
 
 /// What happened to a target so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "js", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct Stats {
     /// Dials begun.
     pub dials: f64,
@@ -64,27 +63,20 @@ pub struct Stats {
 
 /// What `status()` says.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "js", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct Status {
     /// The state's name.
     pub state: &'static str,
     /// Why it is disabled, or why its link was lost.
-    #[cfg_attr(feature = "js", serde(skip_serializing_if = "Option::is_none"))]
     pub reason: Option<&'static str>,
     /// What happened, with every address that was tried.
-    #[cfg_attr(feature = "js", serde(skip_serializing_if = "Option::is_none"))]
     pub message: Option<String>,
     /// What to do about it.
-    #[cfg_attr(feature = "js", serde(skip_serializing_if = "Option::is_none"))]
     pub hint: Option<&'static str>,
     /// Whether it will be dialled again.
-    #[cfg_attr(feature = "js", serde(skip_serializing_if = "Option::is_none"))]
     pub retryable: Option<bool>,
     /// Not before this moment, in the caller's milliseconds.
-    #[cfg_attr(feature = "js", serde(skip_serializing_if = "Option::is_none"))]
     pub retry_at: Option<f64>,
     /// The address that answered, or that failed.
-    #[cfg_attr(feature = "js", serde(skip_serializing_if = "Option::is_none"))]
     pub address: Option<String>,
     /// Dials that failed since the last success.
     pub attempts: u32,

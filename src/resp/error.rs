@@ -1,6 +1,6 @@
 //! Why bytes are not RESP.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 /// The rule of the protocol, or the limit, that the bytes broke.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,34 +50,39 @@ pub struct ProtocolError {
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use ProtocolErrorKind as K;
-        let shown = self.byte.escape_ascii();
-        match self.kind {
+        // In pieces: the formatter of `write!` would be the larger part of the sentences.
+        let (before, after) = match self.kind {
             // The commonest way to get here is a port where something else than Redis listens.
-            K::UnknownType => write!(f, "the server's reply starts with '{shown}', which is no RESP type"),
-            K::LineTooLong => write!(f, "the server sent a '{shown}' line over the limit"),
-            K::BadLength => write!(f, "the server sent a '{shown}' whose length is not a number in range"),
-            K::BulkTooLong => write!(f, "the server announced a '{shown}' value over the size limit"),
-            K::AggregateTooLong => write!(f, "the server announced a '{shown}' with too many elements"),
-            K::TooDeep => write!(f, "the server's reply is nested deeper than the limit, at a '{shown}'"),
-            K::MissingCrlf => write!(f, "a value of the server's is followed by '{shown}' instead of CR LF"),
-            K::BadInteger => write!(f, "the server sent a '{shown}' that is not a 64-bit integer"),
-            K::BadDouble => write!(f, "the server sent a '{shown}' that is not a number"),
-            K::BadBool => write!(f, "the server sent a '{shown}' that is neither true nor false"),
-            K::BadBigNumber => write!(f, "the server sent a '{shown}' that is not an integer"),
-            K::BadNull => write!(f, "the server sent a '{shown}' that is not empty"),
-            K::BadVerbatim => write!(f, "the server sent a '{shown}' text without its format"),
-            K::NestedPush => write!(f, "the server sent a push ('{shown}') inside another value"),
+            K::UnknownType => ("the server's reply starts with '", "', which is no RESP type"),
+            K::LineTooLong => ("the server sent a '", "' line over the limit"),
+            K::BadLength => ("the server sent a '", "' whose length is not a number in range"),
+            K::BulkTooLong => ("the server announced a '", "' value over the size limit"),
+            K::AggregateTooLong => ("the server announced a '", "' with too many elements"),
+            K::TooDeep => ("the server's reply is nested deeper than the limit, at a '", "'"),
+            K::MissingCrlf => ("a value of the server's is followed by '", "' instead of CR LF"),
+            K::BadInteger => ("the server sent a '", "' that is not a 64-bit integer"),
+            K::BadDouble => ("the server sent a '", "' that is not a number"),
+            K::BadBool => ("the server sent a '", "' that is neither true nor false"),
+            K::BadBigNumber => ("the server sent a '", "' that is not an integer"),
+            K::BadNull => ("the server sent a '", "' that is not empty"),
+            K::BadVerbatim => ("the server sent a '", "' text without its format"),
+            K::NestedPush => ("the server sent a push ('", "') inside another value"),
             K::Streamed => {
-                let what = match self.byte {
-                    b'$' => "string",
-                    b'*' => "array",
-                    b'%' => "map",
-                    b'~' => "set",
-                    _ => "value",
+                let before = match self.byte {
+                    b'$' => "the server sent a streamed string ('",
+                    b'*' => "the server sent a streamed array ('",
+                    b'%' => "the server sent a streamed map ('",
+                    b'~' => "the server sent a streamed set ('",
+                    _ => "the server sent a streamed value ('",
                 };
-                write!(f, "the server sent a streamed {what} ('{shown}?'), which is not supported")
+                (before, "?'), which is not supported")
             }
+        };
+        f.write_str(before)?;
+        for byte in core::ascii::escape_default(self.byte) {
+            f.write_char(byte.into())?;
         }
+        f.write_str(after)
     }
 }
 

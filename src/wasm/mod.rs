@@ -48,6 +48,7 @@ fn read<T>(look: impl FnOnce(&Core) -> T) -> T {
     CORE.with_borrow(|core| look(core.as_ref().expect("start() comes first")))
 }
 
+/// Structs go over as tuples: their fields' names would bring a cache of strings along, and are known to the shell.
 fn to_js(value: &impl Serialize) -> JsValue {
     serde_wasm_bindgen::to_value(value).unwrap_or(JsValue::UNDEFINED)
 }
@@ -62,39 +63,21 @@ pub fn start(seed: f64) -> u32 {
     header
 }
 
-/// What the shell needs to know of a target to open links to it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Registered<'a> {
-    target: u32,
-    host: Option<&'a str>,
-    port: Option<u16>,
-    path: Option<&'a str>,
-    tls: bool,
-    /// What makes two targets the same. It holds secrets: it is for comparing only.
-    identity: String,
-}
-
 /// Registers a target; see [`Options`], whose fields are properties of `options` in camel case.
+///
+/// Gives an array of the target's number, host, port, Unix path, whether TLS is spoken, and its identity: what makes two
+/// targets the same. The identity holds secrets: it is for comparing only.
 #[wasm_bindgen]
 pub fn configure(options: &JsValue, now: f64) -> JsValue {
     let options = options::read(options);
     let target = mutate(now, |core, now| core.manager.configure(&options, now));
     read(|core| {
-        let mut registered =
-            Registered { target, host: None, port: None, path: None, tls: false, identity: String::new() };
-        if let Some(Ok(config)) = core.manager.config(target) {
-            registered.tls = config.tls;
-            registered.identity = config.identity();
-            match &config.endpoint {
-                Endpoint::Tcp { host, port } => {
-                    registered.host = Some(host);
-                    registered.port = Some(*port);
-                }
-                Endpoint::Unix { path } => registered.path = Some(path),
-            }
-        }
-        to_js(&registered)
+        let Some(Ok(config)) = core.manager.config(target) else { return to_js(&(target,)) };
+        let (host, port, path) = match &config.endpoint {
+            Endpoint::Tcp { host, port } => (Some(host), Some(*port), None),
+            Endpoint::Unix { path } => (None, None, Some(path)),
+        };
+        to_js(&(target, host, port, path, config.tls, config.identity()))
     })
 }
 
@@ -226,16 +209,42 @@ pub fn advance(now: f64) {
     mutate(now, |core, now| core.manager.advance(now));
 }
 
-/// A target's status.
+/// A target's [`Status`](crate::manager::Status): an array of its fields in the order of their declaration.
 #[wasm_bindgen]
 pub fn status(target: u32) -> JsValue {
-    read(|core| core.manager.status(target).map_or(JsValue::UNDEFINED, |status| to_js(&status)))
+    read(|core| {
+        let Some(status) = core.manager.status(target) else { return JsValue::UNDEFINED };
+        to_js(&(
+            status.state,
+            status.reason,
+            status.message,
+            status.hint,
+            status.retryable,
+            status.retry_at,
+            status.address,
+            status.attempts,
+            status.since,
+        ))
+    })
 }
 
-/// A target's counters.
+/// A target's [`Stats`](crate::manager::Stats): an array of its fields in the order of their declaration.
 #[wasm_bindgen]
 pub fn stats(target: u32) -> JsValue {
-    read(|core| core.manager.stats(target).map_or(JsValue::UNDEFINED, |stats| to_js(&stats)))
+    read(|core| {
+        let Some(stats) = core.manager.stats(target) else { return JsValue::UNDEFINED };
+        to_js(&[
+            stats.dials,
+            stats.connects,
+            stats.state_changes,
+            stats.commands,
+            stats.timeouts,
+            stats.disabled,
+            stats.resent,
+            stats.bytes_in,
+            stats.bytes_out,
+        ])
+    })
 }
 
 /// Why a command was refused and what to use instead.
