@@ -77,7 +77,7 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
   readonly bytes: Client<Uint8Array, I>;
 
   /**
-   * `"state"`: called after each change of state. `"error"` and other names are accepted, for code that was written for
+   * `"state"`: called after each change of state; what a listener throws goes to the logger. `"error"` and other names are accepted, for code that was written for
    * other clients; nothing is emitted under them, since nothing here needs a listener to survive.
    */
   on(event: "state", listener: StateListener): this;

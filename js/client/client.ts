@@ -310,10 +310,9 @@ export class BaseClient implements Subscriber {
       try {
         listener(status);
       } catch (error) {
-        // As in an EventTarget: the others are called, and the mistake is seen.
-        this.#runtime.defer(() => {
-          throw error;
-        });
+        // The others are called, and the mistake is seen; but it must not end a process because Redis went away.
+        const { logger } = this.#settings;
+        if (logger !== undefined) new StateLog(logger).warn(`a "state" listener threw: ${String(error)}`);
       }
     }
   }
