@@ -70,10 +70,15 @@ impl Entry {
         self.deadline.wrapping_sub(stamp(now)) as i32
     }
 
+    /// The time until the deadline.
+    pub fn wait(&self, now: Time) -> Duration {
+        Duration::from_millis(self.left(now).max(0) as u64)
+    }
+
     /// What is left of its deadline, if that runs already.
     pub fn left_of_own(&self, now: Time) -> Option<Duration> {
         let runs = self.flags & DATED != 0;
-        runs.then(|| Duration::from_millis(self.left(now).max(0) as u64))
+        runs.then(|| self.wait(now))
     }
 
     /// Whether somebody still waits for it.
@@ -88,6 +93,8 @@ impl Entry {
             return false;
         }
         self.flags += RESENT_ONE;
+        // It waits for a dial now, and for its reply anew.
+        self.flags &= !DATED;
         true
     }
 }

@@ -207,6 +207,7 @@ impl Link {
             inflight: &mut self.inflight,
             handshake: &mut self.handshake,
             output,
+            handshaking: self.state == State::Handshaking,
             event: Progress::Wait,
             failed: None,
         };

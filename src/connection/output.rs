@@ -57,6 +57,12 @@ impl Frames {
         self.externals.clear();
     }
 
+    /// Forgets what stands behind `end`.
+    pub fn truncate(&mut self, end: u32) {
+        self.bytes.truncate(end as usize);
+        self.externals.retain(|external| external.at <= end);
+    }
+
     /// Bytes so far.
     pub fn len(&self) -> u32 {
         self.bytes.len() as u32

@@ -1,5 +1,6 @@
 //! Gives each token of the received bytes to whom it belongs.
 
+use crate::error::{Reason, ServerError};
 use crate::resp::{Kind, Token};
 
 use super::handshake::{Handshake, Progress, Step};
@@ -35,6 +36,8 @@ pub(super) struct Replies<'a> {
     pub(super) inflight: &'a mut Inflight,
     pub(super) handshake: &'a mut Handshake,
     pub(super) output: &'a mut Output,
+    /// The server has not accepted us yet.
+    pub(super) handshaking: bool,
     /// The furthest that the handshake got.
     pub(super) event: Progress,
     /// Why the peer cannot be believed any more.
@@ -51,7 +54,7 @@ impl Replies<'_> {
                     let shape = if *self.protocol == 3 { 0 } else { entry.shape };
                     let tag = entry.tag;
                     if token.is_last() {
-                        if !self.is_over() {
+                        if !self.is_over() && !self.turns_away(token) {
                             self.output.reply(token, shape, tag);
                             self.inflight.complete();
                         }
@@ -101,6 +104,21 @@ impl Replies<'_> {
     /// After a failure nothing that follows is believed: a reply behind a failed AUTH is another user's.
     fn is_over(&self) -> bool {
         self.failed.is_some() || matches!(self.event, Progress::Failed(..))
+    }
+
+    /// A server before Redis 6 that wants a password knows no HELLO, and says so first to a command that rides behind
+    /// it. That is no answer to the command.
+    #[inline]
+    fn turns_away(&mut self, token: Token) -> bool {
+        if !self.handshaking || token.kind != Kind::Error {
+            return false;
+        }
+        let text = self.text(token).unwrap_or_default();
+        let away = ServerError::of(text.as_bytes()) == ServerError::Auth;
+        if away {
+            self.event = Progress::Failed(Reason::Auth, text);
+        }
+        away
     }
 
     fn answer(&mut self, step: Step, token: Token) {

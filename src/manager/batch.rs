@@ -83,8 +83,11 @@ pub enum Outcome {
         /// Why.
         refusal: Refusal,
     },
-    /// The batch ended in the middle of it.
-    Unfinished,
+    /// The batch ended in the middle of it; what it held of it stands in the frames.
+    Unfinished {
+        /// From this offset on.
+        from: u32,
+    },
 }
 
 /// A command that goes on in the next batch.
@@ -130,10 +133,10 @@ impl Encoder {
             let Some(word) = batch.word() else {
                 command.size += u64::from(frames.len() - from).max(1);
                 if command.info.refusal.is_some() {
-                    frames.bytes.truncate(from as usize);
+                    frames.truncate(from);
                 }
                 self.open = Some(command);
-                return Ok(Some(Outcome::Unfinished));
+                return Ok(Some(Outcome::Unfinished { from }));
             };
             match batch.argument(word)? {
                 Argument::Inside(argument) => bulk(&mut frames.bytes, argument),
@@ -149,8 +152,7 @@ impl Encoder {
             command.missing -= 1;
         }
         if let Some(refusal) = command.info.refusal {
-            frames.bytes.truncate(from as usize);
-            frames.externals.retain(|external| external.tag != command.tag);
+            frames.truncate(from);
             return Ok(Some(Outcome::Refused { tag: command.tag, refusal }));
         }
         let whole = !split && command.externals == 0;
@@ -223,7 +225,7 @@ mod tests {
     fn a_command_goes_on_in_the_next_batch() {
         let (mut encoder, mut frames) = (Encoder::default(), Frames::default());
         let first = outcomes(&mut encoder, Batch::new(&[9, 0, 4, 3, 1], b"DEL|a|", true, &[]), &mut frames);
-        assert!(matches!(first[..], [Outcome::Unfinished]));
+        assert!(matches!(first[..], [Outcome::Unfinished { from: 0 }]));
         let second =
             outcomes(&mut encoder, Batch::new(&[1, 1, 7, 0, 1, 4], b"b|c|PING|", true, &[]), &mut frames);
         assert!(matches!(second[..], [Outcome::Framed { .. }, Outcome::Framed { .. }]), "{second:?}");

@@ -129,12 +129,13 @@ impl Manager {
         let Manager { targets, links, output, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
         known.staged.remove(|entry| entry.tag == tag);
-        if let Some(link) = known.link.and_then(|link| links.get_mut(link)) {
+        // It may ride on a link that is still being dialled.
+        for link in links.iter_mut().filter(|link| link.target == target) {
             link.abandon(tag, output);
         }
     }
 
-    fn write_staged(&mut self, target: u32, now: Time) {
+    pub(super) fn write_staged(&mut self, target: u32, now: Time) {
         let Manager { targets, links, output, policies, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
         let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return };
@@ -161,7 +162,11 @@ impl Manager {
             for other in old.into_iter().chain(rest).filter(|other| *other != link) {
                 self.discard(other, Reason::Timeout, now);
             }
-            self.set_state(target, State::Ready, now);
+            match self.target_mut(target) {
+                // A link that was doubted has been replaced: that is no change of state.
+                Some(known) if known.state == State::Ready => known.since = now,
+                _ => self.set_state(target, State::Ready, now),
+            }
         }
         self.write_staged(target, now);
         self.finish(target, now);
@@ -258,7 +263,7 @@ impl Manager {
         }
         let disabled = &mut known.stats.disabled;
         known.staged.remove(|entry| {
-            let leaves = !policies[usize::from(entry.policy)].waits;
+            let leaves = !policies[usize::from(entry.policy)].waits || !reason.retryable();
             if leaves {
                 *disabled += 1.0;
                 output.reject(entry.tag, Failure::Disabled, reason as u32, Sent::No);
@@ -275,12 +280,14 @@ impl Manager {
         output.action(CLOSE, link, 0, 0);
         let Some(Some(known)) = targets.get_mut(gone.target as usize) else { return };
         let failure = if reason == Reason::Protocol { Failure::Protocol } else { Failure::ConnectionLost };
+        // Of a released target a dial still goes on for what waits, but there is no link after the last.
+        let queue = !known.released || known.link != Some(link);
         let mut returned: Vec<(Entry, Vec<u8>)> = Vec::new();
         gone.inflight.take(|mut entry, frame| {
             if !entry.is_waited_for() {
                 return;
             }
-            if !known.released && entry.resend() {
+            if queue && entry.resend() {
                 returned.push((entry, frame.to_vec()));
             } else {
                 output.reject(entry.tag, failure, reason as u32, Sent::Maybe);
@@ -304,11 +311,18 @@ impl Manager {
 
     /// Lets go of a target that nobody holds, once nothing of it waits to be written.
     pub(super) fn finish(&mut self, target: u32, now: Time) {
-        let Some(known) = self.target_mut(target).filter(|known| known.released && known.staged.is_empty())
-        else {
+        let Manager { targets, links, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        if !known.released || !known.staged.is_empty() {
+            return;
+        }
+        let Some(id) = known.link else {
+            let rides = |link: &Link| link.target == target && link.inflight.is_waited_for();
+            if !links.iter().any(rides) {
+                self.abort(target, now);
+            }
             return;
         };
-        let Some(id) = known.link else { return self.abort(target, now) };
         for other in known.dial.take().as_ref().map(Dial::links).unwrap_or_default() {
             self.links.remove(other);
             self.output.action(CLOSE, other, 0, 0);
@@ -326,16 +340,16 @@ impl Manager {
 
     /// Lets go of a target that nobody holds and that has no link.
     fn abort(&mut self, target: u32, now: Time) {
-        let Manager { targets, links, output, .. } = self;
+        let dial = self.target_mut(target).and_then(|known| known.dial.take());
+        for other in dial.as_ref().map(Dial::links).unwrap_or_default() {
+            self.discard(other, Reason::Closed, now);
+        }
+        let Manager { targets, output, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
         known.staged.remove(|entry| {
             output.reject(entry.tag, Failure::Closed, 0, Sent::No);
             true
         });
-        for other in known.dial.take().as_ref().map(Dial::links).unwrap_or_default() {
-            links.remove(other);
-            output.action(CLOSE, other, 0, 0);
-        }
         self.closed(target, now);
     }
 

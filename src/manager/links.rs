@@ -48,6 +48,11 @@ impl Links {
     }
 
     /// All links.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.slots.iter_mut().filter_map(|slot| slot.link.as_mut())
+    }
+
+    /// All links.
     pub fn iter(&self) -> impl Iterator<Item = &Link> {
         self.slots.iter().filter_map(|slot| slot.link.as_ref())
     }

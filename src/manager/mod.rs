@@ -170,7 +170,7 @@ impl Manager {
         self.output.clear();
         for target in 0..self.targets.len() as u32 {
             self.advance_dial(target, now);
-            self.advance_link(target, now);
+            self.advance_links(target, now);
             self.advance_staged(target, now);
             self.finish(target, now);
         }
@@ -212,17 +212,21 @@ impl Manager {
         }
     }
 
-    fn advance_link(&mut self, target: u32, now: Time) {
+    fn advance_links(&mut self, target: u32, now: Time) {
         let Manager { links, policies, output, targets, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
-        // A draining link is the target's too.
-        let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return };
-        let expired = link.expire(now, |policy| policies[policy as usize].command, output);
-        known.stats.timeouts += f64::from(expired.commands);
-        let (id, dead) = (link.id, link.is_probe_due(now));
-        if dead {
+        let mut silent = false;
+        // Those of a dial too: commands may ride on them.
+        for link in links.iter_mut().filter(|link| link.target == target) {
+            let expired = link.expire(now, |policy| policies[policy as usize].command, output);
+            known.stats.timeouts += f64::from(expired.commands);
+            silent |= expired.silent && known.link == Some(link.id);
+        }
+        let Some(link) = known.link.and_then(|link| links.get(link)) else { return };
+        let id = link.id;
+        if link.is_probe_due(now) {
             self.link_failed(id, Reason::Timeout, "no answer to a PING after idleness".into(), now);
-        } else if expired.silent && known.dial.is_none() && known.state == State::Ready && !known.released {
+        } else if silent && known.dial.is_none() && known.state == State::Ready && !known.released {
             // Doubt: a second link is dialled, and if that answers it takes over.
             self.begin_dial(target, now, true, Duration::ZERO);
         }

@@ -74,6 +74,8 @@ impl Staged {
             let frame = from as usize..(from + item.length) as usize;
             let deadline = match item.entry.left_of_own(now) {
                 Some(left) => Deadline::new(now.after(left)),
+                // The server has not accepted us yet: what is left of the wait for that comes first.
+                None if riders => Deadline::new(deadline(item.entry.policy).at().after(item.entry.wait(now))),
                 None => deadline(item.entry.policy),
             };
             link.inflight.push(item.entry, &self.frames.bytes[frame], deadline);

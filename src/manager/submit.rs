@@ -23,7 +23,8 @@ impl Manager {
         let Manager { targets, links, policies, output, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return Err(Malformed) };
         let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return Ok(false) };
-        if link.probe_if_idle(now, output) || !link.is_writable() || !known.staged.is_empty() {
+        // The staged frames may be the beginning of a command that this batch goes on with.
+        if link.probe_if_idle(now, output) || !link.is_writable() || !known.staged.frames.is_empty() {
             return Ok(false);
         }
         let (mut policy, mut deadline) = (u16::MAX, Deadline::new(now));
@@ -42,7 +43,12 @@ impl Manager {
                 Outcome::Refused { tag, refusal } => {
                     output.reject(tag, Failure::Refused, refusal as u32, Sent::No);
                 }
-                Outcome::Unfinished => commands -= 1,
+                Outcome::Unfinished { from } => {
+                    commands -= 1;
+                    // A link may be blocked or gone before the rest comes: half a command is never written.
+                    known.staged.frames.append(&output.frames, from, output.frames.len());
+                    output.frames.truncate(from);
+                }
             }
         }
         known.stats.commands += f64::from(commands);
@@ -60,8 +66,8 @@ impl Manager {
         loop {
             let outcome = known.encoder.next(&mut batch, &mut known.staged.frames)?;
             match outcome {
-                None => return Ok(()),
-                Some(Outcome::Unfinished) => {}
+                None => break,
+                Some(Outcome::Unfinished { .. }) => {}
                 Some(Outcome::Refused { tag, refusal }) => {
                     known.stats.commands += 1.0;
                     output.reject(tag, Failure::Refused, refusal as u32, Sent::No);
@@ -72,6 +78,8 @@ impl Manager {
                 }
             }
         }
+        self.write_staged(target, now);
+        Ok(())
     }
 }
 
