@@ -1,10 +1,7 @@
 /** Node, and what speaks `node:net` like it: sockets, TLS, name resolution, clock and timers. */
 import { isAscii } from "node:buffer";
-import { lookup as lookUp } from "node:dns/promises";
 import { connect as connectTcp, type Socket } from "node:net";
-import { performance } from "node:perf_hooks";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
-import { isMainThread, threadId } from "node:worker_threads";
+import type { ConnectionOptions } from "node:tls";
 import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
 
 /** Bytes that one read brings at the most. */
@@ -16,8 +13,13 @@ const LONG_TEXT = 1_024;
 /** A socket that holds more unsent bytes asks for a pause. */
 const HIGH_WATER = 1 << 20;
 
+// An import of these would load them for everybody, and a cold start that needs none of them takes a quarter longer.
+const dns = () => process.getBuiltinModule("node:dns/promises");
+const tls = () => process.getBuiltinModule("node:tls");
+const threads = () => process.getBuiltinModule("node:worker_threads");
+
 // Taken at load, so that fake timers in a test do not freeze deadlines.
-const { setTimeout, clearTimeout, setImmediate } = globalThis;
+const { setTimeout, clearTimeout, setImmediate, performance } = globalThis;
 const now = performance.now.bind(performance);
 
 /** Everything but how the core is compiled. */
@@ -31,7 +33,7 @@ export const nodeRuntime: Omit<Runtime, "compile"> = {
   afterPoll: setImmediate,
   setTimer,
   env: (name) => process.env[name],
-  identity: () => `process ${process.pid}${isMainThread ? "" : `, thread ${threadId}`}`,
+  identity,
   ascii: (bytes, start, end) => view(bytes).latin1Slice(start, end),
   utf8,
   byteLength: (text) => Buffer.byteLength(text),
@@ -67,6 +69,11 @@ function utf8(bytes: Uint8Array, start: number, end: number): string {
   return buffer.utf8Slice(start, end);
 }
 
+function identity(): string {
+  const { isMainThread, threadId } = threads();
+  return `process ${process.pid}${isMainThread ? "" : `, thread ${threadId}`}`;
+}
+
 function setTimer(act: () => void, milliseconds: number): Timer {
   const timer = setTimeout(act, milliseconds);
   timer.unref();
@@ -81,7 +88,7 @@ function setTimer(act: () => void, milliseconds: number): Timer {
 
 /** All addresses of a name, the families in turns, beginning with the resolver's first (RFC 8305, section 4). */
 async function lookup(host: string, family: 0 | 4 | 6): Promise<string[]> {
-  const found = await lookUp(host, { all: true, family, verbatim: true });
+  const found = await dns().lookup(host, { all: true, family, verbatim: true });
   const first = found.filter((entry) => entry.family === found[0]?.family);
   const second = found.filter((entry) => entry.family !== found[0]?.family);
   const order: string[] = [];
@@ -92,7 +99,7 @@ async function lookup(host: string, family: 0 | 4 | 6): Promise<string[]> {
 }
 
 function open(endpoint: Endpoint, events: LinkEvents): Link {
-  const { host, port, path, tls } = endpoint;
+  const { host, port, path, tls: secure } = endpoint;
   const where = path === undefined ? { host: host as string, port: port as number } : { path };
   // One buffer for all reads of the socket: the chunk is only lent.
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER);
@@ -108,10 +115,10 @@ function open(endpoint: Endpoint, events: LinkEvents): Link {
     onread: { buffer, callback },
   };
   const socket: Socket =
-    tls === undefined
+    secure === undefined
       ? connectTcp(options)
-      : connectTls({ ...options, ...(tls as ConnectionOptions) } as ConnectionOptions);
-  return new NodeLink(socket, tls === undefined ? "connect" : "secureConnect", events);
+      : tls().connect({ ...options, ...(secure as ConnectionOptions) } as ConnectionOptions);
+  return new NodeLink(socket, secure === undefined ? "connect" : "secureConnect", events);
 }
 
 // Writes are gathered here and leave in one call. One buffer serves all links: it is empty whenever none is corked, and
