@@ -4,7 +4,7 @@
 //!            ┌────────────── a whole value: emit, and close what it completes ─────────────┐
 //!            ▼                                                                             │
 //!   parse ─▶ type byte ─▶ length or line ─▶ content ───────────────────────────────────────┤
-//!            │   not all there: return      │  a bulk ≥ `big`, not all there: emit Big     │
+//!            │   not all there: return      │  a text ≥ `big`, not all there: emit Big     │
 //!            │   what was consumed          ▼                                              │
 //!            │                   the caller diverts the content, unseen ─▶ CRLF ─▶ BigEnd ─┘
 //!            └─ an error: latched, every later call returns it
@@ -22,6 +22,9 @@ const SHORTEST_LINE: usize = 32;
 /// Marks a frame of the stack as an attribute, whose content is dropped and which is no value of what is around it.
 const ATTRIBUTE: u64 = 1 << 63;
 
+/// Bytes of a verbatim string that name its format, as in `txt:`.
+const PREFIX: usize = 4;
+
 /// The offset behind what was read, or `None` when it is not all there.
 type Step = Result<Option<usize>, ProtocolError>;
 
@@ -30,13 +33,14 @@ type Step = Result<Option<usize>, ProtocolError>;
 pub struct Limits {
     /// How deep aggregates (and attributes) may nest; a flat array is 1. Default 64, at most 128.
     pub depth: usize,
-    /// The longest bulk, verbatim string or blob error, in bytes. Default 512 MiB (Redis' own `proto-max-bulk-len`),
+    /// The longest bulk or verbatim string, in bytes. Default 512 MiB (Redis' own `proto-max-bulk-len`),
     /// at most 4 GiB − 1.
     pub bulk: u64,
-    /// The longest line (simple strings, errors, numbers) without its type byte and CRLF, in bytes. Default 32 KiB,
+    /// The longest line (simple strings, errors, numbers) without its type byte and CRLF, and the longest blob error,
+    /// in bytes. Default 32 KiB,
     /// at least 32, so that a length or an integer always fits.
     pub line: usize,
-    /// From this length on, in bytes, a bulk that is not completely in the buffer is diverted as [`Kind::Big`].
+    /// From this length on, in bytes, a bulk or verbatim string that is not completely in the buffer is diverted as [`Kind::Big`].
     /// Shorter ones wait until they are complete. Default 4096.
     pub big: usize,
 }
@@ -64,6 +68,8 @@ pub struct Parser {
     scanned: usize,
     /// Set from a `Big` to its `BigEnd`: how many bytes of content the caller diverts.
     diverted: Option<u64>,
+    /// Where the content of the value that was just diverted ends in the buffer.
+    shown: usize,
     error: Option<ProtocolError>,
 }
 
@@ -77,7 +83,16 @@ impl Parser {
             line: limits.line.max(SHORTEST_LINE),
             big: limits.big,
         };
-        Self { limits, stack: [0; STACK], depth: 0, attributes: 0, scanned: 0, diverted: None, error: None }
+        Self {
+            limits,
+            stack: [0; STACK],
+            depth: 0,
+            attributes: 0,
+            scanned: 0,
+            diverted: None,
+            shown: 0,
+            error: None,
+        }
     }
 
     /// Forgets the stream, including its error: the next byte is the first of a new one. The limits stay.
@@ -93,7 +108,7 @@ impl Parser {
 
     /// Emits every complete token of `buf` into `sink` and returns how many bytes are done with.
     ///
-    /// Offsets in tokens count from the start of `buf`. After a [`Kind::Big`] all of `buf` is consumed. Buffers over
+    /// Offsets in tokens count from the start of `buf`. After a [`Kind::Big`] all of `buf` is consumed but the first half of a CRLF that is cut. Buffers over
     /// 4 GiB are read up to there.
     ///
     /// # Errors
@@ -140,6 +155,7 @@ impl Parser {
                     self.scanned = 0;
                     at = next;
                 }
+                None if self.diverted.is_some() => return Ok(self.shown),
                 None => break,
             }
         }
@@ -162,47 +178,64 @@ impl Parser {
             if len < self.limits.big as u64 {
                 return Ok(None);
             }
-            self.diverted = Some(len - present.len() as u64);
-            let first = if self.depth == 0 { FIRST } else { 0 };
-            let skip = if self.attributes > 0 { SKIP } else { 0 };
-            sink(Token { kind: Kind::Big, flags: first | skip, a: len as u32, b: start as u32 });
-            return Ok(Some(buf.len()));
+            return self.divert(buf, len as usize, start, sink);
         }
         let end = start + len as usize;
         if !crlf(buf, end)? {
-            return Ok(None);
+            return if len < self.limits.big as u64 {
+                Ok(None)
+            } else {
+                self.divert(buf, len as usize, start, sink)
+            };
         }
         let ascii = ascii_flag(&buf[start..end]);
         self.value(sink, Kind::Bulk, ascii, start as u32, end as u32);
         Ok(Some(end + 2))
     }
 
-    /// `=` and `!`: like a bulk, but never diverted.
+    /// `=` and `!`: like a bulk. An error is never diverted, so it may only be as long as a line.
     fn blob<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, byte: u8, sink: &mut S) -> Step {
         let Some((len, start)) = self.length(buf, at)? else {
             return Ok(None);
         };
         let len = len.ok_or(error(ProtocolErrorKind::BadLength, byte))?;
         self.check_bulk(len, byte)?;
-        if ((buf.len() - start) as u64) < len {
-            return Ok(None);
+        let is_text = byte == b'=';
+        if is_text && len < PREFIX as u64 {
+            return Err(error(ProtocolErrorKind::BadVerbatim, byte));
+        }
+        if !is_text && len > self.limits.line as u64 {
+            return Err(error(ProtocolErrorKind::BulkTooLong, byte));
+        }
+        let present = &buf[start..];
+        let content = start + if is_text { PREFIX } else { 0 };
+        if is_text && present.get(PREFIX - 1).is_some_and(|&byte| byte != b':') {
+            return Err(error(ProtocolErrorKind::BadVerbatim, byte));
+        }
+        let diverts = is_text && len >= self.limits.big as u64 && present.len() >= PREFIX;
+        if (present.len() as u64) < len {
+            return if diverts { self.divert(buf, len as usize - PREFIX, content, sink) } else { Ok(None) };
         }
         let end = start + len as usize;
         if !crlf(buf, end)? {
-            return Ok(None);
+            return if diverts { self.divert(buf, len as usize - PREFIX, content, sink) } else { Ok(None) };
         }
-        let mut content = start;
-        let mut kind = Kind::Error;
-        if byte == b'=' {
-            if buf[start..end].get(3) != Some(&b':') {
-                return Err(error(ProtocolErrorKind::BadVerbatim, byte));
-            }
-            content += 4;
-            kind = Kind::Verbatim;
-        }
+        let kind = if is_text { Kind::Verbatim } else { Kind::Error };
         let ascii = ascii_flag(&buf[content..end]);
         self.value(sink, kind, ascii, content as u32, end as u32);
         Ok(Some(end + 2))
+    }
+
+    /// A value of `len` bytes begins at `content`, and not all of it, or of its CRLF, is there: what is there of it is
+    /// consumed, and what is missing is the caller's to move.
+    fn divert<S: FnMut(Token)>(&mut self, buf: &[u8], len: usize, content: usize, sink: &mut S) -> Step {
+        self.shown = buf.len().min(content + len);
+        self.diverted = Some((content + len - self.shown) as u64);
+        self.scanned = 0;
+        let first = if self.depth == 0 { FIRST } else { 0 };
+        let skip = if self.attributes > 0 { SKIP } else { 0 };
+        sink(Token { kind: Kind::Big, flags: first | skip, a: len as u32, b: content as u32 });
+        Ok(None)
     }
 
     #[inline]

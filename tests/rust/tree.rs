@@ -23,6 +23,8 @@ pub(crate) enum Value {
 /// A big value under way: where it goes and how much of it is still to come.
 struct Diverted {
     skip: bool,
+    /// It stands behind its format rather than behind a line's end.
+    verbatim: bool,
     len: usize,
     bytes: Vec<u8>,
 }
@@ -55,8 +57,10 @@ impl Builder {
             Kind::BigNumber => Value::BigNumber(text()),
             Kind::Verbatim => Value::Verbatim(text()),
             Kind::Big => {
-                let bytes = buf[token.b as usize..].to_vec();
-                self.big = Some(Diverted { skip: dropped, len: token.a as usize, bytes });
+                let content = &buf[token.b as usize..];
+                let bytes = content[..content.len().min(token.a as usize)].to_vec();
+                let verbatim = buf[token.b as usize - 1] == b':';
+                self.big = Some(Diverted { skip: dropped, verbatim, len: token.a as usize, bytes });
                 return assert!(!token.is_last());
             }
             Kind::BigEnd => {
@@ -65,7 +69,11 @@ impl Builder {
                 if dropped {
                     return assert!(!token.is_last());
                 }
-                Value::Bulk(big.bytes)
+                if big.verbatim {
+                    Value::Verbatim(big.bytes)
+                } else {
+                    Value::Bulk(big.bytes)
+                }
             }
             Kind::Array | Kind::Map | Kind::Set | Kind::Push => {
                 let pairs = if token.kind == Kind::Map { 2 } else { 1 };

@@ -122,11 +122,29 @@ fn a_big_value_is_diverted() {
 }
 
 #[test]
+fn a_big_value_whose_crlf_is_cut_is_consumed_all_the_same() {
+    for (text, begins) in [(b"$8\r\n12345678\r".as_slice(), 4), (b"=8\r\ntxt:5678\r", 8)] {
+        for end in [12, 13] {
+            let mut parser = big();
+            let first = token(Kind::Big, FIRST, 12 - begins, begins);
+            assert_eq!(read(&mut parser, &text[..end]), (vec![first], Ok(12)));
+            assert_eq!(parser.big_missing(), 0);
+            assert_eq!(read(&mut parser, b"\r\n"), (vec![token(Kind::BigEnd, LAST, 0, 0)], Ok(2)));
+        }
+    }
+}
+
+#[test]
 fn only_bulks_that_are_long_and_not_all_there_are_big() {
     assert_eq!(read(&mut big(), b"$8\r\n12345678\r\n").0[0].kind, Kind::Bulk);
-    assert_eq!(read(&mut big(), b"$8\r\n12345678\r"), (vec![], Ok(0)), "only its CRLF is missing");
     assert_eq!(read(&mut big(), b"$7\r\n123456"), (vec![], Ok(0)), "below the threshold");
-    assert_eq!(read(&mut big(), b"=8\r\ntxt:"), (vec![], Ok(0)), "verbatim");
+    assert_eq!(read(&mut big(), b"=8\r\ntxt"), (vec![], Ok(0)), "its format is not there yet");
+    let begins = token(Kind::Big, FIRST, 4, 8);
+    assert_eq!(
+        read(&mut big(), b"=8\r\ntxt:"),
+        (vec![begins], Ok(8)),
+        "the format is no part of a verbatim string"
+    );
     assert_eq!(read(&mut big(), b"!8\r\nERR"), (vec![], Ok(0)), "blob error");
     let (tokens, _) = read(&mut big(), b"$8\r\n");
     assert_eq!(tokens, [token(Kind::Big, FIRST, 8, 4)], "nothing of its content is there");
