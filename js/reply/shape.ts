@@ -16,9 +16,10 @@ export function setField(object: Record<string, unknown>, key: string, value: un
   }
 }
 
-const number: Reshape = (value) => (typeof value === "string" ? parseDouble(value) : value);
-
 const text = (value: unknown): string => (value instanceof Uint8Array ? new TextDecoder().decode(value) : `${value}`);
+
+const number: Reshape = (value) =>
+  typeof value === "string" || value instanceof Uint8Array ? parseDouble(text(value)) : value;
 
 const each =
   (reshape: Reshape): Reshape =>
