@@ -210,15 +210,20 @@ impl Link {
             handshaking: self.state == State::Handshaking,
             event: Progress::Wait,
             failed: None,
+            moved: None,
         };
         let parsed = self.parser.parse(bytes, |token| replies.token(token));
-        let (progress, failed) = (replies.event, replies.failed);
+        let (progress, failed, moved) = (replies.event, replies.failed, replies.moved);
         let consumed = match parsed {
             Ok(consumed) => consumed,
             Err(error) => return (bytes.len(), self.fail(Reason::Protocol, error.to_string())),
         };
         if let Some(text) = failed {
             return (consumed, self.fail(Reason::Protocol, text));
+        }
+        if let Some(text) = moved {
+            // All that came has been delivered; what is still in flight is told that the link is gone.
+            return (consumed, self.fail(Reason::Cluster, text));
         }
         (consumed, self.progressed(progress, now, output))
     }

@@ -42,6 +42,8 @@ pub(super) struct Replies<'a> {
     pub(super) event: Progress,
     /// Why the peer cannot be believed any more.
     pub(super) failed: Option<String>,
+    /// The server is one of a cluster and sent a command elsewhere; its words.
+    pub(super) moved: Option<String>,
 }
 
 impl Replies<'_> {
@@ -55,6 +57,9 @@ impl Replies<'_> {
                     let tag = entry.tag;
                     if token.is_last() {
                         if !self.is_over() && !self.turns_away(token) {
+                            if token.kind == Kind::Error {
+                                self.notice(token);
+                            }
                             self.output.reply(token, shape, tag);
                             self.inflight.complete();
                         }
@@ -66,6 +71,15 @@ impl Replies<'_> {
             }
         }
         self.carry_on(token);
+    }
+
+    /// What an error says beyond its own command. The caller gets it in any case.
+    #[cold]
+    fn notice(&mut self, token: Token) {
+        let text = &self.bytes[token.a as usize..token.b as usize];
+        if self.moved.is_none() && ServerError::of(text) == ServerError::Cluster {
+            self.moved = self.text(token);
+        }
     }
 
     fn carry_on(&mut self, token: Token) {
