@@ -124,7 +124,7 @@ impl Manager {
     }
 
     /// The caller of this command does not wait any more; its reply is dropped when it comes.
-    pub fn abandon(&mut self, target: u32, tag: u32) {
+    pub fn abandon(&mut self, target: u32, tag: u32, now: Time) {
         self.output.clear();
         let Manager { targets, links, output, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
@@ -133,6 +133,7 @@ impl Manager {
         for link in links.iter_mut().filter(|link| link.target == target) {
             link.abandon(tag, output);
         }
+        self.finish(target, now);
     }
 
     pub(super) fn write_staged(&mut self, target: u32, now: Time) {

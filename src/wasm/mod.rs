@@ -200,7 +200,7 @@ pub fn unprepared(target: u32, dial: u32, code: &str, text: &str, now: f64) {
 /// The caller of a command does not wait any more.
 #[wasm_bindgen]
 pub fn abandon(target: u32, tag: u32, now: f64) {
-    mutate(now, |core, _| core.manager.abandon(target, tag));
+    mutate(now, |core, now| core.manager.abandon(target, tag, now));
 }
 
 /// Time has passed.

@@ -1,0 +1,306 @@
+//! One random schedule: everything that may happen to a core, in any order.
+
+use std::time::Duration;
+
+use edgis::manager::{Options, Policy};
+use edgis::time::Time;
+
+use crate::random::Random;
+use crate::server::{Server, Temper};
+use crate::world::World;
+
+const POLICIES: [(u64, u64, bool); 4] =
+    [(2_000, 1_000, false), (2_000, 1_000, true), (150, 80, false), (400, 50, true)];
+const COMMANDS: [&str; 9] = ["GET", "GET", "ECHO", "LRANGE", "HGETALL", "SET", "INCR", "DEL", "LPUSH"];
+/// Timers fire this late at the most.
+const LATE: usize = 20;
+
+/// What kind of world it is: a schedule in which everything fails teaches little about what works.
+struct Mood {
+    /// Chance of an accident where one is possible, in percent.
+    trouble: usize,
+    /// Passwords and databases of the targets.
+    password: Option<&'static str>,
+    databases: u32,
+    permissive: bool,
+}
+
+struct Schedule {
+    world: World,
+    random: Random,
+    mood: Mood,
+    targets: Vec<u32>,
+}
+
+/// Runs the schedule of a seed; panics where something is wrong.
+pub fn run(seed: u64) {
+    let mut random = Random::new(seed);
+    let mood = Mood {
+        trouble: random.one_of(&[0, 2, 10, 30, 60]),
+        password: random.one_of(&[None, None, None, Some("secret")]),
+        databases: random.one_of(&[16, 16, 1]),
+        permissive: random.percent(50),
+    };
+    let mut schedule = Schedule { world: World::new(random.next()), random, mood, targets: Vec::new() };
+    for _ in 0..=schedule.random.below(2) {
+        schedule.configure();
+    }
+    for _ in 0..20 + schedule.random.below(60) {
+        schedule.step();
+        schedule.world.check_commands(slack());
+        schedule.check_links();
+    }
+    schedule.end();
+}
+
+fn slack() -> Duration {
+    Duration::from_millis(LATE as u64 * 8 + 20)
+}
+
+impl Schedule {
+    fn configure(&mut self) {
+        let random = &mut self.random;
+        let host = random.one_of(&["10.0.0.1", "cache"]);
+        let password = random.one_of(&[None, None, Some("secret"), Some("wrong")]);
+        let target = self.world.target(Options {
+            url: Some(format!("redis://{host}")),
+            password: password.map(str::to_string),
+            db: random.one_of(&[None, None, Some(3.0)]),
+            name: random.one_of(&[None, Some("app")]).map(str::to_string),
+            protocol: random.one_of(&[0.0, 0.0, 3.0, 2.0]),
+            resolves: true,
+            dynamic_credentials: random.percent(10),
+            connect_timeout: random.one_of(&[0.0, 200.0]),
+            max_staged: random.one_of(&[0.0, 0.0, 3.0]),
+            max_staged_bytes: random.one_of(&[0.0, 0.0, 200.0]),
+            ..Options::default()
+        });
+        self.targets.push(target);
+    }
+
+    fn target(&mut self) -> Option<u32> {
+        let count = self.targets.len();
+        (count > 0).then(|| self.targets[self.random.below(count)])
+    }
+
+    fn step(&mut self) {
+        match self.random.below(100) {
+            0..=29 => self.submit(),
+            30..=33 => {
+                if let Some(target) = self.target() {
+                    self.world.connect(target);
+                }
+            }
+            34..=79 => self.transport(),
+            80..=81 => self.abandon(),
+            82 if self.random.percent(30) => self.release(),
+            83 => self.late_news(),
+            _ => self.pass(),
+        }
+    }
+
+    fn submit(&mut self) {
+        let Some(target) = self.target() else { return };
+        let (mut meta, mut text, mut bytes) = (Vec::new(), String::new(), Vec::new());
+        for _ in 0..=self.random.below(4) {
+            let name = if self.random.percent(3) { "SUBSCRIBE" } else { self.random.one_of(&COMMANDS) };
+            let size = match name {
+                "GET" => self.random.one_of(&[0, 0, 0, 40, 5_000, 9_000]),
+                "SET" => self.random.one_of(&[0, 0, 3_000]),
+                _ => 0,
+            };
+            let (connect, command, waits) = self.random.one_of(&POLICIES);
+            let policy = Policy {
+                connect: Duration::from_millis(connect),
+                command: Duration::from_millis(command),
+                waits,
+            };
+            let words = self.world.words(target, name, size, policy);
+            if words.meta.len() > 5 && self.random.percent(25) {
+                self.submit_in_parts(target, &words.meta, &words.text, &words.bytes, (meta, text, bytes));
+                (meta, text, bytes) = (Vec::new(), String::new(), Vec::new());
+                continue;
+            }
+            meta.extend(words.meta);
+            text.push_str(&words.text);
+            bytes.extend(words.bytes);
+        }
+        self.world.submit_words(target, &meta, &text, &bytes);
+    }
+
+    /// The last command of a batch goes on in the next; in between the transport may have something to say.
+    fn submit_in_parts(
+        &mut self,
+        target: u32,
+        meta: &[u32],
+        text: &str,
+        bytes: &[u8],
+        before: (Vec<u32>, String, Vec<u8>),
+    ) {
+        let (mut all, mut texts, others) = before;
+        let last = self.world.commands.len() - 1;
+        self.world.commands[last].whole = false;
+        // The name is text, and stays with the first three words.
+        let cut = 4 + self.random.below(meta.len() - 4);
+        let (head, tail) = meta.split_at(cut);
+        let in_head = |kind: u32| head[3..].iter().filter(|word| **word >> 30 == kind).count();
+        let text_cut = text.match_indices('|').nth(in_head(0) - 1).map_or(0, |(at, _)| at + 1);
+        let bytes_cut = if in_head(1) > 0 { bytes.len() } else { 0 };
+        all.extend_from_slice(head);
+        texts.push_str(&text[..text_cut]);
+        let others = [&others[..], &bytes[..bytes_cut]].concat();
+        self.world.submit_words(target, &all, &texts, &others);
+        while self.random.percent(40) {
+            self.transport();
+        }
+        self.world.commands[last].whole = true;
+        self.world.submit_words(target, tail, &text[text_cut..], &bytes[bytes_cut..]);
+    }
+
+    /// Something happens to a link or to a question.
+    fn transport(&mut self) {
+        if !self.world.questions.is_empty() && self.random.percent(60) {
+            return self.answer();
+        }
+        let links: Vec<u32> = self.world.wires.keys().copied().collect();
+        if links.is_empty() {
+            return;
+        }
+        let link = self.random.one_of(&links);
+        let accident = self.random.percent(self.mood.trouble);
+        if !self.world.wires[&link].opened {
+            return match (accident, self.random.below(3)) {
+                (false, _) => self.open(link),
+                (true, 0) => {} // It hangs a while longer.
+                (true, _) => {
+                    let code =
+                        self.random.one_of(&["ECONNREFUSED", "ECONNREFUSED", "EHOSTUNREACH", "ERUNTIME"]);
+                    self.world.lose(link, code);
+                }
+            };
+        }
+        match self.random.below(if accident { 12 } else { 10 }) {
+            0..=2 => self.world.work(link),
+            3..=4 => self.world.serve(link),
+            5..=8 => {
+                let most = self.random.one_of(&[1, 2, 7, 30, 1_000, 100_000]);
+                self.world.work(link);
+                self.world.deliver(link, most);
+            }
+            9 if self.world.wires[&link].blocked => self.world.unblock(link),
+            9 => self.world.block(link),
+            10 => {
+                // What the server has written before it ended arrives or does not.
+                self.world.work(link);
+                if self.random.percent(50) {
+                    let most = self.random.one_of(&[1, 10, 100_000]);
+                    self.world.deliver(link, most);
+                }
+                if self.world.wires.contains_key(&link) {
+                    let code = self.random.one_of(&["END", "ECONNRESET", "EPIPE"]);
+                    self.world.lose(link, code);
+                }
+            }
+            _ => {
+                let temper = self.random.one_of(&[Temper::Silent, Temper::Garbage]);
+                self.world.wires.get_mut(&link).expect("it is there").server.temper = temper;
+            }
+        }
+    }
+
+    fn open(&mut self, link: u32) {
+        let all = [Temper::Old, Temper::Loading, Temper::Full, Temper::Silent, Temper::Garbage];
+        let bad = self.random.percent(self.mood.trouble);
+        let mut server = Server::new(if bad { self.random.one_of(&all) } else { Temper::Good });
+        server.password = self.mood.password;
+        server.permissive = self.mood.permissive;
+        server.databases = self.mood.databases;
+        self.world.wires.get_mut(&link).expect("it is there").server = server;
+        self.world.accept(link);
+    }
+
+    fn answer(&mut self) {
+        if self.random.percent(self.mood.trouble) {
+            let code = self.random.one_of(&["ENOTFOUND", "ECREDENTIALS"]);
+            return self.world.unprepared(code);
+        }
+        let known: &[&str] = &["[::1]:6379", "127.0.0.1:6379", "10.0.0.3:6379"];
+        let count = 1 + self.random.below(3);
+        let credentials = self.random.one_of(&[None, Some(("", "secret"))]);
+        self.world.prepared(&known[..count], credentials);
+    }
+
+    fn abandon(&mut self) {
+        let waiting: Vec<usize> =
+            (0..self.world.commands.len()).filter(|tag| self.world.commands[*tag].ended.is_none()).collect();
+        if !waiting.is_empty() {
+            let tag = self.random.one_of(&waiting);
+            self.world.abandon(tag as u32);
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some(target) = self.target() {
+            self.targets.retain(|other| *other != target);
+            self.world.release(target);
+            if self.random.percent(50) && self.world.states.len() < 4 {
+                self.configure();
+            }
+        }
+    }
+
+    /// A transport speaks of a link that is gone.
+    fn late_news(&mut self) {
+        let dead = self.random.one_of(&[0u32, 1 << 16, 2 << 16, 1 << 16 | 1, 3 << 16 | 1]);
+        if self.world.wires.contains_key(&dead) {
+            return;
+        }
+        let now = self.world.now;
+        let manager = &mut self.world.manager;
+        match self.random.below(4) {
+            0 => manager.opened(dead, now),
+            1 => manager.lost(dead, "END", "late", now),
+            2 => manager.drained(dead, now),
+            _ => assert_eq!(manager.receive(dead, b"+OK\r\n", now), 5),
+        }
+        assert!(manager.output().rows.is_empty(), "late news of a dead link led to something");
+    }
+
+    fn pass(&mut self) {
+        let late = if self.random.percent(20) { self.random.below(LATE) as u64 } else { 0 };
+        let millis = self.random.one_of(&[0, 1, 1, 5, 20, 60, 260, 1_100, 11_000]);
+        self.world.pass(millis, Duration::from_millis(late));
+        if self.random.percent(10) {
+            // A timer that fires early does no harm.
+            self.world.advance();
+        }
+    }
+
+    fn check_links(&self) {
+        for target in self.world.states.keys() {
+            let links = self.world.links(*target).len();
+            // The link that is used, and a dial over three addresses.
+            assert!(links <= 4, "target {target} has {links} links");
+        }
+    }
+
+    /// When all deadlines have passed nobody waits, and when everybody has gone nothing is left.
+    fn end(mut self) {
+        let mut rounds = 0;
+        while self.world.waiting().next().is_some() {
+            rounds += 1;
+            assert!(rounds < 20, "somebody still waits: {:?}", self.world.waiting().next());
+            self.world.pass(1_000, Duration::ZERO);
+        }
+        self.world.check_commands(slack());
+        for target in std::mem::take(&mut self.targets) {
+            self.world.release(target);
+        }
+        self.world.pass(5_000, Duration::ZERO);
+        assert!(self.world.wires.is_empty(), "links are left: {:?}", self.world.manager);
+        for (target, states) in &self.world.states {
+            assert_eq!(states.last().map(|(state, _)| *state), Some(4), "target {target} is not closed");
+        }
+        assert_eq!(self.world.manager.deadline(self.world.now), Time::NEVER);
+    }
+}

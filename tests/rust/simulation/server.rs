@@ -1,0 +1,211 @@
+//! The other end of a link: as much of Redis as the core can tell apart.
+
+use edgis::resp::bulk;
+
+/// What a server wants to hear at the handshake, and how it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temper {
+    Good,
+    /// Redis before 6: knows no HELLO.
+    Old,
+    /// Answers everything with LOADING.
+    Loading,
+    /// Says that there is no room, to whatever it is asked first.
+    Full,
+    /// Takes the connection and whatever is said, and says nothing.
+    Silent,
+    /// Answers with bytes that are not RESP.
+    Garbage,
+}
+
+/// One accepted connection.
+#[derive(Debug)]
+pub struct Server {
+    pub temper: Temper,
+    /// What it wants as password.
+    pub password: Option<&'static str>,
+    /// What it lets do without one, if it is permissive.
+    pub permissive: bool,
+    pub databases: u32,
+    /// Bytes that it has not read yet.
+    pub input: Vec<u8>,
+    /// Bytes that it has written and that have not arrived yet.
+    pub output: Vec<u8>,
+    /// The commands that it has executed: names and keys.
+    pub executed: Vec<(String, String)>,
+    /// Connection commands that it has heard, in order.
+    pub heard: Vec<String>,
+    resp3: bool,
+    authenticated: bool,
+    /// An AUTH or SELECT has failed: what a client sends after that is meant for another user or database.
+    failed: bool,
+}
+
+impl Server {
+    pub fn new(temper: Temper) -> Server {
+        Server {
+            temper,
+            password: None,
+            permissive: false,
+            databases: 16,
+            input: Vec::new(),
+            output: Vec::new(),
+            executed: Vec::new(),
+            heard: Vec::new(),
+            resp3: false,
+            authenticated: false,
+            failed: false,
+        }
+    }
+
+    /// Wants a password; a permissive one lets everybody run commands without.
+    pub fn locked(temper: Temper, password: &'static str, permissive: bool) -> Server {
+        Server { password: Some(password), permissive, ..Server::new(temper) }
+    }
+
+    /// Reads, executes and answers whatever is complete.
+    pub fn work(&mut self) {
+        match self.temper {
+            Temper::Silent => return,
+            Temper::Garbage => return self.output.extend_from_slice(b"HTTP/1.1 400 Bad Request\r\n"),
+            _ => {}
+        }
+        let input = std::mem::take(&mut self.input);
+        let mut at = 0;
+        while let Some((command, used)) = frame(&input[at..]) {
+            at += used;
+            self.answer(&command);
+        }
+        self.input = input[at..].to_vec();
+    }
+
+    fn answer(&mut self, command: &[Vec<u8>]) {
+        let text = |index: usize| command.get(index).map(|part| String::from_utf8_lossy(part).into_owned());
+        let name = text(0).expect("no command is empty");
+        match self.temper {
+            Temper::Loading => return self.line("-LOADING Redis is loading the dataset in memory"),
+            Temper::Full => return self.line("-ERR max number of clients reached"),
+            _ => {}
+        }
+        match name.as_str() {
+            "HELLO" | "AUTH" | "SELECT" | "PING" | "CLIENT" => self.heard.push(name.clone()),
+            _ => {}
+        }
+        match name.as_str() {
+            "HELLO" => self.hello(command),
+            "AUTH" => {
+                if self.authenticate(command.last().map(Vec::as_slice)) {
+                    self.line("+OK");
+                }
+            }
+            _ if self.password.is_some() && !self.authenticated && !self.permissive => {
+                self.line("-NOAUTH Authentication required.");
+            }
+            "SELECT" => {
+                if text(1).and_then(|db| db.parse().ok()).is_some_and(|db: u32| db < self.databases) {
+                    self.line("+OK");
+                } else {
+                    self.failed = true;
+                    self.line("-ERR DB index is out of range");
+                }
+            }
+            "CLIENT" if text(1).as_deref() == Some("SETINFO") && self.temper == Temper::Old => {
+                self.line("-ERR unknown subcommand");
+            }
+            "CLIENT" => self.line("+OK"),
+            "PING" => self.line("+PONG"),
+            _ => self.execute(&name, &text(1).unwrap_or_default()),
+        }
+    }
+
+    fn hello(&mut self, command: &[Vec<u8>]) {
+        if self.temper == Temper::Old {
+            return self.line("-ERR unknown command `HELLO`, with args beginning with: `3`");
+        }
+        let auth = command.iter().position(|part| part == b"AUTH");
+        let password = auth.and_then(|at| command.get(at + 2)).map(Vec::as_slice);
+        if auth.is_some() && !self.authenticate(password) {
+            return;
+        }
+        if self.password.is_some() && !self.authenticated && !self.permissive {
+            return self.line("-NOAUTH HELLO must be called with the client already authenticated");
+        }
+        self.resp3 = true;
+        self.line("%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3");
+    }
+
+    fn authenticate(&mut self, password: Option<&[u8]>) -> bool {
+        if let Some(wanted) = self.password {
+            if password != Some(wanted.as_bytes()) {
+                self.failed = true;
+                self.line("-WRONGPASS invalid username-password pair or user is disabled.");
+                return false;
+            }
+        }
+        self.authenticated = true;
+        true
+    }
+
+    /// `key` is `k<tag>`, perhaps with `.<size>` of the reply: every reply tells whose it is.
+    fn execute(&mut self, name: &str, key: &str) {
+        assert!(!self.failed, "{name} {key} was executed behind a failed AUTH or SELECT");
+        self.executed.push((name.to_string(), key.to_string()));
+        let tag = &key[1..key.find('.').unwrap_or(key.len())];
+        match name {
+            "GET" => {
+                let size = key.split_once('.').map_or(0, |(_, size)| size.parse().expect("a size"));
+                let mut value = key.as_bytes().to_vec();
+                value.resize(value.len().max(size), b'x');
+                bulk(&mut self.output, &value);
+            }
+            "ECHO" => bulk(&mut self.output, key.as_bytes()),
+            "LRANGE" => self.line(&format!("*2\r\n${}\r\n{key}\r\n:{tag}", key.len())),
+            "HGETALL" => {
+                let head = if self.resp3 { "%1" } else { "*2" };
+                self.line(&format!("{head}\r\n+{key}\r\n:{tag}"));
+            }
+            "INCR" => self.line(&format!(":{tag}")),
+            "LPUSH" => self.line(&format!("-WRONGTYPE {key} is no list")),
+            _ => self.line(&format!("+{key}")),
+        }
+        if self.resp3 && name == "LRANGE" {
+            self.line(">2\r\n+invalidate\r\n*1\r\n+somebody");
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.output.extend_from_slice(text.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The first command of the bytes, and how many bytes it takes; `None` when it is not complete.
+fn frame(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
+    let mut at = 0;
+    let number = |sign: u8, at: &mut usize| -> Option<usize> {
+        let line = bytes.get(*at..)?;
+        let end = line.windows(2).position(|pair| pair == b"\r\n")?;
+        assert_eq!(
+            line[0],
+            sign,
+            "not a command: {:?}",
+            String::from_utf8_lossy(&bytes[..bytes.len().min(200)])
+        );
+        *at += end + 2;
+        std::str::from_utf8(&line[1..end]).ok()?.parse().ok()
+    };
+    let count = number(b'*', &mut at)?;
+    let mut command = Vec::with_capacity(count);
+    for _ in 0..count {
+        let length = number(b'$', &mut at)?;
+        let part = bytes.get(at..at + length)?;
+        assert!(
+            bytes.len() < at + length + 2 || &bytes[at + length..at + length + 2] == b"\r\n",
+            "a length is wrong"
+        );
+        bytes.get(at + length + 1)?;
+        command.push(part.to_vec());
+        at += length + 2;
+    }
+    Some((command, at))
+}

@@ -1,0 +1,440 @@
+//! The core's shell in virtual time: does what the rows say, and checks that they make sense.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use edgis::connection::{self as rows, Row};
+use edgis::error::{Failure, Sent};
+use edgis::manager::{Batch, Manager, Options, Policy, State};
+use edgis::resp::{Kind, FIRST, LAST, SKIP};
+use edgis::time::Time;
+
+use crate::command::{Command, Ended, Words};
+use crate::server::{Server, Temper};
+
+/// What is built of a reply.
+#[derive(Debug, Default)]
+struct Building {
+    tag: u32,
+    error: bool,
+    text: Vec<u8>,
+}
+
+/// A link as the transport knows it.
+#[derive(Debug)]
+pub struct Wire {
+    pub target: u32,
+    pub candidate: u32,
+    pub opened: bool,
+    pub blocked: bool,
+    pub server: Server,
+    /// Received, not consumed.
+    carry: Vec<u8>,
+    /// Bytes of a large value that do not pass through the core.
+    diverted: usize,
+    dropped: bool,
+    building: Option<Building>,
+}
+
+/// See the module.
+pub struct World {
+    pub manager: Manager,
+    pub now: Time,
+    pub commands: Vec<Command>,
+    pub wires: BTreeMap<u32, Wire>,
+    /// Every link there ever was.
+    pub opens: u32,
+    pub dials: u32,
+    pub states: BTreeMap<u32, Vec<(u32, u32)>>,
+    /// Dials that wait for addresses or credentials.
+    pub questions: Vec<(u32, u32)>,
+    pub servers: fn(u32) -> Server,
+    background_dial: BTreeMap<u32, bool>,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        World {
+            manager: Manager::new(seed),
+            now: Time::from_millis(1_000.0),
+            commands: Vec::new(),
+            wires: BTreeMap::new(),
+            opens: 0,
+            dials: 0,
+            states: BTreeMap::new(),
+            questions: Vec::new(),
+            servers: |_| Server::new(Temper::Good),
+            background_dial: BTreeMap::new(),
+        }
+    }
+
+    pub fn target(&mut self, options: Options) -> u32 {
+        let url = options.url.clone().or(Some("redis://10.0.0.1".into()));
+        let target = self.manager.configure(&Options { url, ..options }, self.now);
+        self.states.insert(target, Vec::new());
+        self.background_dial.remove(&target);
+        target
+    }
+
+    // ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Puts a command into words; `size` is that of a reply, or of the external argument of a SET.
+    pub fn words(&mut self, target: u32, name: &str, size: usize, policy: Policy) -> Words {
+        let tag = self.commands.len() as u32;
+        let number = self.manager.policy(policy);
+        let (command, words) = Command::new(tag, target, name, size, (number, policy), self.now);
+        self.commands.push(command);
+        words
+    }
+
+    pub fn submit_words(&mut self, target: u32, meta: &[u32], text: &str, bytes: &[u8]) {
+        let batch = Batch::new(meta, text.as_bytes(), text.is_ascii(), bytes);
+        self.manager.submit(target, batch, self.now).expect("well formed");
+        self.drain(None);
+    }
+
+    /// Submits one command; its tag.
+    pub fn submit(&mut self, target: u32, name: &str, policy: Policy) -> u32 {
+        let words = self.words(target, name, 0, policy);
+        self.submit_words(target, &words.meta, &words.text, &words.bytes);
+        words.meta[0]
+    }
+
+    pub fn abandon(&mut self, tag: u32) {
+        let command = &mut self.commands[tag as usize];
+        if command.ended.is_none() {
+            command.abandoned = true;
+            let target = command.target;
+            self.manager.abandon(target, tag, self.now);
+            self.drain(None);
+        }
+    }
+
+    pub fn ended(&self, tag: u32) -> Option<Ended> {
+        self.commands[tag as usize].ended
+    }
+
+    /// Commands whose callers still wait.
+    pub fn waiting(&self) -> impl Iterator<Item = &Command> {
+        self.commands.iter().filter(|command| command.whole && command.ended.is_none() && !command.abandoned)
+    }
+
+    // ── Targets ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub fn connect(&mut self, target: u32) {
+        self.manager.connect(target, self.now);
+        self.drain(None);
+    }
+
+    pub fn release(&mut self, target: u32) {
+        self.manager.release(target, self.now);
+        self.drain(None);
+    }
+
+    pub fn state(&self, target: u32) -> &'static str {
+        self.manager.status(target).map_or("closed", |status| status.state)
+    }
+
+    pub fn prepared(&mut self, addresses: &[&str], credentials: Option<(&str, &str)>) {
+        let (target, dial) = self.questions.remove(0);
+        let addresses = addresses.iter().map(|address| address.to_string()).collect();
+        let credentials = credentials.map(|(user, password)| (user.to_string(), password.to_string()));
+        self.manager.prepared(target, dial, addresses, credentials, self.now);
+        self.drain(None);
+    }
+
+    pub fn unprepared(&mut self, code: &str) {
+        let (target, dial) = self.questions.remove(0);
+        self.manager.unprepared(target, dial, code, "no such name", self.now);
+        self.drain(None);
+    }
+
+    // ── Links ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub fn links(&self, target: u32) -> Vec<u32> {
+        self.wires.iter().filter(|(_, wire)| wire.target == target).map(|(id, _)| *id).collect()
+    }
+
+    /// The one link of a target.
+    pub fn link(&self, target: u32) -> u32 {
+        let links = self.links(target);
+        assert_eq!(links.len(), 1, "links of target {target}");
+        links[0]
+    }
+
+    pub fn accept(&mut self, link: u32) {
+        self.wires.get_mut(&link).expect("a link").opened = true;
+        self.manager.opened(link, self.now);
+        self.drain(None);
+    }
+
+    pub fn lose(&mut self, link: u32, code: &str) {
+        self.manager.lost(link, code, "it was cut", self.now);
+        self.drain(None);
+        assert!(!self.wires.contains_key(&link), "a lost link was not closed");
+    }
+
+    pub fn block(&mut self, link: u32) {
+        self.wires.get_mut(&link).expect("a link").blocked = true;
+        self.manager.blocked(link);
+    }
+
+    pub fn unblock(&mut self, link: u32) {
+        self.wires.get_mut(&link).expect("a link").blocked = false;
+        self.manager.drained(link, self.now);
+        self.drain(None);
+    }
+
+    /// The server reads what was written to it.
+    pub fn work(&mut self, link: u32) {
+        let Some(wire) = self.wires.get_mut(&link) else { return };
+        wire.server.work();
+        let executed = std::mem::take(&mut wire.server.executed);
+        self.executed(executed);
+    }
+
+    fn executed(&mut self, executed: Vec<(String, String)>) {
+        for (_, key) in executed {
+            let tag: usize =
+                key[1..key.find('.').unwrap_or(key.len())].parse().expect("a key tells its command");
+            let command = &mut self.commands[tag];
+            command.executed += 1;
+            assert!(command.read_only || command.executed == 1, "command {tag} was executed twice");
+        }
+    }
+
+    /// At most so many of the bytes that the server wrote arrive.
+    pub fn deliver(&mut self, link: u32, most: usize) {
+        let Some(wire) = self.wires.get_mut(&link) else { return };
+        let count = most.min(wire.server.output.len());
+        let mut chunk: Vec<u8> = wire.server.output.drain(..count).collect();
+        let aside = wire.diverted.min(chunk.len());
+        wire.diverted -= aside;
+        let large: Vec<u8> = chunk.drain(..aside).collect();
+        if let (Some(building), false) = (&mut wire.building, wire.dropped) {
+            building.text.extend_from_slice(&large);
+        }
+        if chunk.is_empty() {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut wire.carry);
+        bytes.extend(chunk);
+        let consumed = self.manager.receive(link, &bytes, self.now);
+        assert!(consumed <= bytes.len());
+        self.drain(Some((link, &bytes)));
+        if let Some(wire) = self.wires.get_mut(&link) {
+            wire.carry = bytes[consumed..].to_vec();
+        }
+    }
+
+    /// The server answers everything and all of it arrives.
+    pub fn serve(&mut self, link: u32) {
+        loop {
+            self.work(link);
+            if self.wires.get(&link).is_none_or(|wire| wire.server.output.is_empty()) {
+                return;
+            }
+            self.deliver(link, usize::MAX);
+        }
+    }
+
+    /// A target whose only link is ready.
+    pub fn ready(&mut self, options: Options) -> u32 {
+        let target = self.target(options);
+        self.connect(target);
+        let link = self.link(target);
+        self.accept(link);
+        self.serve(link);
+        assert_eq!(self.state(target), "ready");
+        target
+    }
+
+    // ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Time passes; the timer fires whenever it is due, `late` after its deadline.
+    pub fn pass(&mut self, millis: u64, late: Duration) {
+        let until = self.now.after(Duration::from_millis(millis));
+        loop {
+            let due = self.manager.deadline(self.now).after(late);
+            if due > until {
+                break;
+            }
+            self.now = self.now.max(due);
+            self.advance();
+        }
+        self.now = until;
+    }
+
+    pub fn advance(&mut self) {
+        for _ in 0..4 {
+            self.manager.advance(self.now);
+            self.drain(None);
+            if self.manager.deadline(self.now) > self.now {
+                return;
+            }
+        }
+        panic!("the timer spins at {:?}: {:?}", self.now, self.manager);
+    }
+
+    // ── Rows ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn drain(&mut self, source: Option<(u32, &[u8])>) {
+        let rows = self.manager.output().rows.clone();
+        let frames = self.manager.output().frames.bytes.clone();
+        for row in rows {
+            if row[0] & 0xff < rows::ACTION {
+                let (link, bytes) = source.expect("only received bytes lead to replies");
+                self.token(link, bytes, row);
+            } else {
+                self.act(row, &frames);
+            }
+        }
+        self.check();
+    }
+
+    fn act(&mut self, [head, a, b, c]: Row, frames: &[u8]) {
+        match head & 0xff {
+            rows::TRANSMIT => {
+                let bytes = frames.get(b as usize..(b + c) as usize).expect("TRANSMIT is in bounds");
+                self.write(a, bytes.to_vec());
+            }
+            rows::EXTERNAL => {
+                assert_eq!(c, 0, "no command here has two external arguments");
+                let command = self.commands.get(b as usize).expect("EXTERNAL names a command");
+                assert_eq!(command.ended, None, "the argument of a command that has ended");
+                self.write(a, command.external.clone());
+            }
+            rows::OPEN => {
+                self.opens += 1;
+                let server = (self.servers)(self.opens);
+                let wire = Wire {
+                    target: b,
+                    candidate: c,
+                    opened: false,
+                    blocked: false,
+                    server,
+                    carry: Vec::new(),
+                    diverted: 0,
+                    dropped: false,
+                    building: None,
+                };
+                assert!(self.wires.insert(a, wire).is_none(), "a link's name is used twice");
+            }
+            rows::CLOSE => {
+                let mut wire = self.wires.remove(&a).expect("CLOSE names a link");
+                // What has been written may still be executed.
+                wire.server.work();
+                self.executed(wire.server.executed);
+            }
+            rows::REJECT => self.end(a, Ended::Rejected { failure: head >> 8, detail: b, sent: c }),
+            rows::STATE => {
+                let states = self.states.get_mut(&a).expect("STATE names a target");
+                let last = states.last().copied();
+                let again = last.is_some_and(|(state, _)| state == b);
+                let failed_again = b == State::Disabled as u32 && self.background_dial.get(&a) == Some(&true);
+                assert!(!again || failed_again, "the same state again: {states:?}, {b}");
+                assert_ne!(last.map(|(state, _)| state), Some(State::Closed as u32), "closed is the end");
+                states.push((b, c));
+                self.background_dial.insert(a, false);
+            }
+            rows::PREPARE => self.questions.push((a, b)),
+            rows::ABORT => {
+                let wire = self.wires.get_mut(&a).expect("ABORT names a link");
+                assert!(wire.building.take().is_some(), "ABORT of nothing");
+                wire.dropped = true;
+            }
+            rows::DIAL => {
+                self.dials += 1;
+                self.background_dial.insert(a, c == 1);
+            }
+            other => panic!("no row is of kind {other}"),
+        }
+    }
+
+    fn write(&mut self, link: u32, bytes: Vec<u8>) {
+        let wire = self.wires.get_mut(&link).expect("bytes go to a link");
+        assert!(wire.opened, "written before it is open");
+        wire.server.input.extend(bytes);
+    }
+
+    fn token(&mut self, link: u32, bytes: &[u8], [head, a, b, tag]: Row) {
+        let wire = self.wires.get_mut(&link).expect("replies come from a link");
+        let kind = (head & 0xff) as u8;
+        let flags = (head >> 8) as u8;
+        if kind == Kind::Big as u8 {
+            wire.diverted = a as usize - (bytes.len() - b as usize);
+            wire.dropped = flags & SKIP != 0;
+            if wire.dropped {
+                return;
+            }
+        }
+        if flags & FIRST != 0 {
+            assert!(wire.building.is_none(), "a reply begins inside another");
+            wire.building = Some(Building { tag, ..Building::default() });
+        }
+        let building = wire.building.as_mut().expect("a reply has a beginning");
+        assert_eq!(building.tag, tag);
+        building.error |= kind == Kind::Error as u8;
+        let texts = [Kind::Simple as u8, Kind::Error as u8, Kind::Bulk as u8];
+        if texts.contains(&kind) {
+            building.text.extend_from_slice(bytes.get(a as usize..b as usize).expect("a text is in bounds"));
+            building.text.push(b' ');
+        } else if kind == Kind::Big as u8 {
+            building.text.extend_from_slice(bytes.get(b as usize..).expect("a text is in bounds"));
+        } else if kind == Kind::Int as u8 {
+            assert_eq!(a, tag, "the number of another command");
+        }
+        if flags & LAST != 0 {
+            let Building { error, text, .. } = wire.building.take().expect("just seen");
+            let text = String::from_utf8(text).expect("all texts are ASCII");
+            let key = &self.commands[tag as usize].key;
+            let own = |part: &str| {
+                part == key || part.starts_with(key.as_str()) && part.trim_end_matches('x').len() <= key.len()
+            };
+            assert!(text.is_empty() || text.split(' ').any(own), "command {tag} got {text:.80}");
+            if let Some((_, size)) = key.split_once('.') {
+                assert_eq!(text.trim_end().len(), size.parse::<usize>().expect("a size").max(key.len()));
+            }
+            self.end(tag, if error { Ended::Error } else { Ended::Replied });
+        }
+    }
+
+    fn end(&mut self, tag: u32, how: Ended) {
+        let command = self.commands.get_mut(tag as usize).expect("a tag of ours");
+        assert!(!command.abandoned, "command {tag} had been abandoned: {how:?}");
+        assert_eq!(command.ended, None, "command {tag} ends twice, now with {how:?}");
+        command.ended = Some(how);
+        if let Ended::Rejected { sent, failure, .. } = how {
+            assert!(failure <= Failure::Auth as u32 && sent <= Sent::Maybe as u32);
+        } else {
+            assert!(command.executed > 0, "a reply to what was never executed");
+        }
+    }
+
+    /// What must be true at any time.
+    fn check(&self) {
+        let deadline = self.manager.deadline(self.now);
+        for (index, command) in self.commands.iter().enumerate() {
+            if command.whole && command.ended.is_none() && !command.abandoned {
+                assert_ne!(deadline, Time::NEVER, "command {index} waits for ever");
+            }
+        }
+    }
+
+    /// What must be true of every command at last.
+    pub fn check_commands(&self, slack: Duration) {
+        for (tag, command) in self.commands.iter().enumerate() {
+            let Command { read_only, executed, ended, .. } = command;
+            if let Some(Ended::Rejected { sent, .. }) = ended {
+                let never = *sent == Sent::No as u32 && !read_only;
+                assert!(!never || *executed == 0, "command {tag} was executed and rejected as not sent");
+            }
+            let budget = (command.policy.connect + command.policy.command) * 3 + slack;
+            let over = self.now.since(command.submitted) > budget;
+            assert!(
+                !over || ended.is_some() || command.abandoned,
+                "command {tag} is over its time: {command:?}"
+            );
+        }
+    }
+}
