@@ -214,7 +214,7 @@ impl Manager {
             return self.abort(target, now);
         }
         let address = known.address.clone().unwrap_or_default();
-        known.trouble = Some((reason, format!("the connection to {address} was lost: {text}")));
+        known.trouble = Some((reason, ["the connection to ", &address, " was lost: ", &text].concat()));
         let lived = now.since(known.since);
         known.short_lives = if lived < SHORT_LIFE { known.short_lives + 1 } else { 0 };
         if matches!(reason, Reason::Cluster | Reason::Auth) || known.short_lives > SHORT_LIVES {
@@ -241,7 +241,7 @@ impl Manager {
         let hides = reason == Reason::Timeout && known.config.as_ref().is_ok_and(|config| config.tls);
         let idea = if hides { " (a port without TLS keeps silent too: try redis://)" } else { "" };
         let name = known.config.as_ref().map(super::config::Config::display).unwrap_or_default();
-        known.trouble = Some((reason, format!("cannot connect to {name}: {story}{idea}")));
+        known.trouble = Some((reason, ["cannot connect to ", &name, ": ", &story, idea].concat()));
         known.address = address;
         let doubted = known.link.take();
         for link in dial.links().into_iter().chain(doubted) {
@@ -282,7 +282,8 @@ impl Manager {
         let Some(Some(known)) = targets.get_mut(gone.target as usize) else { return };
         let failure = if reason == Reason::Protocol { Failure::Protocol } else { Failure::ConnectionLost };
         // Of a released target a dial still goes on for what waits, but there is no link after the last.
-        let queue = !known.released || known.link != Some(link);
+        // And what a peer answered with nonsense, or with more than the limits allow, it would answer so again.
+        let queue = (!known.released || known.link != Some(link)) && reason != Reason::Protocol;
         let mut returned: Vec<(Entry, Vec<u8>)> = Vec::new();
         gone.inflight.take(|mut entry, frame| {
             if !entry.is_waited_for() {
