@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::connection::{Deadline, Entry, Event, Link, CLOSE, DIAL, OPEN};
+use crate::connection::{Deadline, Entry, Event, Link, CLOSE, DIAL, IDLE_PROBE, OPEN};
 use crate::error::{Failure, Reason, Sent};
 use crate::time::Time;
 
@@ -188,12 +188,13 @@ impl Manager {
     pub(super) fn link_failed(&mut self, link: u32, reason: Reason, text: String, now: Time) {
         let Some(failed) = self.links.get(link) else { return };
         let (target, candidate) = (failed.target, failed.candidate);
+        let was_idle = failed.inflight.is_empty() && now.since(failed.heard()) >= IDLE_PROBE;
         let random = self.draw();
         self.discard(link, reason, now);
         let Some(known) = self.target_mut(target) else { return };
         if known.link == Some(link) {
             known.link = None;
-            return self.link_lost(target, reason, text, now);
+            return self.link_lost(target, reason, text, was_idle, now);
         }
         let Some(dial) = &mut known.dial else { return };
         if !dial.links().contains(&link) {
@@ -208,7 +209,7 @@ impl Manager {
     }
 
     /// The link that commands were written to is gone.
-    fn link_lost(&mut self, target: u32, reason: Reason, text: String, now: Time) {
+    fn link_lost(&mut self, target: u32, reason: Reason, text: String, was_idle: bool, now: Time) {
         let Some(known) = self.target_mut(target) else { return };
         if known.released {
             return self.abort(target, now);
@@ -226,6 +227,8 @@ impl Manager {
                 dial.in_background = false;
                 self.set_state(target, State::Connecting, now);
             }
+            // Servers close links that nobody uses: let it be until somebody needs one.
+            None if was_idle && known.staged.is_empty() => self.set_state(target, State::Idle, now),
             None => self.begin_dial(target, now, false, PATIENCE),
         }
     }
