@@ -155,8 +155,13 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
     engine.targets.delete(target.id);
     for (const closed of target.closers.splice(0)) closed();
   }
-  if (status.state === "disabled") target.retryAt = (status.retryAt ?? Number.POSITIVE_INFINITY) - engine.runtime.timeOrigin();
+  if (status.state === "disabled")
+    target.retryAt = (status.retryAt ?? Number.POSITIVE_INFINITY) - engine.runtime.timeOrigin();
   const story = state === READY ? ` in ${Math.round(engine.runtime.now() - target.dialStarted)} ms` : "";
+  // Another dial that failed for the same reason is no change.
+  const told = `${status.state} ${"reason" in status ? status.reason : ""}`;
+  if (target.told === told) return;
+  target.told = told;
   tell(engine, target, status, story);
 }
 

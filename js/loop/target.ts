@@ -88,6 +88,8 @@ export class Target {
   /** When a disabled target may be dialled again, in the clock's milliseconds. */
   retryAt = 0;
   dialStarted = 0;
+  /** State and reason that loggers and listeners were told last. */
+  told = "";
 
   readonly settings: TargetSettings;
 
