@@ -11,11 +11,13 @@
 //! | [`command`] | which commands may be sent again, which are refused, how RESP2 replies are reshaped |
 //! | [`connection`] | one link to one address: handshake, what is in flight, deadlines |
 //! | [`manager`] | targets, handles, dials, staging, retry; the one entry to the core |
+//! | [`layout`] | where the core and the shell meet in linear memory |
 //! | `wasm` (feature `js`) | how rows and regions of linear memory meet JavaScript |
 
 pub mod command;
 pub mod connection;
 pub mod error;
+pub mod layout;
 pub mod manager;
 pub mod resp;
 pub mod time;

@@ -101,8 +101,19 @@ export const ARGUMENT = {
   Outside: 2147483648,
 } as const;
 
-/** Words of the header, and sizes of the regions: `src/wasm/memory.rs`. */
-export const HEADER = { Rows: 0, RowCount: 1, Frames: 2, Received: 3, Deadline: 4, Meta: 6, Text: 7, Chunk: 8 } as const;
+/** Words of the header: `src/layout.rs`. */
+export const HEADER = {
+  Rows: 0,
+  RowCount: 1,
+  Frames: 2,
+  Received: 3,
+  Deadline: 4,
+  Meta: 6,
+  Text: 7,
+  Chunk: 8,
+} as const;
+
+/** Sizes of the regions: `src/layout.rs`. */
 export const META_WORDS = 65536;
 export const TEXT_BYTES = 262144;
 export const CHUNK_BYTES = 65536;

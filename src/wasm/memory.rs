@@ -5,45 +5,13 @@
 //! valid until its next call; the header and the first three regions never move.
 
 use crate::connection::Output;
+use crate::layout::{Word, CARRY_BYTES, CHUNK_BYTES, HEADER_WORDS, META_WORDS, TEXT_BYTES};
 use crate::time::Time;
 
 // The standard allocator is a fifteenth of the module as it is shipped. This one is as fast on the path of a command.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: rlsf::GlobalTlsf = rlsf::GlobalTlsf::new();
-
-/// Words of a batch: enough for 16,384 of the shortest commands.
-pub const META_WORDS: usize = 64 << 10;
-/// Bytes of a batch's text and byte arguments.
-pub const TEXT_BYTES: usize = 256 << 10;
-/// Bytes that one call may receive.
-pub const CHUNK_BYTES: usize = 64 << 10;
-/// What a link may leave unread: the longest line, or a string short of [`Limits::big`](crate::resp::Limits), with
-/// their heads. It stands right before the next chunk, so that the parser sees one piece.
-pub const CARRY_BYTES: usize = 40 << 10;
-
-/// Words of the header, by name.
-#[derive(Clone, Copy)]
-pub enum Word {
-    /// Address of the rows.
-    Rows = 0,
-    /// How many rows.
-    RowCount = 1,
-    /// Address of the bytes that `TRANSMIT` rows count from.
-    Frames = 2,
-    /// Address that the offsets of reply rows count from.
-    Received = 3,
-    /// The next deadline in milliseconds, a double of two words.
-    Deadline = 4,
-    /// Address to write a batch's words to.
-    Meta = 6,
-    /// Address to write a batch's text to, followed by its bytes.
-    Text = 7,
-    /// Address to write received bytes to.
-    Chunk = 8,
-}
-
-const HEADER_WORDS: usize = 10;
 
 /// See the module.
 pub(super) struct Memory {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use edgis::connection as rows;
 use edgis::error::{Failure, Phase, Reason, Sent};
+use edgis::layout::{Word, CHUNK_BYTES, META_WORDS, TEXT_BYTES};
 use edgis::resp::Kind;
 
 fn table(out: &mut String, name: &str, doc: &str, entries: &[(&str, u32)]) {
@@ -127,11 +128,26 @@ fn generated() -> String {
             ("Outside", edgis::manager::OUTSIDE << edgis::manager::LENGTH_BITS),
         ],
     );
-    out.push_str(
-        "\n/** Words of the header, and sizes of the regions: `src/wasm/memory.rs`. */\n\
-         export const HEADER = { Rows: 0, RowCount: 1, Frames: 2, Received: 3, Deadline: 4, Meta: 6, Text: 7, Chunk: 8 } as const;\n\
-         export const META_WORDS = 65536;\nexport const TEXT_BYTES = 262144;\nexport const CHUNK_BYTES = 65536;\n",
+    table(
+        &mut out,
+        "HEADER",
+        "Words of the header: `src/layout.rs`.",
+        &[
+            ("Rows", Word::Rows as u32),
+            ("RowCount", Word::RowCount as u32),
+            ("Frames", Word::Frames as u32),
+            ("Received", Word::Received as u32),
+            ("Deadline", Word::Deadline as u32),
+            ("Meta", Word::Meta as u32),
+            ("Text", Word::Text as u32),
+            ("Chunk", Word::Chunk as u32),
+        ],
     );
+    writeln!(out, "\n/** Sizes of the regions: `src/layout.rs`. */").unwrap();
+    for (name, size) in [("META_WORDS", META_WORDS), ("TEXT_BYTES", TEXT_BYTES), ("CHUNK_BYTES", CHUNK_BYTES)]
+    {
+        writeln!(out, "export const {name} = {size};").unwrap();
+    }
     out
 }
 
