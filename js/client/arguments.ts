@@ -58,7 +58,7 @@ function appendFields(flat: Argument[], object: object, name: string, position: 
     if (value === false || value === null || value === undefined) continue;
     flat.push(key);
     if (value === true) continue;
-    if (isPlain(value)) throw wrong(name, position, `an object inside the object, at ${JSON.stringify(key.slice(0, 40))}`);
+    if (isPlain(value)) throw wrong(name, position, "an object inside an object");
     append(flat, value, name, position, depth + 1);
   }
 }

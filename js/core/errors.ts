@@ -138,10 +138,17 @@ export class ProtocolError extends RedisError {
   }
 }
 
-/** The server's error, word for word; `code` is its prefix, as in `WRONGTYPE`. */
+/** Redis repeats the arguments of a command that it does not know. */
+const repeated = /, with args beginning with:.*$/s;
+
+/** The server's error, word for word but for arguments; `code` is its prefix, as in `WRONGTYPE`. */
 export class ReplyError extends RedisError {
   constructor(message: string, details: Omit<ErrorDetails, "code"> = {}) {
-    super("ReplyError", message, { sent: "yes", ...details, code: message.split(" ", 1)[0] || "ERR" });
+    super("ReplyError", message.replace(repeated, ""), {
+      sent: "yes",
+      ...details,
+      code: message.split(" ", 1)[0] || "ERR",
+    });
   }
 }
 

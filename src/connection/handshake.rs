@@ -164,7 +164,11 @@ impl Handshake {
     }
 
     fn refused(&mut self, step: Step, text: &str) -> Progress {
-        let failed = |reason| Progress::Failed(reason, text.to_string());
+        // Redis repeats the arguments of a command that it does not know.
+        let repeated = b", with args beginning with";
+        let end =
+            text.as_bytes().windows(repeated.len()).position(|part| part == repeated).unwrap_or(text.len());
+        let failed = |reason| Progress::Failed(reason, text.get(..end).unwrap_or_default().to_string());
         match ServerError::of(text.as_bytes()) {
             ServerError::NoHello if step == Step::Hello && !self.downgraded => {
                 self.downgraded = true;

@@ -230,7 +230,19 @@ impl Link {
 
     fn progressed(&mut self, progress: Progress, now: Time, output: &mut Output) -> Event {
         match (self.state, progress) {
-            (_, Progress::Failed(reason, text)) => self.fail(reason, text),
+            (_, Progress::Failed(reason, text)) => {
+                // A server may repeat what it was told.
+                let password =
+                    self.introduction.credentials.as_ref().map_or("", |(_, password)| password).as_bytes();
+                let repeats = !password.is_empty()
+                    && text.as_bytes().windows(password.len()).any(|part| part == password);
+                let said = if repeats {
+                    "the server's words are left out: they hold the password".into()
+                } else {
+                    text
+                };
+                self.fail(reason, said)
+            }
             (State::Handshaking, Progress::Downgrade) => {
                 let from = output.frames.len();
                 self.handshake.downgrade(&self.introduction, &mut self.inflight, &mut output.frames);

@@ -92,12 +92,15 @@ test("a reply that comes after its deadline is nobody else's", async (t) => {
 test("a large reply of which half has come when its deadline passes", async (t) => {
   const value = "x".repeat(200_000);
   let finish;
+  const answered = (key) => `$${key.length}\r\n${key}\r\n`;
   const peer = await scripted(([name, key], socket) => {
     if (name !== "GET") return undefined;
-    if (key !== "big") return `$${key.length}\r\n${key}\r\n`;
-    const reply = `*2\r\n$${value.length}\r\n${value}\r\n$${value.length}\r\n${value}\r\n`;
-    socket.write(reply.slice(0, 300_000));
-    finish = () => socket.write(reply.slice(300_000));
+    if (key === "another") return answered(key);
+    if (key === "big") {
+      const reply = `*2\r\n$${value.length}\r\n${value}\r\n$${value.length}\r\n${value}\r\n`;
+      socket.write(reply.slice(0, 300_000));
+      finish = () => socket.write(reply.slice(300_000) + answered("next"));
+    }
     return "";
   });
   t.after(() => peer.close());

@@ -147,7 +147,7 @@ export class RedisServer {
     if (this.running) {
       this.#child.ref();
       // A frozen process takes no other signal than SIGKILL before it goes on.
-      this.#child.kill("SIGCONT");
+      if (signal !== "SIGKILL") this.#child.kill("SIGCONT");
       this.#child.kill(signal);
     }
     await this.#ended;
