@@ -196,6 +196,7 @@ export class BaseClient implements Subscriber {
     return {
       ...counts,
       ...core,
+      bytesIn: (core?.bytesIn ?? 0) + target.divertedBytes,
       bytesOut: (core?.bytesOut ?? 0) + target.externalBytes,
       joins: target.joins,
       writes: target.writes,

@@ -47,6 +47,7 @@ export class Link implements LinkEvents {
       if (missing > 0) {
         const end = Math.min(length, at + missing);
         (this.big as BigValue).fill(chunk, at, end);
+        this.target.divertedBytes += end - at;
         this.#afterBig = true;
         at = end;
         continue;

@@ -80,7 +80,9 @@ export class Target {
   readonly keys: string[] = [];
   joins = 0;
   writes = 0;
+  /** Bytes of arguments and of replies that did not enter the core, which counts the others. */
   externalBytes = 0;
+  divertedBytes = 0;
   handles = 0;
   /** Number of the dial that began last, and the client that caused it. */
   dial = 0;
