@@ -288,3 +288,19 @@ fn a_dial_that_hangs_rejects_when_its_budget_is_spent() {
     pass(&mut world, 3);
     assert_eq!((world.ended(write), world.state(target)), (disabled(Reason::Timeout), "disabled"));
 }
+
+#[test]
+fn a_link_that_nobody_used_is_let_go_until_somebody_needs_one() {
+    let mut world = World::new(15);
+    let target = world.ready(Options::default());
+    let link = world.link(target);
+    pass(&mut world, 60_000);
+    world.lose(link, "END");
+    assert_eq!(world.state(target), "idle");
+    assert!(world.links(target).is_empty());
+    let read = world.submit(target, "GET", PROMPT);
+    let link = world.link(target);
+    world.accept(link);
+    world.serve(link);
+    assert_eq!(world.ended(read), Some(Ended::Replied));
+}
