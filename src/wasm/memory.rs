@@ -8,11 +8,6 @@ use crate::connection::Output;
 use crate::layout::{Word, CARRY_BYTES, CHUNK_BYTES, HEADER_WORDS, META_WORDS, TEXT_BYTES};
 use crate::time::Time;
 
-// The standard allocator is a fifteenth of the module as it is shipped. This one is as fast on the path of a command.
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: rlsf::GlobalTlsf = rlsf::GlobalTlsf::new();
-
 /// See the module.
 pub(super) struct Memory {
     header: Box<[u32; HEADER_WORDS]>,
