@@ -88,8 +88,6 @@ async function bundle({ name, source, platform, target }) {
     minifyWhitespace: true,
     // Node prints the line in which an uncaught error was made.
     lineLimit: 160,
-    // Node prints the line that threw: it must not be the whole file.
-    lineLimit: 160,
     legalComments: "none",
     sourcemap: "external",
     metafile: true,

@@ -19,7 +19,7 @@ export function flatten(args: readonly unknown[]): Argument[] {
   const flat: Argument[] = [];
   const name = args[0];
   if (typeof name !== "string" || name === "") {
-    throw new UsageError("the first argument must be the name of a command, as in call(\"GET\", \"key\")");
+    throw new UsageError('the first argument must be the name of a command, as in call("GET", "key")');
   }
   for (let i = 0; i < args.length; i += 1) append(flat, args[i], name, i, 0);
   return flat;
@@ -46,8 +46,9 @@ function append(flat: Argument[], value: unknown, name: string, position: number
         for (const item of value) append(flat, item, name, position, depth + 1);
         return;
       }
-      if (isPlain(value)) return appendFields(flat, value, name, position, depth);
-      throw wrong(name, position, described(value));
+      if (!isPlain(value)) throw wrong(name, position, described(value));
+      appendFields(flat, value, name, position, depth);
+      return;
     default:
       throw wrong(name, position, typeof value);
   }

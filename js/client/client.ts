@@ -9,9 +9,9 @@ import type { Argument } from "../loop/stage.js";
 import type { Handle, Subscriber, Target } from "../loop/target.js";
 import { MODE } from "../reply/build.js";
 import type { Runtime } from "../transport/types.js";
+import type { HandleOptions, StateListener } from "./api.js";
 import { type CommandArgument, flatten } from "./arguments.js";
 import { type Duration, milliseconds } from "./duration.js";
-import type { HandleOptions, StateListener } from "./api.js";
 import { StateLog } from "./log.js";
 import { type HandleSettings, handleSettings, settingsOf } from "./options.js";
 import type { ClientOptions, Logger } from "./types.js";
@@ -31,7 +31,10 @@ const collected =
     : new FinalizationRegistry<Share>((share) => giveBack(share, () => {}));
 
 function giveBack(share: Share, closed: () => void): void {
-  if (share.released) return closed();
+  if (share.released) {
+    closed();
+    return;
+  }
   share.released = true;
   const { engine, target, logger, subscriber } = share;
   if (subscriber !== undefined) target.subscribers.delete(subscriber);
@@ -61,7 +64,13 @@ export class BaseClient implements Subscriber {
   #views: Map<number, BaseClient> | undefined;
 
   /** @internal Use `createClient`. */
-  constructor(runtime: Runtime, options: ClientOptions, settings?: HandleSettings, origin?: BaseClient, isView = false) {
+  constructor(
+    runtime: Runtime,
+    options: ClientOptions,
+    settings?: HandleSettings,
+    origin?: BaseClient,
+    isView = false,
+  ) {
     clients += 1;
     this.#number = clients;
     this.#runtime = runtime;
@@ -109,7 +118,8 @@ export class BaseClient implements Subscriber {
       if (target.link === undefined) target.link = settings.link;
       else if (target.link !== settings.link && logger !== undefined && !target.warned) {
         target.warned = true;
-        const text = "set timeouts.connect, retry or limits of a connection that they share differently: those of the first hold";
+        const text =
+          "set timeouts.connect, retry or limits of a connection that they share differently: those of the first hold";
         new StateLog(logger).warn(`${target.display}: two clients ${text}`);
       }
     }
@@ -192,7 +202,7 @@ export class BaseClient implements Subscriber {
     const counts = { ...none, bytesIn: 0, bytesOut: 0, joins: 0, writes: 0, handles: 0, pending: 0 };
     if (handle === undefined) return { ...counts, crossings: 0, memoryBytes: 0 };
     const { engine, target } = handle;
-    const core = target.dead === undefined ? (engine.core.stats(target.id)) : {};
+    const core = target.dead === undefined ? engine.core.stats(target.id) : {};
     return {
       ...counts,
       ...core,
@@ -242,7 +252,8 @@ export class BaseClient implements Subscriber {
   /** @internal A command of one argument. */
   send1(name: string, staged: string, a: unknown): Promise<unknown> {
     const handle = this.#handle;
-    if (handle === undefined || typeof a !== "string" || handle.target.dead !== undefined) return this.call(name, a as string);
+    if (handle === undefined || typeof a !== "string" || handle.target.dead !== undefined)
+      return this.call(name, a as string);
     return handle.engine.send1(handle, name, staged, a);
   }
 
@@ -286,8 +297,8 @@ export class BaseClient implements Subscriber {
   }
 
   #derive(settings: HandleSettings, isView: boolean): this {
-    const { constructor } = Object.getPrototypeOf(this) as { constructor: ClientConstructor };
-    return new constructor(this.#runtime, this.#options, settings, this, isView) as this;
+    const { constructor: Class } = Object.getPrototypeOf(this) as { constructor: ClientConstructor };
+    return new Class(this.#runtime, this.#options, settings, this, isView) as this;
   }
 
   // ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -30,7 +30,8 @@ export class StateLog {
 
   #write(status: Status, line: string): void {
     try {
-      if (status.state === "disabled" || (status.state === "connecting" && status.reason !== undefined)) this.#logger.warn(line);
+      if (status.state === "disabled" || (status.state === "connecting" && status.reason !== undefined))
+        this.#logger.warn(line);
       else this.#logger.info(line);
     } catch {
       // A logger that throws must not make Redis fail.

@@ -47,7 +47,10 @@ export function hold(target: Target): Target {
 /** One handle less. With the last one the link drains and closes; `closed` is called once nothing is left. */
 export function release(engine: Engine, target: Target, closed: () => void): void {
   target.handles -= 1;
-  if (target.handles > 0 || target.dead !== undefined) return closed();
+  if (target.handles > 0 || target.dead !== undefined) {
+    closed();
+    return;
+  }
   for (const key of target.keys) engine.byKey.delete(key);
   target.closers.push(closed);
   // What was staged before the close is sent before it.

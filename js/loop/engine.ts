@@ -339,7 +339,10 @@ export class Engine {
     this.#timer = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
     const { deadline } = this.core;
-    if (deadline > this.runtime.now()) return this.#arm(deadline);
+    if (deadline > this.runtime.now()) {
+      this.#arm(deadline);
+      return;
+    }
     // A blocked event loop makes timers late, and the replies may have arrived meanwhile: read them first.
     this.runtime.afterPoll(() => this.enter(undefined, (core, now) => core.calls.advance(now)));
   };

@@ -1,9 +1,9 @@
 /** Makes the errors of commands that end without a reply. */
 import { FAILURE, PHASE, REASONS, SENT } from "../core/abi.js";
 import {
-  ConnectionLostError,
-  ConnectError,
   AuthError,
+  ConnectError,
+  ConnectionLostError,
   DisabledError,
   InternalError,
   ProtocolError,
@@ -81,7 +81,9 @@ export function unreachable(status: Status, target: { display: string }): RedisE
   const told = status as Partial<DisabledStatus>;
   const details = { target: target.display, retry: told.retryable ?? false };
   const text = `${told.message}. ${told.hint}`;
-  return told.reason === "auth" ? new AuthError(text, details) : new ConnectError(text, told.reason ?? "reset", details);
+  return told.reason === "auth"
+    ? new AuthError(text, details)
+    : new ConnectError(text, told.reason ?? "reset", details);
 }
 
 /** The core died with the command in it. */

@@ -3,7 +3,7 @@ import { CHUNK_BYTES, FLAG, KIND } from "../core/abi.js";
 import { ReplyError, UsageError } from "../core/errors.js";
 import type { BigValue } from "../reply/big.js";
 import { Builder } from "../reply/build.js";
-import type { Link as Stream, LinkEvents } from "../transport/types.js";
+import type { LinkEvents, Link as Stream } from "../transport/types.js";
 import type { Engine } from "./engine.js";
 import type { Target } from "./target.js";
 
@@ -102,7 +102,9 @@ export class Link implements LinkEvents {
     try {
       return big.finish();
     } catch (cause) {
-      const error = new UsageError("the value is longer than a string of this runtime can be: read it with redis.bytes");
+      const error = new UsageError(
+        "the value is longer than a string of this runtime can be: read it with redis.bytes",
+      );
       error.cause = cause;
       return error;
     }
