@@ -69,9 +69,9 @@ function utf8(bytes: Uint8Array, start: number, end: number): string {
   return buffer.utf8Slice(start, end);
 }
 
+/** On Node the scope of an engine is the thread. */
 function identity(): string {
-  const { isMainThread, threadId } = threads();
-  return `process ${process.pid}${isMainThread ? "" : `, thread ${threadId}`}`;
+  return `process ${process.pid}, thread ${threads().threadId}`;
 }
 
 function setTimer(act: () => void, milliseconds: number): Timer {
