@@ -142,7 +142,7 @@ test("a process ends by itself after import, after createClient and after readin
 test("a process ends by itself after commands, with the connection idle and never closed", async () => {
   await endsByItself(
     `${bomb} const { createClient } = await import("edgis");
-    const client = createClient({ logger: false, offline: "wait" });
+    const client = createClient({ logger: false, offline: "wait", timeouts: { connect: "10m", command: "10m" } });
     if ((await client.set("k", "v")) !== "OK" || (await client.get("k")) !== "v") process.exit(1);`,
     { env: { REDIS_URL: server.url } },
   );
