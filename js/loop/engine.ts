@@ -30,6 +30,7 @@ const INLINE_READY = 16 << 10;
 /** …these not when they must wait: what waits would make linear memory grow for ever. */
 const INLINE_WAITING = 256;
 const READY = 2;
+const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
 const EARLY_WORDS = 1_800;
 
@@ -169,6 +170,7 @@ export class Engine {
   #schedule(target: Target): void {
     target.scheduled = true;
     this.#pipeIsEmpty = this.pending.size === 1;
+    if (this.#pipeIsEmpty) settled.then(this.#spread);
     this.#due.push(target);
     if (this.#due.length === 1) this.runtime.defer(this.flush);
     if (!this.#busy) this.balance();
@@ -183,6 +185,11 @@ export class Engine {
       target.scheduled = false;
       if (!this.#submitAll(target)) return;
     }
+  };
+
+  /** The tick's commands come from many microtasks: there may be a chunk's worth of them, and they share one write. */
+  readonly #spread = (): void => {
+    this.#pipeIsEmpty = false;
   };
 
   /** The server has nothing to do: it works on the beginning of a large tick while the rest is staged. */
