@@ -6,8 +6,10 @@ import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
 
 /** Bytes that one read brings at the most. */
 const READ_BUFFER = 64 << 10;
-/** Writes that leave together are copied into one up to this size. */
-const GATHER = 256 << 10;
+/** Writes that leave together are copied into one up to this size: each further write costs more than its copy. */
+const GATHER = 1 << 20;
+/** Buffers that are kept for when the kernel does not take all at once. */
+const SPARE_BUFFERS = 2;
 /** Longer text is worth asking whether it is ASCII, which decodes faster. */
 const LONG_TEXT = 1_024;
 /** A socket that holds more unsent bytes asks for a pause. */
@@ -123,8 +125,9 @@ function open(endpoint: Endpoint, events: LinkEvents): Link {
 
 // Writes are gathered here and leave in one call. One buffer serves all links: it is empty whenever none is corked, and
 // nothing else runs while one is.
-let gatherBuffer = newGatherBuffer();
+let gatherBuffer: NativeBuffer;
 let gathered = 0;
+const spareBuffers: NativeBuffer[] = [];
 
 function newGatherBuffer(): NativeBuffer {
   return Buffer.allocUnsafeSlow(GATHER) as NativeBuffer;
@@ -132,6 +135,7 @@ function newGatherBuffer(): NativeBuffer {
 
 /** Appends to what is gathered; gives how much. */
 function gather(content: Uint8Array | string, byteLength: number): number {
+  gatherBuffer ??= newGatherBuffer();
   if (typeof content !== "string") {
     gatherBuffer.set(content, gathered);
     return byteLength;
@@ -143,13 +147,18 @@ function gather(content: Uint8Array | string, byteLength: number): number {
 class NodeLink implements Link {
   readonly #socket: Socket;
   #error: { code: string; message: string } | undefined;
+  /** Buffers that the socket still writes from. */
+  readonly #lent: NativeBuffer[] = [];
   #closed = false;
   #corked = false;
 
   constructor(socket: Socket, connected: "connect" | "secureConnect", events: LinkEvents) {
     this.#socket = socket;
     socket.once(connected, () => events.opened());
-    socket.on("drain", () => events.drained());
+    socket.on("drain", () => {
+      this.#takeBack();
+      events.drained();
+    });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#error ??= { code: error.code ?? "EPROTO", message: error.message };
     });
@@ -186,11 +195,23 @@ class NodeLink implements Link {
   /** Writes what was gathered. */
   #flush(): void {
     if (gathered === 0) return;
+    const socket = this.#socket;
+    this.#takeBack();
     const bytes = gatherBuffer.subarray(0, gathered);
     gathered = 0;
-    this.#socket.write(bytes);
+    socket.write(bytes);
     // Usually the kernel has taken all of it, and the buffer can be used again at once.
-    if (this.#socket.writableLength > 0) gatherBuffer = newGatherBuffer();
+    if (socket.writableLength > 0) {
+      this.#lent.push(gatherBuffer);
+      gatherBuffer = spareBuffers.pop() ?? newGatherBuffer();
+    }
+  }
+
+  /** Buffers of which all has been written can be used again; fresh memory costs more than the copy into it. */
+  #takeBack(): void {
+    if (this.#lent.length === 0 || this.#socket.writableLength > 0) return;
+    spareBuffers.push(...this.#lent.splice(0, SPARE_BUFFERS - spareBuffers.length));
+    this.#lent.length = 0;
   }
 
   cork(): void {
