@@ -127,7 +127,7 @@ impl Reason {
                 "use redis:// if the port has no TLS; else check the certificate's name and authority (tls.ca, tls.servername)"
             }
             Reason::Auth => "set the user and password of the server in the URL: redis://user:password@host",
-            Reason::Timeout => "the address accepted nothing in time: check firewalls and the server's load, or raise timeouts.connect",
+            Reason::Timeout => "nothing answered in time: check firewalls, and whether the server hangs or is overloaded, or raise timeouts.connect",
             Reason::Protocol => "what answers on this port is not Redis (or it speaks TLS: use rediss://)",
             Reason::Loading => "the server is loading its dataset or has lost its primary; it is tried again by itself",
             Reason::MaxClients => "the server has no room for another client: raise maxclients or close other clients",

@@ -60,6 +60,7 @@ export class BaseClient implements Subscriber {
   #handle: Handle | undefined;
   #share: Share | undefined;
   #closing: Promise<void> | undefined;
+  #isClosed = false;
   #broken: DisabledStatus | undefined;
   #views: Map<number, BaseClient> | undefined;
 
@@ -92,7 +93,7 @@ export class BaseClient implements Subscriber {
   }
 
   #attach(): Handle | undefined {
-    if (this.#closing !== undefined || this.#broken !== undefined) return undefined;
+    if (this.#isClosed || this.#broken !== undefined) return undefined;
     try {
       const engine = engineOf(() => new Engine(this.#runtime));
       const target = this.#isView ? this.#origin?.target : this.#join(engine);
@@ -333,13 +334,17 @@ export class BaseClient implements Subscriber {
 
   close(): Promise<void> {
     if (this.#isView) return this.#origin?.close() ?? Promise.resolve();
+    this.#isClosed = true;
     this.#closing ??= new Promise<void>((resolve) => {
       const share = this.#share;
       this.#handle = undefined;
       for (const view of this.#views?.values() ?? []) view.#handle = undefined;
       if (share === undefined) return resolve();
       collected?.unregister(this);
-      giveBack(share, resolve);
+      giveBack(share, () => {
+        this.changed(this.status());
+        resolve();
+      });
     });
     return this.#closing;
   }

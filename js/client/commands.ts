@@ -10,6 +10,8 @@ import type { CommandArgument, Value } from "./arguments.js";
 type Key = Value;
 type Keys = readonly (Key | readonly Key[])[];
 type Options = readonly CommandArgument[];
+/** Fields and values: in turns, or as objects of any type whose values a command takes. */
+type Fields = readonly (CommandArgument | object)[];
 /** A score: a double, with `Infinity` and `-Infinity`. */
 type Score = number;
 type Bound = Value;
@@ -32,9 +34,9 @@ export interface StringCommands<T, I> {
   lcs(a: Key, b: Key, ...options: Options): Promise<T | I | Record<string, unknown>>;
   /** In the order of the keys, null where there is no value. */
   mget(...keys: Keys): Promise<(T | null)[]>;
-  mset(...pairs: Options): Promise<"OK">;
+  mset(...pairs: Fields): Promise<"OK">;
   /** 1 when all were set, 0 when none. */
-  msetnx(...pairs: Options): Promise<I>;
+  msetnx(...pairs: Fields): Promise<I>;
   psetex(key: Key, milliseconds: Value, value: Value): Promise<"OK">;
   /** `"OK"`; null when NX or XX kept it from being set; with GET the old value. */
   set(key: Key, value: Value, ...options: Options): Promise<"OK" | T | null>;
@@ -87,11 +89,11 @@ export interface HashCommands<T, I> {
   hkeys(key: Key): Promise<T[]>;
   hlen(key: Key): Promise<I>;
   hmget(key: Key, ...fields: Keys): Promise<(T | null)[]>;
-  hmset(key: Key, ...fields: Options): Promise<"OK">;
+  hmset(key: Key, ...fields: Fields): Promise<"OK">;
   hrandfield(key: Key, ...options: Options): Promise<T | T[] | [T, T][] | null>;
   hscan(key: Key, cursor: Value, ...options: Options): Promise<[T, T[]]>;
   /** How many fields are new. */
-  hset(key: Key, ...fields: Options): Promise<I>;
+  hset(key: Key, ...fields: Fields): Promise<I>;
   hsetnx(key: Key, field: Value, value: Value): Promise<I>;
   hstrlen(key: Key, field: Value): Promise<I>;
   hvals(key: Key): Promise<T[]>;

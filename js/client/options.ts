@@ -44,6 +44,15 @@ export interface Settings {
 
 /** What a handle differs in from others of its target. Falls back to `base`, silently: `settingsOf` names mistakes. */
 export function handleSettings(options: ClientOptions, base: HandleSettings): HandleSettings {
+  try {
+    return readHandleSettings(options, base);
+  } catch {
+    // Options may be anything, also something that throws when it is read.
+    return base;
+  }
+}
+
+function readHandleSettings(options: ClientOptions, base: HandleSettings): HandleSettings {
   // Whatever it is: `settingsOf` says what is wrong with it, at first use.
   const { timeouts, offline, integers, logger } = Object(options) as ClientOptions;
   return {
@@ -69,9 +78,24 @@ export function settingsOf(
   } catch (error) {
     problem = `the options cannot be read: ${error instanceof Error ? error.message : "something was thrown that is no error"}`;
   }
-  const target = { options: { problem }, tls: undefined, family: 0, credentials: undefined } as const;
+  const target = { options: { ...nothing, problem }, tls: undefined, family: 0, credentials: undefined } as const;
   return { target, key: `\n${JSON.stringify(problem)}`, link: "", share: Object(options).share !== false };
 }
+
+/** The defaults of a target that is not to be dialled. */
+const nothing = {
+  tls: false,
+  protocol: 0,
+  dynamicCredentials: false,
+  resolves: false,
+  connectTimeout: 0,
+  retryBase: 0,
+  retryCap: 0,
+  maxStaged: 0,
+  maxStagedBytes: 0,
+  maxBulk: 0,
+  maxDepth: 0,
+};
 
 function validSettings(
   options: ClientOptions,
@@ -107,11 +131,8 @@ function validSettings(
   const source = typeof credentials === "function" ? identify(credentials) : 0;
   const beyond = JSON.stringify(id === undefined ? [family, source, secrets] : { id });
   const own = id === undefined ? JSON.stringify(core) : `id ${id}`;
-  const given = Object.fromEntries(
-    Object.entries({ ...core, ...link, resolves: true }).filter(([, value]) => value !== undefined),
-  );
   return {
-    target: { options: given, tls, family, credentials },
+    target: { options: { ...core, ...link, resolves: true }, tls, family, credentials },
     key: `${own}\n${beyond}`,
     link: JSON.stringify(link),
     share: options.share !== false,
@@ -139,7 +160,8 @@ function problemOf(options: ClientOptions): string | undefined {
   for (const [key, value] of Object.entries(options)) {
     if (!Object.hasOwn(known, key)) return unknown(key, Object.keys(known), "");
     const inner = known[key];
-    if (inner === undefined || typeof value !== "object" || value === null) continue;
+    if (inner === undefined || value === undefined || (key === "tls" && typeof value === "boolean")) continue;
+    if (typeof value !== "object" || value === null) return `${key} must be an object`;
     for (const field of Object.keys(value)) if (!inner.includes(field)) return unknown(field, inner, `${key}.`);
   }
   const { timeouts, retry, limits, family, offline, integers, credentials, db } = options;
@@ -158,6 +180,11 @@ function problemOf(options: ClientOptions): string | undefined {
     if (value !== undefined && !(typeof value === "number" && value >= 1))
       return `limits.${name} must be a number from 1`;
   }
+  const { logger } = options;
+  const logs =
+    logger !== undefined && logger !== false && typeof logger.info === "function" && typeof logger.warn === "function";
+  if (logger !== undefined && logger !== false && !logs)
+    return "logger must have the methods info and warn, or be false";
   if (family !== undefined && ![0, 4, 6].includes(Number(family))) return "family must be 4, 6 or 0";
   if (offline !== undefined && offline !== "reject" && offline !== "wait") return 'offline must be "reject" or "wait"';
   if (integers !== undefined && integers !== "number" && integers !== "bigint")

@@ -42,6 +42,27 @@ export interface Registered {
   identity?: string;
 }
 
+/** `Options` of src/manager/config.rs. Durations are milliseconds; 0 means the default. */
+export interface CoreOptions {
+  readonly problem?: string | undefined;
+  readonly url?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly name?: string | undefined;
+  readonly db?: number | undefined;
+  readonly tls: boolean;
+  readonly protocol: number;
+  readonly dynamicCredentials: boolean;
+  readonly resolves: boolean;
+  readonly connectTimeout: number;
+  readonly retryBase: number;
+  readonly retryCap: number;
+  readonly maxStaged: number;
+  readonly maxStagedBytes: number;
+  readonly maxBulk: number;
+  readonly maxDepth: number;
+}
+
 export class Core {
   readonly calls: Glue;
   u8!: Uint8Array;
@@ -63,9 +84,15 @@ export class Core {
     this.chunk = this.#word(HEADER.Chunk);
   }
 
-  /** Registers a target; `options` is `Options` in src/manager/config.rs. */
-  configure(options: Record<string, unknown>, now: number): Registered {
-    return named<Registered>(REGISTERED, this.calls.configure(options, now)) ?? { target: -1 };
+  /** Registers a target. Packed as src/wasm/options.rs reads it. */
+  configure(options: CoreOptions, now: number): Registered {
+    const { problem, url, username, password, name, db, tls, protocol, dynamicCredentials, resolves } = options;
+    const texts = [problem, url, username, password, name].map((text) => (text ?? "").replaceAll("\0", "")).join("\0");
+    const { connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxBulk, maxDepth } = options;
+    const settings = [db ?? Number.NaN, +tls, protocol, +dynamicCredentials, +resolves];
+    const limits = [connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxBulk, maxDepth];
+    const registered = this.calls.configure(texts, new Float64Array([...settings, ...limits]), now);
+    return named<Registered>(REGISTERED, registered) ?? { target: -1 };
   }
 
   status(target: number): Status | undefined {

@@ -1,7 +1,7 @@
 /** What the core wants done that is rare: dials, links that come and go, rejections, state changes. */
 import { FAILURE, ROW } from "../core/abi.js";
 import type { Status } from "../core/status.js";
-import type { Endpoint } from "../transport/types.js";
+import type { Credentials, Endpoint } from "../transport/types.js";
 import type { Engine } from "./engine.js";
 import { failure } from "./failures.js";
 import { Link } from "./link.js";
@@ -72,7 +72,8 @@ function open(engine: Engine, id: number, target: Target | undefined, candidate:
 function named(endpoint: Endpoint, target: Target): Endpoint {
   if (endpoint.tls === undefined || endpoint.tls.servername !== undefined) return endpoint;
   const { host } = target.endpoint;
-  return host === undefined ? endpoint : { ...endpoint, tls: { ...endpoint.tls, servername: host } };
+  // An address is no server name (RFC 6066, section 3); the certificate is checked against it all the same.
+  return host === undefined || isAddress(host) ? endpoint : { ...endpoint, tls: { ...endpoint.tls, servername: host } };
 }
 
 /** Finds the addresses of a dial, and its credentials where a function gives them; both at once. */
@@ -85,11 +86,14 @@ function prepare(engine: Engine, target: Target | undefined, dial: number): void
     host !== undefined && runtime.lookup !== undefined && !isAddress(host)
       ? runtime.lookup(host, settings.family)
       : Promise.resolve(host === undefined ? [] : [host]);
-  const credentials = new Promise<{ username?: string; password: string } | undefined>((resolve) =>
-    resolve(settings.credentials?.()),
-  ).catch((error) => {
-    throw Object.assign(new Error(coded(error, "").message), { code: "ECREDENTIALS" });
-  });
+  const credentials = new Promise<Credentials | undefined>((resolve) => {
+    resolve(settings.credentials?.());
+  }).then(
+    (secret) => (settings.credentials === undefined ? undefined : checked(secret)),
+    (error) => {
+      throw unusable(coded(error, "").message);
+    },
+  );
   Promise.all([addresses, credentials]).then(
     ([found, secret]) => {
       if (engine.epoch !== epoch || engine.targets.get(target.id) !== target) return;
@@ -97,7 +101,7 @@ function prepare(engine: Engine, target: Target | undefined, dial: number): void
       const names = found.map((address) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
       const shown = endpoint.path === undefined ? names : [endpoint.path];
       engine.enter(undefined, (core, now) =>
-        core.calls.prepared(target.id, dial, shown, secret?.username, secret?.password, now),
+        core.calls.prepared(target.id, dial, shown.join("\n"), secret?.username, secret?.password, now),
       );
     },
     (error) => {
@@ -107,6 +111,18 @@ function prepare(engine: Engine, target: Target | undefined, dial: number): void
     },
   );
 }
+
+/** What a credentials function gave, if that is what it should be. */
+function checked(secret: Credentials | undefined): Credentials {
+  const { username, password } = Object(secret) as { username?: unknown; password?: unknown };
+  if (typeof password === "string" && (username === undefined || typeof username === "string")) {
+    return username === undefined ? { password } : { username, password };
+  }
+  throw unusable("it must give { username?, password }, and both must be strings");
+}
+
+const unusable = (text: string): Error =>
+  Object.assign(new Error(`the credentials function failed: ${text}`), { code: "ECREDENTIALS" });
 
 const isAddress = (host: string): boolean => host.includes(":") || /^\d+(\.\d+){3}$/.test(host);
 

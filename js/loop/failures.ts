@@ -49,11 +49,13 @@ export function failure(
     case FAILURE.Closed:
       return new DisabledError(`${where}the client was closed`, "closed", details);
     case FAILURE.Protocol: {
-      const text = `${target.display} sent bytes that are not RESP; the connection was closed and is dialled again`;
+      // The status says what was wrong with it: not RESP, or more than the limits allow.
+      const told = (status as Partial<DisabledStatus>).message ?? `${target.display} sent bytes that are not RESP`;
+      const text = `${told}; the connection was closed and is dialled again`;
       return new ProtocolError(where + text, { ...details, retry: true });
     }
     case FAILURE.Disabled:
-      return disabled(status, target, command);
+      return disabled(status, target, command, sent);
     default: {
       const text = `the connection to ${target.display} was lost before the reply; the server may have executed it`;
       return new ConnectionLostError(where + text, REASONS[detail] ?? "reset", { ...details, retry: true });
@@ -62,15 +64,20 @@ export function failure(
 }
 
 /** The error of a command, or of `ready()`, on a disabled target. */
-export function disabled(status: Status, target: { display: string }, command?: string): DisabledError {
+export function disabled(
+  status: Status,
+  target: { display: string },
+  command?: string,
+  sent: "no" | "maybe" = "no",
+): DisabledError {
   const cause = unreachable(status, target);
   const told = status as Partial<DisabledStatus>;
-  const text = `Redis is disabled (${told.reason}): ${told.message}. ${told.hint}`;
+  const text = `Redis is disabled (${told.reason}): ${ended(told.message)} ${told.hint}`;
   const prefix = command === undefined ? "" : `${command}: `;
   return new DisabledError(prefix + text, told.reason ?? "closed", {
     command,
     target: target.display,
-    sent: "no",
+    sent,
     retry: told.retryable ?? false,
     cause,
   });
@@ -80,11 +87,14 @@ export function disabled(status: Status, target: { display: string }, command?: 
 export function unreachable(status: Status, target: { display: string }): RedisError {
   const told = status as Partial<DisabledStatus>;
   const details = { target: target.display, retry: told.retryable ?? false };
-  const text = `${told.message}. ${told.hint}`;
+  const text = `${ended(told.message)} ${told.hint}`;
   return told.reason === "auth"
     ? new AuthError(text, details)
     : new ConnectError(text, told.reason ?? "reset", details);
 }
+
+/** A sentence that ends once. */
+const ended = (text = ""): string => (text.endsWith(".") ? text : `${text}.`);
 
 /** The core died with the command in it. */
 export function died(command: string, cause: unknown): InternalError {

@@ -1,6 +1,6 @@
 /** A target as the shell knows it: everything that must survive the death of a core, and nothing that decides. */
 import { STATES } from "../core/abi.js";
-import type { Registered } from "../core/core.js";
+import type { CoreOptions, Registered } from "../core/core.js";
 import type { State, Status } from "../core/status.js";
 import type { Credentials, Endpoint, TlsOptions } from "../transport/types.js";
 import type { Engine } from "./engine.js";
@@ -9,7 +9,7 @@ import { Stage } from "./stage.js";
 /** What a target is made from; the first handle of a target decides. */
 export interface TargetSettings {
   /** For the core: `Options` in src/manager/config.rs. */
-  readonly options: Record<string, unknown>;
+  readonly options: CoreOptions;
   readonly tls: TlsOptions | undefined;
   readonly family: 0 | 4 | 6;
   readonly credentials: (() => Credentials | Promise<Credentials>) | undefined;

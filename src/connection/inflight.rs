@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use crate::error::Sent;
 use crate::time::Time;
 
 /// The command may be sent again: it changes nothing.
@@ -79,6 +80,15 @@ impl Entry {
     pub fn left_of_own(&self, now: Time) -> Option<Duration> {
         let runs = self.flags & DATED != 0;
         runs.then(|| self.wait(now))
+    }
+
+    /// Whether it has left before, on a link that died.
+    pub fn sent(&self) -> Sent {
+        if self.flags & RESENT == 0 {
+            Sent::No
+        } else {
+            Sent::Maybe
+        }
     }
 
     /// Whether somebody still waits for it.

@@ -101,6 +101,8 @@ pub struct Link {
     current: Current,
     /// 2 or 3.
     protocol: u8,
+    /// The server has accepted us.
+    accepted: bool,
     /// The transport asked not to be written to.
     blocked: bool,
     /// When it was asked a question of ours, for the round trip.
@@ -132,6 +134,7 @@ impl Link {
             handshake: Handshake::default(),
             parser: Parser::new(limits),
             current: Current::None,
+            accepted: false,
             blocked: false,
             asked: now,
             heard: now,
@@ -142,6 +145,11 @@ impl Link {
     /// Where it stands.
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// Whether the server has accepted us.
+    pub fn is_accepted(&self) -> bool {
+        self.accepted
     }
 
     /// When the last byte came.
@@ -252,6 +260,7 @@ impl Link {
             (State::Handshaking | State::Probing { .. }, Progress::Done) => {
                 self.round_trip = now.since(self.asked);
                 self.state = State::Ready;
+                self.accepted = true;
                 Event::Ready
             }
             (State::Draining, _) if self.inflight.is_empty() => Event::Drained,

@@ -143,7 +143,12 @@ impl Dial {
         }
         match best {
             Some((_, reason, address)) => (reason, story, Some(address.to_string())),
-            None => (Reason::Timeout, "its addresses were not found in time".to_string(), None),
+            None => (
+                Reason::Timeout,
+                "its addresses (or credentials, where a function gives them) were not there in time"
+                    .to_string(),
+                None,
+            ),
         }
     }
 }

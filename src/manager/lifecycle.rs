@@ -270,7 +270,7 @@ impl Manager {
             let leaves = !policies[usize::from(entry.policy)].waits || !reason.retryable();
             if leaves {
                 *disabled += 1.0;
-                output.reject(entry.tag, Failure::Disabled, reason as u32, Sent::No);
+                output.reject(entry.tag, Failure::Disabled, reason as u32, entry.sent());
             }
             leaves
         });
@@ -287,21 +287,24 @@ impl Manager {
         // Of a released target a dial still goes on for what waits, but there is no link after the last.
         // And what a peer answered with nonsense, or with more than the limits allow, it would answer so again.
         let queue = (!known.released || known.link != Some(link)) && reason != Reason::Protocol;
-        let mut returned: Vec<(Entry, Vec<u8>)> = Vec::new();
+        let accepted = gone.is_accepted();
+        let mut returned: Vec<(Entry, Vec<u8>, Deadline)> = Vec::new();
         gone.inflight.take(|mut entry, frame| {
             if !entry.is_waited_for() {
                 return;
             }
             if queue && entry.resend() {
-                returned.push((entry, frame.to_vec()));
+                let policy = policies[usize::from(entry.policy)];
+                // A link that was never accepted is part of the same wait: it does not begin anew.
+                let wait =
+                    if accepted { policy.connect } else { entry.wait(now).saturating_sub(policy.command) };
+                returned.push((entry, frame.to_vec(), Deadline::new(now.after(wait))));
             } else {
                 output.reject(entry.tag, failure, reason as u32, Sent::Maybe);
             }
         });
         known.stats.resent += returned.len() as f64;
-        known
-            .staged
-            .give_back(&returned, |policy| Deadline::new(now.after(policies[usize::from(policy)].connect)));
+        known.staged.give_back(&returned);
     }
 
     /// The last handle is gone: what its commands need is still done, within their deadlines.

@@ -30,7 +30,7 @@ pub use config::{Config, Endpoint, Invalid, Options};
 pub use target::{State, Stats, Status};
 
 use crate::connection::{Deadline, Output, PREPARE};
-use crate::error::{Failure, Phase, Reason, Sent};
+use crate::error::{Failure, Phase, Reason};
 use crate::time::Time;
 use links::Links;
 use target::Target;
@@ -244,7 +244,7 @@ impl Manager {
             let due = entry.is_due(now);
             if due {
                 *timeouts += 1.0;
-                output.reject(entry.tag, Failure::Timeout, phase as u32, Sent::No);
+                output.reject(entry.tag, Failure::Timeout, phase as u32, entry.sent());
             }
             due
         });

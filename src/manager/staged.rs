@@ -91,14 +91,14 @@ impl Staged {
     }
 
     /// Commands that a dead link gave back go before all others.
-    pub fn give_back(&mut self, returned: &[(Entry, Vec<u8>)], deadline: impl Fn(u16) -> Deadline) {
+    pub fn give_back(&mut self, returned: &[(Entry, Vec<u8>, Deadline)]) {
         if returned.is_empty() {
             return;
         }
         let later = core::mem::take(self);
-        for (entry, frame) in returned {
+        for (entry, frame, deadline) in returned {
             self.frames.bytes.extend_from_slice(frame);
-            self.push(*entry, frame.len() as u64, deadline(entry.policy));
+            self.push(*entry, frame.len() as u64, *deadline);
         }
         self.frames.append(&later.frames, 0, later.frames.len());
         self.framed += later.framed;
@@ -162,8 +162,8 @@ mod tests {
     fn what_comes_back_goes_first() {
         let mut staged = Staged::default();
         stage(&mut staged, 2, b"later", 1);
-        let back = [(Entry::new(1, 0, READ_ONLY, 0), b"back".to_vec())];
-        staged.give_back(&back, |_| Deadline::new(Time::ZERO));
+        let back = [(Entry::new(1, 0, READ_ONLY, 0), b"back".to_vec(), Deadline::new(Time::ZERO))];
+        staged.give_back(&back);
         assert_eq!(staged.frames.bytes, b"backlater");
         assert_eq!(staged.items.iter().map(|item| item.entry.tag).collect::<Vec<_>>(), [1, 2]);
     }

@@ -63,13 +63,13 @@ pub fn start(seed: f64) -> u32 {
     header
 }
 
-/// Registers a target; see [`Options`], whose fields are properties of `options` in camel case.
+/// Registers a target; see [`Options`], and `src/wasm/options.rs` for how they are packed.
 ///
 /// Gives an array of the target's number, host, port, Unix path, whether TLS is spoken, and its identity: what makes two
 /// targets the same. The identity holds secrets: it is for comparing only.
 #[wasm_bindgen]
-pub fn configure(options: &JsValue, now: f64) -> JsValue {
-    let options = options::read(options);
+pub fn configure(texts: &str, numbers: &[f64], now: f64) -> JsValue {
+    let options = options::read(texts, numbers);
     let target = mutate(now, |core, now| core.manager.configure(&options, now));
     read(|core| {
         let Some(Ok(config)) = core.manager.config(target) else { return to_js(&(target,)) };
@@ -177,17 +177,18 @@ pub fn drained(link: u32, now: f64) {
     mutate(now, |core, now| core.manager.drained(link, now));
 }
 
-/// The addresses (and the credentials, where a function gives them) of a dial are known.
+/// The addresses (one a line; and the credentials, where a function gives them) of a dial are known.
 #[wasm_bindgen]
 pub fn prepared(
     target: u32,
     dial: u32,
-    addresses: Vec<String>,
+    addresses: &str,
     user: Option<String>,
     password: Option<String>,
     now: f64,
 ) {
     let credentials = password.map(|password| (user.unwrap_or_default(), password));
+    let addresses = addresses.lines().map(String::from).collect();
     mutate(now, |core, now| core.manager.prepared(target, dial, addresses, credentials, now));
 }
 

@@ -90,7 +90,8 @@ fn a_server_without_hello_that_wants_a_password_answers_no_command() {
     let link = world.link(target);
     world.accept(link);
     world.serve(link);
-    assert_eq!(world.ended(tag), rejected(Failure::Disabled, Reason::Auth as u32, Sent::No));
+    // It rode behind HELLO, and so it has left.
+    assert_eq!(world.ended(tag), rejected(Failure::Disabled, Reason::Auth as u32, Sent::Maybe));
 }
 
 #[test]
@@ -295,4 +296,20 @@ fn a_blocked_link_gets_its_commands_when_it_has_drained() {
     let tag = world.submit(target, "SET", PROMPT);
     pass(&mut world, 1_002);
     assert_eq!(world.ended(tag), rejected(Failure::Timeout, Phase::Queue as u32, Sent::No));
+}
+
+#[test]
+fn a_read_that_waits_on_links_that_hang_waits_once() {
+    let mut world = World::new(23);
+    let target = world.target(Options::default());
+    let read = world.submit(target, "GET", PATIENT);
+    let began = world.now;
+    while world.ended(read).is_none() {
+        for link in world.links(target) {
+            world.accept(link);
+        }
+        pass(&mut world, 100);
+    }
+    // The connect budget once, not once a dial.
+    assert!(world.now.since(began) <= Duration::from_millis(2_300), "{:?}", world.now.since(began));
 }
