@@ -148,7 +148,10 @@ export class BaseClient implements Subscriber {
     const handle = this.#attached;
     if (handle === undefined) return Promise.resolve(this.status());
     if (!handle.used) handle.used = true;
-    return connect(handle.engine, handle.target, handle.number);
+    const promise = connect(handle.engine, handle.target, handle.number);
+    // Who only awaits it, as in `await createClient(…).init()`, keeps the client from being collected and closed.
+    promise.then(() => this.#handle);
+    return promise;
   }
 
   async connect(): Promise<this> {

@@ -1,6 +1,9 @@
 // What a first user of the package stumbled over.
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import { after, before, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createClient } from "edgis";
 import { startRedis } from "./redis-server.mjs";
 
@@ -66,4 +69,17 @@ test("options of a wrong kind are named", () => {
     assert.equal(status.reason, "bad-option");
     assert.match(status.message, new RegExp(Object.keys(options)[0]));
   }
+});
+
+test("a client that is only awaited is not collected meanwhile", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc");
+  const silent = createServer(() => {});
+  await new Promise((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  t.after(() => silent.close());
+  const url = `redis://127.0.0.1:${silent.address().port}`;
+  const timer = setInterval(gc, 20);
+  const status = await createClient({ url, logger: false, timeouts: { connect: 500 } }).init();
+  clearInterval(timer);
+  assert.equal(status.reason, "timeout");
 });
