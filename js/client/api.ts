@@ -20,8 +20,8 @@ export interface HandleOptions {
  * A handle on a target. All handles of a target share one link.
  *
  * Commands reject with `ReplyError` for the server's errors and with `UsageError` for mistakes; for want of Redis with
- * `DisabledError`, `TimeoutError` or `ConnectionLostError`, and these need no listener: a write that nobody awaits
- * cannot end a process.
+ * `DisabledError`, `TimeoutError` or `ConnectionLostError`, and these need no listener. A
+ * `ReplyError` or `UsageError` that nobody awaits ends a process, as any unhandled rejection does.
  *
  * `T` is how text comes back (`string`, or `Uint8Array` from `bytes`), `I` how integers do (`number`, or `bigint`).
  */
