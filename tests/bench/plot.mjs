@@ -132,7 +132,7 @@ export function plot(results) {
     .map((name) => ({ name, parts: [results.cold[name].import, results.cold[name].connect] }));
   const { machine } = results;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" ${FONT}>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" ${FONT}>\n<title>Throughput, client CPU and cold starts of edgis and its peers</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     ...curves(results, "get", 24, 34),
     ...curves(results, "set", 556, 34),
