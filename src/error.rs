@@ -198,8 +198,6 @@ pub enum Failure {
     Closed = 6,
     /// More waits than the limits allow; the detail is 0 for commands, 1 for bytes.
     Full = 7,
-    /// The server wants other credentials.
-    Auth = 8,
 }
 
 /// What a command was waiting for when its deadline passed.

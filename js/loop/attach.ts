@@ -105,38 +105,40 @@ export function nudge(engine: Engine, target: Target, client: number): void {
 const READY = 2;
 
 /** After the death of a core: a new one, with the same targets. Their links are dialled when somebody needs them. */
-export function revive(engine: Engine, cause: unknown): void {
+export function revive(engine: Engine): void {
   const now = engine.runtime.now();
   while ((engine.deaths[0] ?? now) < now - MINUTE) engine.deaths.shift();
   const targets = [...engine.targets.values()];
   engine.targets.clear();
-  const tooOften = engine.deaths.length > DEATHS;
-  try {
-    if (!tooOften) {
-      engine.core = engine.newCore();
-      for (const policy of engine.policies.values()) {
-        policy.id = engine.core.calls.policy(policy.connect, policy.command, policy.waits);
-      }
-    }
-  } catch (error) {
-    cause = error;
-  }
+  const alive = engine.deaths.length <= DEATHS && startAnew(engine);
   for (const target of targets) {
     target.connection = undefined;
-    if (tooOften) {
-      target.dead = internalStatus(engine);
-    } else {
+    if (alive) {
       const registered = engine.core.configure(target.settings.options, now);
       target.id = registered.target;
       target.endpoint = endpointOf(registered, target.settings);
       target.stateNumber = 0;
       target.dial = 0;
+    } else {
+      target.dead = internalStatus(engine);
     }
     engine.targets.set(target.id, target);
     settle(engine, target, engine.statusOf(target));
     for (const closed of target.closers.splice(0)) closed();
   }
-  void cause;
+}
+
+/** Says whether there is a new core: where memory has run out there may be none. */
+function startAnew(engine: Engine): boolean {
+  try {
+    engine.core = engine.newCore();
+    for (const policy of engine.policies.values()) {
+      policy.id = engine.core.calls.policy(policy.connect, policy.command, policy.waits);
+    }
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function internalStatus(engine: Engine): DisabledStatus {

@@ -389,7 +389,7 @@ export class Engine {
       target.scheduled = false;
     }
     for (const tag of this.pending.tags()) this.pending.reject(tag, died(this.pending.name(tag), cause), true);
-    revive(this, cause);
+    revive(this);
     this.balance();
   }
 

@@ -33,10 +33,6 @@ export class Stage {
   #byteCount = 0;
   #full: Segment[] = [];
 
-  get isEmpty(): boolean {
-    return this.wordCount === 0 && this.#full.length === 0;
-  }
-
   /** Makes room for so many words and units of text; an open segment that has none is set aside. */
   reserve(words: number, units: number): void {
     if (this.text.length + units > TEXT_UNITS || this.wordCount + words > META_WORDS) this.#setAside();

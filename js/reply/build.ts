@@ -84,11 +84,6 @@ export class Builder {
     }
   }
 
-  /** Whether nothing is in the making. */
-  get isEmpty(): boolean {
-    return this.#frames.length === 0;
-  }
-
   /** Forgets what is in the making. */
   reset(): void {
     this.#frames.length = 0;

@@ -405,7 +405,7 @@ impl World {
         assert_eq!(command.ended, None, "command {tag} ends twice, now with {how:?}");
         command.ended = Some(how);
         if let Ended::Rejected { sent, failure, .. } = how {
-            assert!(failure <= Failure::Auth as u32 && sent <= Sent::Maybe as u32);
+            assert!(failure <= Failure::Full as u32 && sent <= Sent::Maybe as u32);
         } else {
             assert!(command.executed > 0, "a reply to what was never executed");
         }
