@@ -231,8 +231,10 @@ pub enum ServerError {
     NoHello,
     /// `NOAUTH`, `WRONGPASS`: the credentials are missing or wrong.
     Auth,
-    /// `LOADING`, `MASTERDOWN`, `BUSY`: not now.
-    NotNow,
+    /// `LOADING`, `MASTERDOWN`: the server serves nobody now.
+    Loading,
+    /// `READONLY`: a replica, perhaps because a failover made it one.
+    ReadOnly,
     /// `-ERR max number of clients reached`.
     MaxClients,
     /// `DENIED`: protected mode.
@@ -250,7 +252,8 @@ impl ServerError {
         match code {
             b"NOPROTO" => ServerError::NoHello,
             b"NOAUTH" | b"WRONGPASS" => ServerError::Auth,
-            b"LOADING" | b"MASTERDOWN" | b"BUSY" | b"TRYAGAIN" => ServerError::NotNow,
+            b"LOADING" | b"MASTERDOWN" => ServerError::Loading,
+            b"READONLY" => ServerError::ReadOnly,
             b"DENIED" => ServerError::Denied,
             b"MOVED" | b"ASK" | b"CLUSTERDOWN" => ServerError::Cluster,
             b"ERR" if contains(text, b"max number of clients") => ServerError::MaxClients,

@@ -1,8 +1,9 @@
 //! What is said to a server before anything else, and what its answers mean.
 //!
-//! With RESP3 all of it leaves in one write: `HELLO 3 [AUTH user password] [SETNAME name]`, `SELECT db`, and two
-//! `CLIENT SETINFO` (Redis 7.2), whose failure means nothing. Only HELLO's own error leads to RESP2 (`AUTH`,
-//! `CLIENT SETNAME`, `SELECT`, `PING`): a wrong password must not be tried twice.
+//! With RESP3 all of it leaves in one write: `HELLO 3 [AUTH user password] [SETNAME name]`, `SELECT db`, two
+//! `CLIENT SETINFO` (Redis 7.2), whose failure means nothing, and `PING`. A server that is loading its dataset, or a
+//! replica without its primary, answers all of these but PING as if nothing were wrong. Only HELLO's own error leads to
+//! RESP2 (`AUTH`, `CLIENT SETNAME`, `SELECT`, `PING`): a wrong password must not be tried twice.
 
 use crate::error::{Reason, ServerError};
 use crate::resp::{array_header, bulk};
@@ -45,7 +46,7 @@ pub enum Step {
     SetName = 3,
     /// `CLIENT SETINFO`: its failure means nothing.
     SetInfo = 4,
-    /// `PING`: proves the link, at the end of RESP2's handshake or after idleness.
+    /// `PING`: proves that the server serves, at the end of the handshake or after idleness.
     Ping = 5,
 }
 
@@ -82,9 +83,9 @@ pub struct Handshake {
     /// Answers that must be good before the link is ready.
     owed: u32,
     downgraded: bool,
-    /// HELLO was refused, so the answer to the SELECT behind it, which may come along with it, counts for nothing.
-    stale_select: bool,
-    selects: bool,
+    /// HELLO was refused, so the answers to so many questions behind it, which may come along with it, count for
+    /// nothing.
+    stale: u32,
 }
 
 impl Handshake {
@@ -104,6 +105,7 @@ impl Handshake {
         self.ask(Step::Hello, &hello, inflight, frames);
         self.select(introduction, inflight, frames);
         set_info(inflight, frames);
+        self.ask(Step::Ping, &[b"PING"], inflight, frames);
     }
 
     fn begin_resp2(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
@@ -124,8 +126,7 @@ impl Handshake {
     }
 
     fn select(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
-        self.selects = introduction.db != 0;
-        if self.selects {
+        if introduction.db != 0 {
             self.ask(Step::Select, &[b"SELECT", introduction.db.to_string().as_bytes()], inflight, frames);
         }
     }
@@ -146,8 +147,9 @@ impl Handshake {
     pub fn answered(&mut self, step: Step, error: Option<&str>) -> Progress {
         match step {
             Step::SetName | Step::SetInfo => return Progress::Wait,
-            Step::Select if self.stale_select => {
-                self.stale_select = false;
+            Step::Hello => {}
+            _ if self.stale > 0 => {
+                self.stale -= 1;
                 return Progress::Wait;
             }
             _ => {}
@@ -155,6 +157,11 @@ impl Handshake {
         if let Some(text) = error {
             return self.refused(step, text);
         }
+        self.proven()
+    }
+
+    /// One answer that was owed has come.
+    fn proven(&mut self) -> Progress {
         self.owed = self.owed.saturating_sub(1);
         if self.owed == 0 {
             Progress::Done
@@ -172,15 +179,17 @@ impl Handshake {
         match ServerError::of(text.as_bytes()) {
             ServerError::NoHello if step == Step::Hello && !self.downgraded => {
                 self.downgraded = true;
-                self.stale_select = self.selects;
+                self.stale = self.owed - 1;
                 Progress::Downgrade
             }
             ServerError::Auth => failed(Reason::Auth),
-            ServerError::NotNow => failed(Reason::Loading),
+            ServerError::Loading => failed(Reason::Loading),
             ServerError::MaxClients => failed(Reason::MaxClients),
             ServerError::Cluster => failed(Reason::Cluster),
             _ if step == Step::Auth => failed(Reason::Auth),
-            ServerError::NoHello | ServerError::Denied | ServerError::Command => failed(Reason::Denied),
+            // Whoever may not PING is served all the same.
+            ServerError::Command | ServerError::ReadOnly if step == Step::Ping => self.proven(),
+            _ => failed(Reason::Denied),
         }
     }
 }
@@ -228,7 +237,8 @@ mod tests {
         let (_, inflight, text) = begin(&introduction);
         assert!(text.starts_with("*7\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$6\r\nsecret\r\n$7\r\nSETNAME\r\n"));
         assert!(text.contains("$6\r\nSELECT\r\n$1\r\n3\r\n"));
-        assert_eq!(inflight.len(), 4);
+        assert!(text.ends_with("*1\r\n$4\r\nPING\r\n"), "{text}");
+        assert_eq!(inflight.len(), 5);
     }
 
     #[test]
@@ -239,26 +249,46 @@ mod tests {
     }
 
     #[test]
-    fn the_select_behind_a_refused_hello_counts_for_nothing() {
+    fn the_answers_behind_a_refused_hello_count_for_nothing() {
         let introduction = Introduction { db: 1, ..Introduction::default() };
-        let (mut handshake, mut inflight, _) = begin(&introduction);
-        assert_eq!(handshake.answered(Step::Hello, Some("ERR unknown command `HELLO`")), Progress::Downgrade);
-        handshake.downgrade(&introduction, &mut inflight, &mut Frames::default());
-        assert_eq!(handshake.answered(Step::Select, Some("NOAUTH Authentication required.")), Progress::Wait);
-        assert_eq!(handshake.answered(Step::SetInfo, Some("ERR unknown subcommand")), Progress::Wait);
-        assert_eq!(handshake.answered(Step::Select, None), Progress::Wait);
-        assert_eq!(handshake.answered(Step::Ping, None), Progress::Done);
+        // They come before the questions of the second round are asked, or after.
+        for in_one_piece in [false, true] {
+            let (mut handshake, mut inflight, _) = begin(&introduction);
+            let refused = handshake.answered(Step::Hello, Some("ERR unknown command `HELLO`"));
+            assert_eq!(refused, Progress::Downgrade);
+            let mut downgrade = |handshake: &mut Handshake| {
+                handshake.downgrade(&introduction, &mut inflight, &mut Frames::default());
+            };
+            if !in_one_piece {
+                downgrade(&mut handshake);
+            }
+            let no = Some("NOAUTH Authentication required.");
+            assert_eq!(handshake.answered(Step::Select, no), Progress::Wait);
+            assert_eq!(handshake.answered(Step::SetInfo, Some("ERR unknown subcommand")), Progress::Wait);
+            assert_eq!(handshake.answered(Step::Ping, no), Progress::Wait);
+            if in_one_piece {
+                downgrade(&mut handshake);
+            }
+            assert_eq!(handshake.answered(Step::Select, None), Progress::Wait);
+            assert_eq!(handshake.answered(Step::Ping, None), Progress::Done);
+        }
     }
 
     #[test]
-    fn a_refused_hello_and_what_follows_it_may_come_in_one_piece() {
-        let introduction = Introduction { db: 1, ..Introduction::default() };
-        let (mut handshake, mut inflight, _) = begin(&introduction);
-        assert_eq!(handshake.answered(Step::Hello, Some("ERR unknown command `HELLO`")), Progress::Downgrade);
-        assert_eq!(handshake.answered(Step::Select, Some("NOAUTH Authentication required.")), Progress::Wait);
-        handshake.downgrade(&introduction, &mut inflight, &mut Frames::default());
-        assert_eq!(handshake.answered(Step::Select, None), Progress::Wait);
-        assert_eq!(handshake.answered(Step::Ping, None), Progress::Done);
+    fn a_server_that_is_loading_fails_at_the_ping() {
+        let (mut handshake, ..) = begin(&Introduction::default());
+        assert_eq!(handshake.answered(Step::Hello, None), Progress::Wait);
+        let text = "LOADING Redis is loading the dataset in memory";
+        let failed = Progress::Failed(Reason::Loading, text.into());
+        assert_eq!(handshake.answered(Step::Ping, Some(text)), failed);
+    }
+
+    #[test]
+    fn a_user_who_may_not_ping_is_served() {
+        let (mut handshake, ..) = begin(&Introduction::default());
+        assert_eq!(handshake.answered(Step::Hello, None), Progress::Wait);
+        let text = "NOPERM User app has no permissions to run the 'ping' command";
+        assert_eq!(handshake.answered(Step::Ping, Some(text)), Progress::Done);
     }
 
     #[test]

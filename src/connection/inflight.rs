@@ -12,7 +12,7 @@ pub const READ_ONLY: u8 = 1;
 pub const INTERNAL: u8 = 2;
 /// Its caller has been answered already; the reply is dropped when it comes.
 pub const ABANDONED: u8 = 4;
-/// Its own deadline runs already, while it waits to be written to a link that is there.
+/// Its deadline is counted from its submission, not from when it is written.
 pub const DATED: u8 = 8;
 /// How often it was sent again, in two bits.
 const RESENT: u8 = 0b0011_0000;
@@ -22,7 +22,7 @@ const RESENT_ONE: u8 = 0b0001_0000;
 const MAX_RESENT: u8 = 2;
 
 /// The frames of read-only commands are kept for sending again up to this many bytes a link; later ones are not.
-const REPLAY_LIMIT: usize = 4 << 20;
+const REPLAY_LIMIT: usize = 1 << 20;
 /// The kept frames are moved to the front once this much before them is dead.
 const COMPACT_AT: usize = 64 << 10;
 
@@ -103,8 +103,6 @@ impl Entry {
             return false;
         }
         self.flags += RESENT_ONE;
-        // It waits for a dial now, and for its reply anew.
-        self.flags &= !DATED;
         true
     }
 }
@@ -231,6 +229,21 @@ impl Inflight {
         let position = self.entries.iter().position(found)?;
         self.entries[position].flags |= ABANDONED;
         Some(position == 0)
+    }
+
+    /// Takes copies of those that may be sent again, each with its frame, and abandons them here. The first in line
+    /// stays when `keeps_first`: its reply is coming in.
+    pub fn take_resendable(&mut self, keeps_first: bool, mut taken: impl FnMut(Entry, &[u8])) {
+        let mut at = self.head;
+        for (position, entry) in self.entries.iter_mut().enumerate() {
+            let end = at + entry.frame as usize;
+            let mut again = *entry;
+            if entry.is_waited_for() && !(keeps_first && position == 0) && again.resend() {
+                entry.flags |= ABANDONED;
+                taken(again, &self.replay[at..end]);
+            }
+            at = end;
+        }
     }
 
     /// Whether any caller waits here.

@@ -31,7 +31,7 @@ pub use output::{
     TRANSMIT,
 };
 
-use crate::error::{Failure, Phase, Reason, Sent};
+use crate::error::{Failure, Phase, Reason, Sent, ServerError};
 use crate::resp::{Limits, Parser};
 use crate::time::Time;
 use handshake::{Handshake, Progress};
@@ -71,6 +71,8 @@ pub enum Event {
     Failed(Reason, String),
     /// The last reply has come on a link that is draining.
     Drained,
+    /// The server behind it does not serve any more as it did: there may be a better one at the same address.
+    Outdated,
 }
 
 /// What expiry found.
@@ -218,10 +220,10 @@ impl Link {
             handshaking: self.state == State::Handshaking,
             event: Progress::Wait,
             failed: None,
-            moved: None,
+            notice: None,
         };
         let parsed = self.parser.parse(bytes, |token| replies.token(token));
-        let (progress, failed, moved) = (replies.event, replies.failed, replies.moved);
+        let (progress, failed, notice) = (replies.event, replies.failed, replies.notice);
         let consumed = match parsed {
             Ok(consumed) => consumed,
             Err(error) => return (bytes.len(), self.fail(Reason::Protocol, error.to_string())),
@@ -229,11 +231,12 @@ impl Link {
         if let Some(text) = failed {
             return (consumed, self.fail(Reason::Protocol, text));
         }
-        if let Some(text) = moved {
+        match notice {
             // All that came has been delivered; what is still in flight is told that the link is gone.
-            return (consumed, self.fail(Reason::Cluster, text));
+            Some((ServerError::Cluster, text)) => (consumed, self.fail(Reason::Cluster, text)),
+            Some(_) if self.state == State::Ready => (consumed, Event::Outdated),
+            _ => (consumed, self.progressed(progress, now, output)),
         }
-        (consumed, self.progressed(progress, now, output))
     }
 
     fn progressed(&mut self, progress: Progress, now: Time, output: &mut Output) -> Event {
@@ -315,6 +318,12 @@ impl Link {
             output.action(ABORT, self.id, 0, 0);
         }
         true
+    }
+
+    /// Nothing more is to be written to it; reads that still wait are handed to `taken`, to be sent elsewhere.
+    pub fn retire(&mut self, taken: impl FnMut(Entry, &[u8])) {
+        self.state = State::Draining;
+        self.inflight.take_resendable(self.current.is_user(), taken);
     }
 
     /// Whether a probe has gone unanswered.

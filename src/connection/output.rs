@@ -121,8 +121,12 @@ impl Output {
             }
             self.rows.push([EXTERNAL, link, external.tag, external.index]);
         }
-        if self.frames.len() > start {
-            self.rows.push([TRANSMIT, link, start, self.frames.len() - start]);
+        let length = self.frames.len() - start;
+        match self.rows.last_mut() {
+            // What follows right behind leaves in the same write: commands that ride behind a handshake, for one.
+            Some([TRANSMIT, to, at, before]) if *to == link && *at + *before == start => *before += length,
+            _ if length > 0 => self.rows.push([TRANSMIT, link, start, length]),
+            _ => {}
         }
     }
 
@@ -145,6 +149,17 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_follows_right_behind_leaves_in_the_same_write() {
+        let mut output = Output::default();
+        for (link, text) in [(1, "handshake"), (1, "rider"), (2, "other")] {
+            let from = output.frames.len();
+            output.frames.bytes.extend_from_slice(text.as_bytes());
+            output.transmit(link, from);
+        }
+        assert_eq!(output.rows, [[TRANSMIT, 1, 0, 14], [TRANSMIT, 2, 14, 5]]);
+    }
 
     #[test]
     fn externals_stand_between_the_slices_around_them() {

@@ -42,8 +42,8 @@ pub(super) struct Replies<'a> {
     pub(super) event: Progress,
     /// Why the peer cannot be believed any more.
     pub(super) failed: Option<String>,
-    /// The server is one of a cluster and sent a command elsewhere; its words.
-    pub(super) moved: Option<String>,
+    /// What an error to a command says of the server itself.
+    pub(super) notice: Option<(ServerError, String)>,
 }
 
 impl Replies<'_> {
@@ -76,9 +76,11 @@ impl Replies<'_> {
     /// What an error says beyond its own command. The caller gets it in any case.
     #[cold]
     fn notice(&mut self, token: Token) {
-        let text = &self.bytes[token.a as usize..token.b as usize];
-        if self.moved.is_none() && ServerError::of(text) == ServerError::Cluster {
-            self.moved = self.text(token);
+        let told = ServerError::of(&self.bytes[token.a as usize..token.b as usize]);
+        let concerns_all =
+            matches!(told, ServerError::Cluster | ServerError::Loading | ServerError::ReadOnly);
+        if self.notice.is_none() && concerns_all {
+            self.notice = self.text(token).map(|text| (told, text));
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Dial {
     /// While it lasts, commands are still told that the target is disabled (a breaker's half-open state), or are
     /// still written to the old link.
     pub in_background: bool,
+    /// It is to replace a link that works, though not as it did: it goes on though that link speaks.
+    pub outdates: bool,
     /// Until then addresses that fail are tried again: a server that is restarting is back in a moment.
     pub patience: Time,
     stagger: Duration,
@@ -57,6 +59,7 @@ impl Dial {
             deadline: now.after(budget),
             candidates: Vec::new(),
             in_background,
+            outdates: false,
             patience: now,
             stagger: STAGGER,
             next: now,

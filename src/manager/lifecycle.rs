@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use crate::connection::{Deadline, Entry, Event, Link, CLOSE, DIAL, IDLE_PROBE, OPEN};
+use crate::connection::{Deadline, Entry, Event, Link, CLOSE, DATED, DIAL, IDLE_PROBE, OPEN};
 use crate::error::{Failure, Reason, Sent};
 use crate::time::Time;
 
 use super::dial::{Dial, Outcome};
-use super::target::State;
-use super::Manager;
+use super::target::{State, Target};
+use super::{Manager, Policy};
 
 /// Wrong credentials, and a server that sends us elsewhere, are tried again this slowly: a person must mend them.
 const SLOW_RETRY: Duration = Duration::from_secs(30);
@@ -18,6 +18,25 @@ const PATIENCE: Duration = Duration::from_millis(150);
 /// A link that dies sooner was not worth much; after a few of them in a row, back off.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
 const SHORT_LIVES: u32 = 3;
+/// A server that serves no more as it did is asked for its successor this often at the most.
+const OUTDATED_RETRY: Duration = Duration::from_secs(5);
+
+/// A command that is to be sent again, its frame, and how long it may wait for that.
+type Returned = (Entry, Vec<u8>, Deadline);
+
+/// `accepted`: the server had accepted the link that it was on.
+fn again(policies: &[Policy], mut entry: Entry, frame: &[u8], accepted: bool, now: Time) -> Returned {
+    let policy = policies[usize::from(entry.policy)];
+    let wait = match (policy.total, accepted) {
+        (true, _) => entry.wait(now),
+        (false, true) => policy.connect,
+        // A link that was never accepted is part of the same wait: it does not begin anew.
+        (false, false) => entry.wait(now).saturating_sub(policy.command),
+    };
+    // Otherwise it waits for its reply anew.
+    entry.flags = if policy.total { entry.flags | DATED } else { entry.flags & !DATED };
+    (entry, frame.to_vec(), Deadline::new(now.after(wait)))
+}
 
 impl Manager {
     /// Somebody needs the target.
@@ -85,14 +104,20 @@ impl Manager {
         let Some(open) = links.get_mut(link) else { return bytes.len() };
         let Some(Some(known)) = targets.get_mut(open.target as usize) else { return bytes.len() };
         known.stats.bytes_in += bytes.len() as f64;
-        let doubted = known.dial.is_some() && known.link == Some(link);
+        let doubted = known.dial.as_ref().is_some_and(|dial| !dial.outdates) && known.link == Some(link);
+        let retired = known.retired == Some(link);
         let (consumed, event) = open.receive(bytes, now, output);
         let target = open.target;
         match event {
             Event::None => {}
             Event::Ready => self.link_ready(target, link, now),
             Event::Failed(reason, text) => self.link_failed(link, reason, text, now),
+            Event::Outdated => self.link_outdated(target, link, now),
+            Event::Drained if retired => {}
             Event::Drained => self.link_drained(target, link, now),
+        }
+        if retired {
+            self.settle_retired(target, now);
         }
         if doubted {
             self.trust_again(target, link);
@@ -133,7 +158,7 @@ impl Manager {
         for link in links.iter_mut().filter(|link| link.target == target) {
             link.abandon(tag, output);
         }
-        self.finish(target, now);
+        self.settle_retired(target, now);
     }
 
     pub(super) fn write_staged(&mut self, target: u32, now: Time) {
@@ -160,8 +185,11 @@ impl Manager {
             if known.short_lives < SHORT_LIVES {
                 known.backoff.reset();
             }
-            for other in old.into_iter().chain(rest).filter(|other| *other != link) {
+            for other in rest.into_iter().filter(|other| *other != link) {
                 self.discard(other, Reason::Timeout, now);
+            }
+            if let Some(old) = old {
+                self.retire(old, now);
             }
             match self.target_mut(target) {
                 // A link that was doubted has been replaced: that is no change of state.
@@ -171,6 +199,55 @@ impl Manager {
         }
         self.write_staged(target, now);
         self.finish(target, now);
+    }
+
+    /// A link was replaced, by doubt or because its server serves no more. What may be sent again moves to the new one;
+    /// the other commands may still be answered here.
+    fn retire(&mut self, link: u32, now: Time) {
+        let Manager { targets, links, policies, .. } = self;
+        let Some(old) = links.get_mut(link) else { return };
+        let target = old.target;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let mut returned: Vec<Returned> = Vec::new();
+        old.retire(|entry, frame| returned.push(again(policies, entry, frame, true, now)));
+        known.stats.resent += returned.len() as f64;
+        known.staged.give_back(&returned);
+        if let Some(before) = known.retired.replace(link) {
+            self.discard(before, Reason::Timeout, now);
+        }
+        self.settle_retired(target, now);
+    }
+
+    /// Closes a link that was replaced once nobody waits for anything on it.
+    pub(super) fn settle_retired(&mut self, target: u32, now: Time) {
+        let Some(known) = self.target_mut(target) else { return };
+        if let Some(link) = known.retired {
+            if self.links.get(link).is_some_and(|link| link.inflight.is_waited_for()) {
+                return;
+            }
+            if let Some(known) = self.target_mut(target) {
+                known.retired = None;
+            }
+            if self.links.remove(link).is_some() {
+                self.output.action(CLOSE, link, 0, 0);
+            }
+        }
+        self.finish(target, now);
+    }
+
+    /// The server behind the link is loading its dataset, or has become a replica: whoever answers at the same address
+    /// now is asked whether it serves. Until then the link is used as it is.
+    fn link_outdated(&mut self, target: u32, link: u32, now: Time) {
+        let Some(known) = self.target_mut(target) else { return };
+        let is_used = known.link == Some(link) && known.dial.is_none() && !known.released;
+        if !is_used || now < known.next_outdated {
+            return;
+        }
+        known.next_outdated = now.after(OUTDATED_RETRY);
+        self.begin_dial(target, now, true, Duration::ZERO);
+        if let Some(dial) = self.target_mut(target).and_then(|known| known.dial.as_mut()) {
+            dial.outdates = true;
+        }
     }
 
     /// A link that was doubted has spoken: the dial that was to replace it is not needed.
@@ -188,10 +265,14 @@ impl Manager {
     pub(super) fn link_failed(&mut self, link: u32, reason: Reason, text: String, now: Time) {
         let Some(failed) = self.links.get(link) else { return };
         let (target, candidate) = (failed.target, failed.candidate);
+        let is_retired = |known: &Target| known.retired == Some(link);
         let was_idle = failed.inflight.is_empty() && now.since(failed.heard()) >= IDLE_PROBE;
         let random = self.draw();
         self.discard(link, reason, now);
         let Some(known) = self.target_mut(target) else { return };
+        if is_retired(known) {
+            return self.settle_retired(target, now);
+        }
         if known.link == Some(link) {
             known.link = None;
             return self.link_lost(target, reason, text, was_idle, now);
@@ -245,9 +326,19 @@ impl Manager {
         let idea = if hides { " (a port without TLS keeps silent too: try redis://)" } else { "" };
         let name = known.config.as_ref().map(super::config::Config::display).unwrap_or_default();
         known.trouble = Some((reason, ["cannot connect to ", &name, ": ", &story, idea].concat()));
+        if dial.outdates && reason != Reason::Loading && known.link.is_some() {
+            // Better a replica than nobody.
+            for link in dial.links() {
+                self.discard(link, reason, now);
+            }
+            return;
+        }
         known.address = address;
         let doubted = known.link.take();
-        for link in dial.links().into_iter().chain(doubted) {
+        if let (true, Some(link)) = (dial.outdates, doubted) {
+            self.retire(link, now);
+        }
+        for link in dial.links().into_iter().chain(doubted.filter(|_| !dial.outdates)) {
             self.discard(link, reason, now);
         }
         self.disable(target, now);
@@ -288,17 +379,13 @@ impl Manager {
         // And what a peer answered with nonsense, or with more than the limits allow, it would answer so again.
         let queue = (!known.released || known.link != Some(link)) && reason != Reason::Protocol;
         let accepted = gone.is_accepted();
-        let mut returned: Vec<(Entry, Vec<u8>, Deadline)> = Vec::new();
+        let mut returned: Vec<Returned> = Vec::new();
         gone.inflight.take(|mut entry, frame| {
             if !entry.is_waited_for() {
                 return;
             }
             if queue && entry.resend() {
-                let policy = policies[usize::from(entry.policy)];
-                // A link that was never accepted is part of the same wait: it does not begin anew.
-                let wait =
-                    if accepted { policy.connect } else { entry.wait(now).saturating_sub(policy.command) };
-                returned.push((entry, frame.to_vec(), Deadline::new(now.after(wait))));
+                returned.push(again(policies, entry, frame, accepted, now));
             } else {
                 output.reject(entry.tag, failure, reason as u32, Sent::Maybe);
             }
@@ -321,7 +408,7 @@ impl Manager {
     pub(super) fn finish(&mut self, target: u32, now: Time) {
         let Manager { targets, links, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
-        if !known.released || !known.staged.is_empty() {
+        if !known.released || !known.staged.is_empty() || known.retired.is_some() {
             return;
         }
         let Some(id) = known.link else {
@@ -348,8 +435,9 @@ impl Manager {
 
     /// Lets go of a target that nobody holds and that has no link.
     fn abort(&mut self, target: u32, now: Time) {
-        let dial = self.target_mut(target).and_then(|known| known.dial.take());
-        for other in dial.as_ref().map(Dial::links).unwrap_or_default() {
+        let Some(known) = self.target_mut(target) else { return };
+        let (dial, retired) = (known.dial.take(), known.retired.take());
+        for other in dial.as_ref().map(Dial::links).unwrap_or_default().into_iter().chain(retired) {
             self.discard(other, Reason::Closed, now);
         }
         let Manager { targets, output, .. } = self;

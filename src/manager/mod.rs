@@ -44,6 +44,8 @@ pub struct Policy {
     pub command: Duration,
     /// Wait, within `connect`, also when the target is disabled.
     pub waits: bool,
+    /// `command` is the time for everything, counted from the submission: a caller's own `timeout`.
+    pub total: bool,
 }
 
 /// See the module.
@@ -99,11 +101,13 @@ impl Manager {
         self.shut_down(target, now);
     }
 
-    /// The number of a policy; equal ones share it.
+    /// The number of a policy; equal ones share it. Once there are more than numbers the last one stands for the rest.
     pub fn policy(&mut self, policy: Policy) -> u16 {
         let known = self.policies.iter().position(|known| *known == policy);
         known.unwrap_or_else(|| {
-            self.policies.push(policy);
+            if self.policies.len() <= usize::from(u16::MAX) {
+                self.policies.push(policy);
+            }
             self.policies.len() - 1
         }) as u16
     }
@@ -171,6 +175,7 @@ impl Manager {
         for target in 0..self.targets.len() as u32 {
             self.advance_dial(target, now);
             self.advance_links(target, now);
+            self.settle_retired(target, now);
             self.advance_staged(target, now);
             self.finish(target, now);
         }

@@ -104,7 +104,7 @@ fn admit(
         return;
     }
     let mut wait = policy.connect;
-    if target.link.is_some() {
+    if target.link.is_some() || policy.total {
         // There is a link, only not at this moment: its own deadline runs.
         entry.flags |= DATED;
         wait = policy.command;

@@ -94,6 +94,10 @@ pub(super) struct Target {
     /// The link that commands are written to.
     pub(super) link: Option<u32>,
     pub(super) dial: Option<Dial>,
+    /// A link that was replaced while commands were in flight on it: it stays until they are answered or overdue.
+    pub(super) retired: Option<u32>,
+    /// No dial begins before this moment because the server behind the link serves no more as it did.
+    pub(super) next_outdated: Time,
     pub(super) staged: Staged,
     pub(super) encoder: Encoder,
     pub(super) backoff: Backoff,
@@ -120,6 +124,8 @@ impl Target {
             released: false,
             link: None,
             dial: None,
+            retired: None,
+            next_outdated: Time::ZERO,
             staged: Staged::default(),
             encoder: Encoder::default(),
             backoff: Backoff::new(base, cap),

@@ -89,9 +89,9 @@ pub fn release(target: u32, now: f64) {
 
 /// The number of a policy, from milliseconds.
 #[wasm_bindgen]
-pub fn policy(connect: f64, command: f64, waits: bool) -> u32 {
+pub fn policy(connect: f64, command: f64, waits: bool, total: bool) -> u32 {
     let duration = |millis: f64| Time::from_millis(millis).since(Time::ZERO);
-    let policy = Policy { connect: duration(connect), command: duration(command), waits };
+    let policy = Policy { connect: duration(connect), command: duration(command), waits, total };
     mutate(0.0, |core, _| u32::from(core.manager.policy(policy)))
 }
 

@@ -138,7 +138,7 @@ test("a dial to a silent peer ends within the connect budget, and what waited fo
 test("a link that went silent is replaced when another answers", async (t) => {
   let stuck;
   const peer = await scripted(([name], socket) => {
-    if (name === "HELLO" || name === "CLIENT") return undefined;
+    if (["HELLO", "CLIENT", "PING"].includes(name)) return undefined;
     stuck ??= socket;
     return socket === stuck ? "" : "+fine\r\n";
   });
@@ -223,7 +223,7 @@ test("a server that hangs up at every command ends every command, reads too", as
 test("bytes that are not RESP: ProtocolError for what was in flight, and the next command redials", async (t) => {
   let nonsense = true;
   const peer = await scripted(([name]) => {
-    if (name === "HELLO" || name === "CLIENT") return undefined;
+    if (["HELLO", "CLIENT", "PING"].includes(name)) return undefined;
     return nonsense ? "?what\r\n" : "+fine\r\n";
   });
   t.after(() => peer.close());
@@ -308,7 +308,7 @@ test("close() on a silent server ends within the command deadline", async (t) =>
 test("close() on a link that dies while it drains settles its commands", async (t) => {
   const peer = await listen((socket) => {
     socket.once("data", () => {
-      socket.write("%1\r\n+proto\r\n:3\r\n+OK\r\n+OK\r\n");
+      socket.write("%1\r\n+proto\r\n:3\r\n+OK\r\n+OK\r\n+PONG\r\n");
       socket.on("data", () => setTimeout(() => socket.destroy(), 30));
     });
   });

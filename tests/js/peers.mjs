@@ -66,6 +66,7 @@ export function scripted(answer, where) {
         const answered = answer(read.args, socket);
         if (answered !== undefined) socket.write(answered);
         else if (read.args[0] === "HELLO") socket.write(greeting);
+        else if (read.args[0] === "PING") socket.write("+PONG\r\n");
         else if (read.args[0] === "SELECT" || read.args[0] === "CLIENT") socket.write("+OK\r\n");
       }
     });

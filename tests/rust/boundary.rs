@@ -23,7 +23,7 @@ struct Shell {
 impl Shell {
     fn new() -> Shell {
         let header = wasm::start(1.0);
-        Shell { header, policy: wasm::policy(2_000.0, 1_000.0, false) }
+        Shell { header, policy: wasm::policy(2_000.0, 1_000.0, false, false) }
     }
 
     fn buffer() -> ArrayBuffer {
@@ -79,7 +79,7 @@ impl Shell {
         wasm::connect(target, 1.0);
         let link = self.rows().iter().find(|row| row[0] == OPEN).expect("a link is asked for")[1];
         wasm::opened(link, 2.0);
-        self.receive(link, b"%1\r\n+proto\r\n:3\r\n+OK\r\n+OK\r\n", 3.0);
+        self.receive(link, b"%1\r\n+proto\r\n:3\r\n+OK\r\n+OK\r\n+PONG\r\n", 3.0);
         assert_eq!(self.rows(), [[STATE, target, State::Ready as u32, 0]]);
         (target, link)
     }

@@ -6,6 +6,7 @@ mod command;
 mod directed;
 mod paths;
 mod random;
+mod replaced;
 mod schedule;
 mod server;
 mod world;

@@ -8,8 +8,10 @@ pub enum Temper {
     Good,
     /// Redis before 6: knows no HELLO.
     Old,
-    /// Answers everything with LOADING.
+    /// Answers everything but the words of a handshake with LOADING, PING included.
     Loading,
+    /// A replica: answers writes with READONLY.
+    Replica,
     /// Says that there is no room, to whatever it is asked first.
     Full,
     /// Takes the connection and whatever is said, and says nothing.
@@ -83,7 +85,18 @@ impl Server {
         let text = |index: usize| command.get(index).map(|part| String::from_utf8_lossy(part).into_owned());
         let name = text(0).expect("no command is empty");
         match self.temper {
-            Temper::Loading => return self.line("-LOADING Redis is loading the dataset in memory"),
+            Temper::Loading if !matches!(name.as_str(), "HELLO" | "AUTH" | "SELECT" | "CLIENT") => {
+                return self.line(&format!(
+                    "-LOADING {} Redis is loading the dataset in memory",
+                    text(1).unwrap_or_default()
+                ));
+            }
+            Temper::Replica if matches!(name.as_str(), "SET" | "INCR" | "LPUSH") => {
+                return self.line(&format!(
+                    "-READONLY {} You can't write against a read only replica.",
+                    text(1).unwrap_or_default()
+                ));
+            }
             Temper::Full => return self.line("-ERR max number of clients reached"),
             _ => {}
         }

@@ -392,7 +392,7 @@ impl World {
                 part == key || part.starts_with(key.as_str()) && part.trim_end_matches('x').len() <= key.len()
             };
             assert!(text.is_empty() || text.split(' ').any(own), "command {tag} got {text:.80}");
-            if let Some((_, size)) = key.split_once('.') {
+            if let (Some((_, size)), false) = (key.split_once('.'), error) {
                 assert_eq!(text.trim_end().len(), size.parse::<usize>().expect("a size").max(key.len()));
             }
             self.end(tag, if error { Ended::Error } else { Ended::Replied });
@@ -406,7 +406,7 @@ impl World {
         command.ended = Some(how);
         if let Ended::Rejected { sent, failure, .. } = how {
             assert!(failure <= Failure::Full as u32 && sent <= Sent::Maybe as u32);
-        } else {
+        } else if how == Ended::Replied {
             assert!(command.executed > 0, "a reply to what was never executed");
         }
     }
@@ -429,7 +429,8 @@ impl World {
                 let never = *sent == Sent::No as u32 && !read_only;
                 assert!(!never || *executed == 0, "command {tag} was executed and rejected as not sent");
             }
-            let budget = (command.policy.connect + command.policy.command) * 3 + slack;
+            let Policy { connect, command: reply, total, .. } = command.policy;
+            let budget = if total { reply } else { (connect + reply) * 3 } + slack;
             let over = self.now.since(command.submitted) > budget;
             assert!(
                 !over || ended.is_some() || command.abandoned,
