@@ -9,11 +9,25 @@ import type { ClientOptions, Logger, Timeouts } from "./types.js";
 export type StateListener = (status: Status) => void;
 
 /** What handles on one link may differ in. */
-export interface HandleOptions {
+export interface HandleOptions extends CallOptions {
   offline?: "reject" | "wait";
   timeouts?: Timeouts;
   integers?: "number" | "bigint";
   logger?: Logger | false;
+}
+
+/** What the calls made through `with({ timeout, signal })` differ in. */
+export interface CallOptions {
+  /**
+   * The longest that a call may take, the wait for a connection included; `timeouts` do not apply to it then. Rounded
+   * up to three digits. Rejects with `TimeoutError`.
+   */
+  timeout?: Duration;
+  /**
+   * Ends the calls when it is aborted: they reject with `signal.reason`, unchanged. A command that was written by then
+   * may still be executed; one that was not is never sent. With a signal that is aborted already nothing is sent.
+   */
+  signal?: AbortSignal;
 }
 
 /**
@@ -68,7 +82,14 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
    */
   call(command: string, ...args: readonly CommandArgument[]): Promise<unknown>;
 
-  /** Another handle on the same link, with settings of its own. Close it like any other. */
+  /**
+   * Another handle on the same link, with settings of its own. Close it like any other.
+   *
+   * With nothing but `timeout` and `signal` it is a view of this client, cheap enough for a single call, and nothing to
+   * close: `redis.with({ timeout: "50ms", signal: request.signal }).get("k")`.
+   *
+   * Options that make no sense show as the status `bad-option`, and calls reject with `DisabledError`.
+   */
   with(options: HandleOptions & { integers: "bigint" }): Client<T, bigint>;
   with(options: HandleOptions & { integers: "number" }): Client<T, number>;
   with(options: HandleOptions): Client<T, I>;

@@ -13,7 +13,7 @@ import type { HandleOptions, StateListener } from "./api.js";
 import { type CommandArgument, flatten } from "./arguments.js";
 import { type Duration, milliseconds } from "./duration.js";
 import { StateLog } from "./log.js";
-import { type HandleSettings, handleSettings, settingsOf } from "./options.js";
+import { type HandleSettings, handleProblem, handleSettings, isForCallsOnly, settingsOf } from "./options.js";
 import type { ClientOptions, Logger } from "./types.js";
 
 /** A handle's share in a target: given back when the client is closed, or collected. */
@@ -78,7 +78,15 @@ export class BaseClient implements Subscriber {
     this.#options = options;
     this.#origin = origin;
     this.#isView = isView;
-    const base = { connect: 2_000, command: 1_000, waits: false, mode: MODE.Text, logger: console };
+    const base = {
+      connect: 2_000,
+      command: 1_000,
+      waits: false,
+      mode: MODE.Text,
+      logger: console,
+      timeout: undefined,
+      signal: undefined,
+    };
     this.#settings = settings ?? handleSettings(options, base);
   }
 
@@ -96,11 +104,17 @@ export class BaseClient implements Subscriber {
     if (this.#isClosed || this.#broken !== undefined) return undefined;
     try {
       const engine = engineOf(() => new Engine(this.#runtime));
-      const target = this.#isView ? this.#origin?.target : this.#join(engine);
+      const target = this.#isView ? this.#origin?.target : (this.#share?.target ?? this.#join(engine));
       if (target === undefined) return undefined;
-      const { connect, command, waits, mode } = this.#settings;
-      const policy = policyOf(engine, connect, command, waits);
-      this.#handle = { engine, target, policy, mode, client: this, number: this.#number, used: false };
+      const { connect, command, waits, mode, timeout, signal } = this.#settings;
+      const policy =
+        timeout === undefined
+          ? policyOf(engine, { connect, command, waits, total: false })
+          : policyOf(engine, { connect: timeout, command: timeout, waits, total: true });
+      const handle: Handle = { engine, target, policy, mode, client: this, number: this.#number, used: false };
+      // Calls under a signal take the general way, which the absence of a kept handle leads to.
+      if (signal !== undefined) return handle;
+      this.#handle = handle;
     } catch (error) {
       this.#broken = brokenStatus(this.#runtime, error);
       this.#settings.logger?.warn(`[edgis] disabled (wasm): ${this.#broken.message}. ${this.#broken.hint}`);
@@ -160,7 +174,9 @@ export class BaseClient implements Subscriber {
   }
 
   async ready({ timeout = "10s" }: { timeout?: Duration } = {}): Promise<this> {
-    const { now, timeOrigin, setTimer } = this.#runtime;
+    const { timeOrigin, setTimer } = this.#runtime;
+    const engine = this.#attached?.engine;
+    const now = () => engine?.now() ?? this.#runtime.now();
     const limit = now() + (milliseconds(timeout) ?? 10_000);
     for (;;) {
       const left = limit - now();
@@ -250,7 +266,12 @@ export class BaseClient implements Subscriber {
   send(flat: readonly Argument[]): Promise<unknown> {
     const handle = this.#attached;
     if (handle === undefined || handle.target.dead !== undefined) return this.#away(flat[0] as string);
-    return handle.engine.send(handle, flat);
+    const { signal } = this.#settings;
+    if (signal === undefined) return handle.engine.send(handle, flat);
+    if (signal.aborted) return forgiven(Promise.reject(signal.reason));
+    const promise = handle.engine.send(handle, flat);
+    handle.engine.cancelOn(signal, handle.target, promise);
+    return promise;
   }
 
   /** @internal A command of one argument. */
@@ -274,16 +295,17 @@ export class BaseClient implements Subscriber {
     const closed = () => new DisabledError(`${command}: the client was closed`, "closed", { command });
     const status = this.status();
     const target = this.#handle?.target ?? { display: "redis" };
-    const rejected = Promise.reject(status.state === "closed" ? closed() : disabled(status, target, command));
-    // Like every rejection for want of Redis, nobody need listen for it.
-    rejected.catch(() => {});
-    return rejected;
+    return forgiven(Promise.reject(status.state === "closed" ? closed() : disabled(status, target, command)));
   }
 
   // ── Handles ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   with(options: HandleOptions): this {
-    return this.#derive(handleSettings(options, this.#settings), false);
+    const problem = handleProblem(options);
+    const view = problem === undefined && isForCallsOnly(options);
+    const derived = this.#derive(handleSettings(options, this.#settings), view);
+    if (problem !== undefined) derived.#broken = misused(this.#runtime, problem);
+    return derived;
   }
 
   get bytes(): this {
@@ -357,6 +379,12 @@ export class BaseClient implements Subscriber {
   }
 }
 
+/** A rejection that nobody need listen for, like every one for want of Redis. */
+function forgiven(rejected: Promise<never>): Promise<never> {
+  rejected.catch(() => {});
+  return rejected;
+}
+
 type ClientConstructor = new (
   runtime: Runtime,
   options: ClientOptions,
@@ -364,6 +392,12 @@ type ClientConstructor = new (
   origin: BaseClient,
   isView: boolean,
 ) => BaseClient;
+
+function misused(runtime: Runtime, message: string): DisabledStatus {
+  const since = runtime.timeOrigin() + runtime.now();
+  const hint = "correct the option that the message names";
+  return { state: "disabled", reason: "bad-option", message, hint, retryable: false, attempts: 0, since };
+}
 
 function brokenStatus(runtime: Runtime, error: unknown): DisabledStatus {
   return {

@@ -1,5 +1,6 @@
 /** What the options of `createClient` come to, or what is wrong with them. */
 import type { TargetSettings } from "../loop/target.js";
+import type { CallOptions, HandleOptions } from "./api.js";
 import { milliseconds } from "./duration.js";
 import type { ClientOptions, Logger } from "./types.js";
 
@@ -30,6 +31,9 @@ export interface HandleSettings {
   waits: boolean;
   mode: number;
   logger: Logger | undefined;
+  /** Of each call, in milliseconds. */
+  timeout: number | undefined;
+  signal: AbortSignal | undefined;
 }
 
 /** What options come to. */
@@ -42,8 +46,29 @@ export interface Settings {
   readonly share: boolean;
 }
 
-/** What a handle differs in from others of its target. Falls back to `base`, silently: `settingsOf` names mistakes. */
-export function handleSettings(options: ClientOptions, base: HandleSettings): HandleSettings {
+const ofHandles = ["timeouts", "offline", "integers", "logger", "timeout", "signal"];
+
+/** The first mistake in the options of `with`. */
+export function handleProblem(options: HandleOptions): string | undefined {
+  try {
+    if (typeof options !== "object" || options === null) return "with takes an object of options";
+    for (const key of Object.keys(options)) if (!ofHandles.includes(key)) return unknown(key, ofHandles, "");
+    const { timeout, signal, ...others } = options;
+    if (timeout !== undefined && milliseconds(timeout) === undefined) return notDuration("timeout");
+    if (signal !== undefined && typeof signal?.addEventListener !== "function") return "signal must be an AbortSignal";
+    return problemOf(others);
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+/** Whether there is nothing in the options of `with` that makes a handle of its own. */
+export function isForCallsOnly(options: HandleOptions): boolean {
+  return Object.keys(options).every((key) => key === "timeout" || key === "signal");
+}
+
+/** What a handle differs in from others of its target. Falls back to `base`, silently: others name mistakes. */
+export function handleSettings(options: ClientOptions & CallOptions, base: HandleSettings): HandleSettings {
   try {
     return readHandleSettings(options, base);
   } catch {
@@ -52,16 +77,25 @@ export function handleSettings(options: ClientOptions, base: HandleSettings): Ha
   }
 }
 
-function readHandleSettings(options: ClientOptions, base: HandleSettings): HandleSettings {
+function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSettings): HandleSettings {
   // Whatever it is: `settingsOf` says what is wrong with it, at first use.
-  const { timeouts, offline, integers, logger } = Object(options) as ClientOptions;
+  const { timeouts, offline, integers, logger, timeout, signal } = Object(options) as ClientOptions & CallOptions;
   return {
     connect: milliseconds(timeouts?.connect) ?? base.connect,
     command: milliseconds(timeouts?.command) ?? base.command,
     waits: offline === undefined ? base.waits : offline === "wait",
     mode: integers === undefined ? base.mode : integers === "bigint" ? base.mode | 2 : base.mode & ~2,
     logger: logger === undefined ? base.logger : logger === false ? undefined : logger,
+    timeout: coarse(milliseconds(timeout)) ?? base.timeout,
+    signal: signal ?? base.signal,
   };
+}
+
+/** Rounded up to three digits: the core remembers each duration that it was ever given. */
+function coarse(duration: number | undefined): number | undefined {
+  if (duration === undefined) return undefined;
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(duration)) - 2);
+  return Math.ceil(duration / step) * step;
 }
 
 /** The settings that options mean. Reads the environment, so it is called at first use and not before. */
@@ -76,11 +110,17 @@ export function settingsOf(
     problem = problemOf(options);
     if (problem === undefined) return validSettings(options, handle, env, identify);
   } catch (error) {
-    problem = `the options cannot be read: ${error instanceof Error ? error.message : "something was thrown that is no error"}`;
+    problem = unreadable(error);
   }
   const target = { options: { ...nothing, problem }, tls: undefined, family: 0, credentials: undefined } as const;
   return { target, key: `\n${JSON.stringify(problem)}`, link: "", share: Object(options).share !== false };
 }
+
+const unreadable = (error: unknown): string =>
+  `the options cannot be read: ${error instanceof Error ? error.message : "something was thrown that is no error"}`;
+
+const notDuration = (name: string): string =>
+  `${name} must be a positive number of milliseconds or a duration like "500ms" or "2s"`;
 
 /** The defaults of a target that is not to be dialled. */
 const nothing = {
@@ -172,9 +212,7 @@ function problemOf(options: ClientOptions): string | undefined {
     "retry.cap": retry?.cap,
   };
   for (const [name, value] of Object.entries(durations)) {
-    if (value !== undefined && milliseconds(value) === undefined) {
-      return `${name} must be a positive number of milliseconds or a duration like "500ms" or "2s"`;
-    }
+    if (value !== undefined && milliseconds(value) === undefined) return notDuration(name);
   }
   for (const [name, value] of Object.entries(limits ?? {})) {
     if (value !== undefined && !(typeof value === "number" && value >= 1))

@@ -137,7 +137,7 @@ function coded(error: unknown, otherwise: string): { code: string; message: stri
 function dialling(engine: Engine, target: Target | undefined, dial: number, inBackground: boolean): void {
   if (target === undefined) return;
   target.dial = dial;
-  target.dialStarted = engine.runtime.now();
+  target.dialStarted = engine.now();
   // A ready link that is only doubted keeps its promise.
   if (!(inBackground && target.stateNumber === READY)) renew(engine, target);
 }
@@ -173,7 +173,7 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
   }
   if (status.state === "disabled")
     target.retryAt = (status.retryAt ?? Number.POSITIVE_INFINITY) - engine.runtime.timeOrigin();
-  const story = state === READY ? ` in ${Math.round(engine.runtime.now() - target.dialStarted)} ms` : "";
+  const story = state === READY ? ` in ${Math.round(engine.now() - target.dialStarted)} ms` : "";
   // Another dial that failed for the same reason is no change.
   const told = `${status.state} ${"reason" in status ? status.reason : ""}`;
   if (target.told === told) return;
@@ -182,7 +182,7 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
 }
 
 function closedStatus(engine: Engine): Status {
-  return { state: "closed", attempts: 0, since: engine.runtime.timeOrigin() + engine.runtime.now() };
+  return { state: "closed", attempts: 0, since: engine.runtime.timeOrigin() + engine.now() };
 }
 
 /** Loggers and listeners are users' code: they run later, and what they throw is theirs. */

@@ -59,11 +59,12 @@ export function release(engine: Engine, target: Target, closed: () => void): voi
 }
 
 /** The core's number for a policy. */
-export function policyOf(engine: Engine, connect: number, command: number, waits: boolean): Policy {
-  const key = `${connect} ${command} ${waits}`;
+export function policyOf(engine: Engine, settings: Omit<Policy, "id">): Policy {
+  const { connect, command, waits, total } = settings;
+  const key = `${connect} ${command} ${waits} ${total}`;
   let policy = engine.policies.get(key);
   if (policy === undefined) {
-    policy = { connect, command, waits, id: engine.core.calls.policy(connect, command, waits) };
+    policy = { connect, command, waits, total, id: engine.core.calls.policy(connect, command, waits, total) };
     engine.policies.set(key, policy);
   }
   return policy;
@@ -90,7 +91,7 @@ export function connect(engine: Engine, target: Target, client: number): Promise
 /** Somebody would use the target if it were ready: begins a dial where one may begin, and waits for nothing. */
 export function nudge(engine: Engine, target: Target, client: number): void {
   const { state } = target;
-  const due = state === "idle" || (state === "disabled" && engine.runtime.now() >= target.retryAt);
+  const due = state === "idle" || (state === "disabled" && engine.now() >= target.retryAt);
   if (!due || target.dead !== undefined || target.settle !== undefined || target.nudged) return;
   target.nudged = true;
   engine.runtime.defer(() => {
@@ -106,7 +107,7 @@ const READY = 2;
 
 /** After the death of a core: a new one, with the same targets. Their links are dialled when somebody needs them. */
 export function revive(engine: Engine): void {
-  const now = engine.runtime.now();
+  const now = engine.now();
   while ((engine.deaths[0] ?? now) < now - MINUTE) engine.deaths.shift();
   const targets = [...engine.targets.values()];
   engine.targets.clear();
@@ -133,7 +134,8 @@ function startAnew(engine: Engine): boolean {
   try {
     engine.core = engine.newCore();
     for (const policy of engine.policies.values()) {
-      policy.id = engine.core.calls.policy(policy.connect, policy.command, policy.waits);
+      const { connect, command, waits, total } = policy;
+      policy.id = engine.core.calls.policy(connect, command, waits, total);
     }
     return true;
   } catch {
@@ -149,6 +151,6 @@ function internalStatus(engine: Engine): DisabledStatus {
     hint: "please report it with the errors before this; a restart of the process starts it anew",
     retryable: false,
     attempts: 0,
-    since: engine.runtime.timeOrigin() + engine.runtime.now(),
+    since: engine.runtime.timeOrigin() + engine.now(),
   };
 }

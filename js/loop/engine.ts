@@ -20,6 +20,7 @@ import { TextReader } from "../reply/text.js";
 import type { Runtime, Timer } from "../transport/types.js";
 import { act, type Row } from "./actions.js";
 import { revive } from "./attach.js";
+import { Cancellation } from "./cancellation.js";
 import { died } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
 import type { Argument, Segment } from "./stage.js";
@@ -29,6 +30,8 @@ import type { Handle, Policy, Target } from "./target.js";
 const INLINE_READY = 16 << 10;
 /** …these not when they must wait: what waits would make linear memory grow for ever. */
 const INLINE_WAITING = 256;
+/** The wall clock gained as much on the monotonic one: milliseconds. */
+const SLEEP = 1_000;
 const READY = 2;
 const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
@@ -59,6 +62,10 @@ export class Engine {
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #busy = false;
+  /** How far the wall clock was ahead of the monotonic one, and how much of that is sleep. */
+  #wallOffset = Number.POSITIVE_INFINITY;
+  #slept = 0;
+  readonly #cancellations = new WeakMap<AbortSignal, Cancellation>();
   /** Nothing was in flight when the tick's first command was staged. */
   #pipeIsEmpty = false;
   /** End of the chunk that is being received, as an address. */
@@ -155,6 +162,16 @@ export class Engine {
     return promise;
   }
 
+  /** Ends the command that was staged last when the signal says so. */
+  cancelOn(signal: AbortSignal, target: Target, promise: Promise<unknown>): void {
+    let cancellation = this.#cancellations.get(signal);
+    if (cancellation === undefined) {
+      cancellation = new Cancellation(this, signal);
+      this.#cancellations.set(signal, cancellation);
+    }
+    cancellation.watch(promise, target, this.pending.lastTag);
+  }
+
   #firstUse(handle: Handle): void {
     handle.used = true;
     this.join(handle.target, handle.number);
@@ -173,7 +190,10 @@ export class Engine {
     if (this.#pipeIsEmpty) settled.then(this.#spread);
     this.#due.push(target);
     if (this.#due.length === 1) this.runtime.defer(this.flush);
-    if (!this.#busy) this.balance();
+    if (!this.#busy) {
+      this.#noticeSleep();
+      this.balance();
+    }
   }
 
   /** Hands over what is staged. */
@@ -221,7 +241,7 @@ export class Engine {
     const { epoch } = this;
     try {
       this.crossings += 1;
-      call(this.core, this.runtime.now());
+      call(this.core, this.now());
       this.#drain(link);
     } catch (error) {
       // Only the first to see it replaces the core.
@@ -333,20 +353,47 @@ export class Engine {
 
   // ── Time and liveness ───────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Milliseconds since the runtime's `timeOrigin()`, those that it slept through included. */
+  now(): number {
+    return this.runtime.now() + this.#slept;
+  }
+
+  /**
+   * A monotonic clock stands still while a machine sleeps or a function is suspended, so a link that has been silent
+   * for an hour would look fresh. The wall clock has gone on. It is asked when the first command after idleness is
+   * staged: nothing else could be hurt by a link that died meanwhile.
+   */
+  #noticeSleep(): void {
+    const offset = this.runtime.wallClock() - this.runtime.now();
+    const jump = offset - this.#wallOffset;
+    // Being set right by a little is no sleep, and being set back is none.
+    if (jump > SLEEP) {
+      this.#slept += jump;
+      // It was set by the old time; the call into the core that follows sets it anew.
+      this.#disarm();
+    }
+    this.#wallOffset = offset;
+  }
+
   #arm(deadline: number): void {
     if (deadline >= this.#timerAt) return;
-    this.#timer?.clear();
+    this.#disarm();
     this.#timerAt = deadline;
-    const wait = Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(deadline - this.runtime.now())));
+    const wait = Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(deadline - this.now())));
     this.#timer = this.runtime.setTimer(this.#fired, wait);
     this.#timer.hold(this.#busy && this.links.size === 0);
   }
 
-  readonly #fired = (): void => {
+  #disarm(): void {
+    this.#timer?.clear();
     this.#timer = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
+  }
+
+  readonly #fired = (): void => {
+    this.#disarm();
     const { deadline } = this.core;
-    if (deadline > this.runtime.now()) {
+    if (deadline > this.now()) {
       this.#arm(deadline);
       return;
     }
@@ -377,10 +424,8 @@ export class Engine {
   /** The core died: everything that it knew is settled, and a new one takes its place. */
   replace(cause: unknown): void {
     this.epoch += 1;
-    this.deaths.push(this.runtime.now());
-    this.#timer?.clear();
-    this.#timer = undefined;
-    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.deaths.push(this.now());
+    this.#disarm();
     this.#due = [];
     for (const link of this.links.values()) link.close(false);
     this.links.clear();

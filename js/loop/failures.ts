@@ -33,9 +33,11 @@ export function failure(
       return new UsageError(`${command} ${refusal(detail)}`, command);
     case FAILURE.Timeout: {
       const phase = detail === PHASE.Connect ? "connect" : detail === PHASE.Queue ? "queue" : "reply";
-      const budget = phase === "reply" ? `timeouts.command, ${policy.command} ms` : `${policy.connect} ms`;
+      const [name, limit] =
+        phase === "reply" ? ["timeouts.command", policy.command] : ["timeouts.connect", policy.connect];
+      const budget = `${policy.total ? "timeout" : name}, ${limit} ms`;
       const text = {
-        connect: `no connection to ${target.display} within timeouts.connect (${budget})`,
+        connect: `no connection to ${target.display} in time (${budget})`,
         queue: `waited too long for a connection to ${target.display} (${budget})`,
         reply: `no reply from ${target.display} in time (${budget}); the server may have executed it`,
       }[phase];

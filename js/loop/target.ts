@@ -20,6 +20,8 @@ export interface Policy {
   readonly connect: number;
   readonly command: number;
   readonly waits: boolean;
+  /** `command` is the time for everything, the wait for a link included. */
+  readonly total: boolean;
   /** The core's number for it. */
   id: number;
 }

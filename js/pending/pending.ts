@@ -62,6 +62,11 @@ export class Pending<Owner> {
     return this.#names[tag] as string;
   }
 
+  /** Whether the tag is that promise's: tags are used again. */
+  isAt(tag: number, promise: Promise<unknown>): boolean {
+    return this.#promises[tag] === promise;
+  }
+
   has(tag: number): boolean {
     return this.#resolves[tag] !== undefined;
   }

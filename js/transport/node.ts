@@ -23,12 +23,16 @@ const threads = () => process.getBuiltinModule("node:worker_threads");
 // Taken at load, so that fake timers in a test do not freeze deadlines.
 const { setTimeout, clearTimeout, setImmediate, performance } = globalThis;
 const now = performance.now.bind(performance);
+const wallNow = Date.now;
+// Next.js forbids the wall clock to the code of a page that it prerenders, and our callers may be such code.
+const outside = process.getBuiltinModule("node:async_hooks").AsyncLocalStorage.snapshot();
 
 /** Everything but how the core is compiled. */
 export const nodeRuntime: Omit<Runtime, "compile"> = {
   name: "node",
   now,
   timeOrigin: () => performance.timeOrigin,
+  wallClock: () => outside(wallNow),
   seed: () => now() * 1e6 + process.pid,
   // After the microtasks of this tick: callers at any depth of promises share one write.
   defer: process.nextTick,

@@ -81,6 +81,8 @@ export interface Runtime {
   now(): number;
   /** Milliseconds since the epoch at which `now()` was 0. */
   timeOrigin(): number;
+  /** Milliseconds since the epoch by the wall clock, which goes on while the machine sleeps. */
+  wallClock(): number;
   /** Something that differs between processes; need not be random. */
   seed(): number;
   /** Runs `act` once the code that runs now, and what it has settled, is through. */

@@ -1,0 +1,91 @@
+// A machine that sleeps and a function that is suspended: the monotonic clock stands still, the wall clock does not.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { observe } from "./observer.mjs";
+import { answer } from "./programs.mjs";
+import { startRedis } from "./redis-server.mjs";
+
+// In a process of its own, in which the wall clock can be put forward as a sleep would; the package takes it at load.
+const asleep = `
+const clock = Date.now;
+let slept = 0;
+Date.now = () => clock() + slept;
+const { createClient } = await import("edgis");
+`;
+
+async function start(t) {
+  const server = await startRedis();
+  const observer = await observe(server);
+  t.after(async () => {
+    observer.close();
+    await server.stop();
+  });
+  return { server, observer };
+}
+
+test("the first command after an hour of sleep is preceded by a PING, the next ones are not", async (t) => {
+  const { server, observer } = await start(t);
+  const before = await observer.calls("ping");
+  const { since, woken, replies } = await answer(
+    `${asleep}
+     const redis = createClient({ logger: false });
+     await redis.set("k", "v");
+     const { since } = redis.status();
+     slept = 3_600_000;
+     const replies = [];
+     for (let i = 0; i < 3; i += 1) replies.push(await redis.get("k"));
+     console.log(JSON.stringify({ since, woken: redis.status().since, replies }));
+     await redis.close();`,
+    { env: { REDIS_URL: server.url } },
+  );
+  assert.deepEqual([replies, woken], [["v", "v", "v"], since]);
+  assert.equal((await observer.calls("ping")) - before, 2, "one of the handshake, one after the sleep");
+});
+
+test("a link that died in its sleep is replaced once, and costs nobody an error", async (t) => {
+  const { server } = await start(t);
+  const { took, value, dials, connections } = await answer(
+    `${asleep}
+     import { createServer, connect } from "node:net";
+     // Stands before the server; what was connected before the sleep leads nowhere afterwards, silently.
+     let connections = 0, dead = 0;
+     const gate = createServer((socket) => {
+       connections += 1;
+       const number = connections;
+       const upstream = connect(${server.port}, "127.0.0.1");
+       socket.on("data", (chunk) => number > dead && upstream.write(chunk));
+       upstream.on("data", (chunk) => number > dead && socket.write(chunk));
+       socket.on("close", () => upstream.destroy());
+       for (const end of [socket, upstream]) end.on("error", () => {}).unref();
+     }).listen(0, "127.0.0.1").unref();
+     await new Promise((resolve) => gate.on("listening", resolve));
+     const redis = createClient({ url: "redis://127.0.0.1:" + gate.address().port, logger: false });
+     await redis.set("k", "v");
+     dead = connections;
+     slept = 3_600_000;
+     const started = performance.now();
+     const [, value] = await Promise.all([redis.set("k", "w"), redis.get("k")]);
+     const took = performance.now() - started;
+     console.log(JSON.stringify({ took, value, dials: redis.stats().dials, connections }));
+     await redis.close();`,
+  );
+  assert.deepEqual([value, dials, connections], ["w", 2, 2]);
+  assert.ok(took < 1_000, `${took} ms`);
+});
+
+test("a clock that is set back, or right by a little, is no sleep", async (t) => {
+  const { server, observer } = await start(t);
+  const before = await observer.calls("ping");
+  await answer(
+    `${asleep}
+     const redis = createClient({ logger: false });
+     for (const change of [0, -3_600_000, 500, 400, -20_000]) {
+       slept += change;
+       await redis.incr("n");
+     }
+     console.log("{}");
+     await redis.close();`,
+    { env: { REDIS_URL: server.url } },
+  );
+  assert.equal((await observer.calls("ping")) - before, 1, "that of the handshake");
+});
