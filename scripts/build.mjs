@@ -18,7 +18,10 @@ import { glueSource, glueTypes } from "./glue.mjs";
 import { at, files, kilobytes, run, step } from "./steps.mjs";
 
 /** One bundle a line; which runtime takes which is said by "exports" in pkg/package.json. */
-const entries = [{ name: "node", source: "js/entry/node.ts", platform: "node", target: "node20" }];
+const entries = [
+  { name: "node", source: "js/entry/node.ts", platform: "node", target: "node20" },
+  { name: "testing", source: "js/testing/index.ts", platform: "node", target: "node20" },
+];
 
 // What rustc puts into the module and all supported runtimes have; wasm-opt refuses what it is not told of.
 const wasmFeatures = [
@@ -112,7 +115,7 @@ function declare() {
   const emitted = at("target/types");
   rmSync(emitted, { recursive: true, force: true });
   run("tsc", ["-p", "tsconfig.build.json"]);
-  const shipped = shippedDeclarations(emitted, ["index.d.ts"]);
+  const shipped = shippedDeclarations(emitted, ["index.d.ts", "testing/index.d.ts"]);
   rmSync(at("pkg/dist/types"), { recursive: true, force: true });
   for (const [file, text] of shipped) replaceFile(at("pkg/dist/types", file), text);
   return `${shipped.size} files`;

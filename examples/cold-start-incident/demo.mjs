@@ -1,7 +1,7 @@
 // Plays the cold-start incident: many copies of one module start at once, then Redis dies, then it comes back.
 //   make demo
 import { setTimeout as sleep } from "node:timers/promises";
-import { findRedisServer, freePort, startRedis } from "../../tests/js/redis-server.mjs";
+import { findRedisServer, freePort, startRedis } from "edgis/testing";
 import { product } from "./lib/product.mjs";
 
 const copies = 100;

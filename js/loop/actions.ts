@@ -181,7 +181,7 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
   tell(engine, target, status, story);
 }
 
-function closedStatus(engine: Engine): Status {
+export function closedStatus(engine: Engine): Status {
   return { state: "closed", attempts: 0, since: engine.runtime.timeOrigin() + engine.now() };
 }
 

@@ -1,7 +1,7 @@
 /** Handles find their targets here, and targets find a new core when the old one has died. */
 import type { Registered } from "../core/core.js";
 import type { DisabledStatus, Status } from "../core/status.js";
-import { renew, settle } from "./actions.js";
+import { closedStatus, renew, settle } from "./actions.js";
 import type { Engine } from "./engine.js";
 import { endpointOf, type Policy, Target, type TargetSettings } from "./target.js";
 
@@ -114,6 +114,12 @@ export function revive(engine: Engine): void {
   const alive = engine.deaths.length <= DEATHS && startAnew(engine);
   for (const target of targets) {
     target.connection = undefined;
+    if (target.handles === 0) {
+      // It was draining: there is nothing left to drain.
+      settle(engine, target, closedStatus(engine));
+      for (const closed of target.closers.splice(0)) closed();
+      continue;
+    }
     if (alive) {
       const registered = engine.core.configure(target.settings.options, now);
       target.id = registered.target;
@@ -125,7 +131,6 @@ export function revive(engine: Engine): void {
     }
     engine.targets.set(target.id, target);
     settle(engine, target, engine.statusOf(target));
-    for (const closed of target.closers.splice(0)) closed();
   }
 }
 

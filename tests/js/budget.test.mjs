@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
 import { answer } from "./programs.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 let server;
 let client;

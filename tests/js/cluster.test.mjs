@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient } from "edgis";
-import { startRedis } from "./redis-server.mjs";
+import { startRedis } from "edgis/testing";
 
 let redis;
 before(async () => {

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import test, { after, before, beforeEach } from "node:test";
 import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
 import { answer, installedTwice } from "./programs.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 const require = createRequire(import.meta.url);
 const logger = false;

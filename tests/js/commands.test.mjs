@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
 import { createClient, isRedisError, ReplyError, UsageError } from "edgis";
+import { startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
 import { scripted } from "./peers.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 let server;
 let observer;

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
 import { listen, scripted, silent } from "./peers.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 const logger = false;
 const caught = (promise) =>
@@ -168,8 +168,8 @@ test("kill -9 under load: reads are sent again, writes are lost with sent maybe,
   }
   const outcomes = new Set((await Promise.all(reads)).map((outcome) => outcome?.kind ?? outcome));
   assert.deepEqual([...outcomes], ["DisabledError"], "there was no server to send them to");
-  const again = await startRedis({ port: server.port });
-  t.after(() => again.stop());
+  await server.restart();
+  t.after(() => server.stop());
   await client.ready();
   assert.equal(await client.get("n"), null);
 });

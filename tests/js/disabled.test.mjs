@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
 import { closing, nobody, proxy, resetting, saying, scripted, silent } from "./peers.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 const logger = false;
 let server;

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createClient } from "edgis";
-import { startRedis } from "./redis-server.mjs";
+import { startRedis } from "edgis/testing";
 
 let redis;
 before(async () => {

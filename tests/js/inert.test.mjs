@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
 import { nobody, silent } from "./peers.mjs";
 import { answer, run } from "./programs.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 let server;
 before(async () => {

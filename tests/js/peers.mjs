@@ -1,7 +1,7 @@
 // Peers that are no Redis, or a strange one: they refuse, keep silent, hang up, talk nonsense, or answer from a script.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { freePort } from "./redis-server.mjs";
+import { freePort } from "edgis/testing";
 
 /** Listens on a loopback port and gives every connection to `accept`. */
 export async function listen(accept, { port = 0, host = "127.0.0.1", path } = {}) {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
 import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 let server;
 let observer;

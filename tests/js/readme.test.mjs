@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { startRedis } from "./redis-server.mjs";
+import { startRedis } from "edgis/testing";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const snippets = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```js\n([\s\S]*?)```/g)].map(

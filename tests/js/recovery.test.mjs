@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createClient } from "edgis";
+import { freePort, startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
 import { closing, nobody, resetting, saying, scripted, silent } from "./peers.mjs";
 import { answer } from "./programs.mjs";
-import { freePort, startRedis } from "./redis-server.mjs";
 
 const logger = false;
 
@@ -34,8 +34,8 @@ test("a restart of the server is survived without anybody's doing, by commands a
   assert.ok(["DisabledError", "ConnectionLostError"].includes(error.kind), error.kind);
   await until(() => client.status().state === "disabled");
   assert.equal(client.status().reason, "refused");
-  const again = await startRedis({ port: server.port });
-  t.after(() => again.stop());
+  await server.restart();
+  t.after(() => server.stop());
   await until(() =>
     client.ping().then(
       (reply) => reply === "PONG",

@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import test, { after, before, beforeEach } from "node:test";
 import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
 import { proxy, scripted } from "./peers.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 let server;
 let observer;

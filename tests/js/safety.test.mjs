@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { inspect } from "node:util";
 import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
 import { nobody, proxy, saying, scripted } from "./peers.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 const logger = false;
 const caught = (promise) =>

@@ -1,5 +1,6 @@
 // Compiled, never run: what a strict program may rely on.
 import { type Client, createClient, isRedisError, type Status } from "edgis";
+import { type Fault, faultProxy, type RedisServer, resetRegistry, startRedis } from "edgis/testing";
 
 export const redis: Client = createClient({ url: process.env.REDIS_URL });
 
@@ -15,4 +16,15 @@ export async function program(): Promise<string | null> {
   } finally {
     await redis.close();
   }
+}
+
+export async function tested(): Promise<void> {
+  const server: RedisServer = await startRedis({ args: ["--maxclients", "20"], tls: true });
+  const client = createClient({ url: server.url, ...(server.tls && { tls: server.tls }) });
+  const fault: Fault = { toClient: { after: 3, do: { say: "?" } }, toServer: { split: 1 } };
+  const proxy = await faultProxy(server.url, { host: "::1", script: ({ number }) => (number > 1 ? fault : undefined) });
+  await proxy.slow(10);
+  proxy.strike(fault);
+  resetRegistry();
+  await Promise.all([client.close(), proxy.close(), server.stop()]);
 }

@@ -46,6 +46,12 @@ test("the package needs nothing at run time and runs no script", () => {
   assert.equal(manifest.type, "module");
 });
 
+test("edgis and edgis/testing do not hold each other", () => {
+  const [core, testing] = ["node", "testing"].map((name) => read(`${installed}/dist/${name}.js`));
+  assert.ok(!core.includes("redis-server") && !core.includes("node:child_process"));
+  assert.ok(!testing.includes("WebAssembly") && testing.length < 40_000, `${testing.length} characters`);
+});
+
 test("npm package and crate have one version", () => {
   assert.equal(manifest.version, /^version = "(.+)"$/m.exec(read(`${repository}/Cargo.toml`))[1]);
 });

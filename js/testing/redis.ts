@@ -1,0 +1,306 @@
+/** Throwaway Redis servers: on a free loopback port, in a folder of their own, gone with the process that started them. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { type Certificate, selfSigned } from "./certificate.js";
+import { Guard } from "./guard.js";
+import { later, now, sleep } from "./time.js";
+
+/** A server that does not answer for so long does not start; one that does not end for so long is killed. */
+const STARTUP = 10_000;
+const SHUTDOWN = 5_000;
+const PING_TIMEOUT = 1_000;
+const PING_INTERVAL = 10;
+/** Somebody else may take a free port before the server does. */
+const PORT_ATTEMPTS = 5;
+/** Characters of the server's output that are kept. */
+const LOG = 64 << 10;
+
+const INSTALL =
+  "Install Redis 6.2 or newer, or Valkey (Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis), " +
+  "or name a binary: startRedis({ binary }), or EDGIS_REDIS_SERVER in the environment.";
+
+/** What `startRedis` takes; all of it is optional. */
+export interface RedisOptions {
+  /** Further command-line options of the server, as in `["--requirepass", "secret"]`. Nothing is persisted by default. */
+  args?: readonly string[];
+  /** Default: a free one. */
+  port?: number;
+  /** The address to listen on. Default `127.0.0.1`. */
+  host?: string;
+  /** Listen on a Unix socket as well, and let `url` be that. */
+  socket?: boolean;
+  /** Listen with TLS only, with a certificate made on the spot: see `tls` of the server. */
+  tls?: boolean;
+  /**
+   * The path of the server's binary. Default: `EDGIS_REDIS_SERVER` of the environment, else `redis-server`, else
+   * `valkey-server`, on PATH.
+   */
+  binary?: string;
+}
+
+/** A running server. */
+export interface RedisServer extends AsyncDisposable {
+  /** For `createClient`; without credentials, which only `args` know. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** The path of the Unix socket, if one was asked for. */
+  readonly path: string | undefined;
+  /** With `tls: true` the `tls` option of a client that trusts the server; its `cert` and `key` serve as a client's too. */
+  readonly tls: Certificate | undefined;
+  /** Of the process that runs, or ran last. */
+  readonly pid: number;
+  readonly running: boolean;
+  /** What the server printed, the last 64 KB of it. */
+  readonly log: string;
+  /** Ends the server in good order, also a paused one, and removes its folder. Resolves when it has ended. */
+  stop(): Promise<void>;
+  /** Ends the server as a crash does (SIGKILL). Resolves when it has ended. */
+  kill(): Promise<void>;
+  /**
+   * Brings the server up again on its port, ending it first where it runs. Resolves when it answers.
+   *
+   * @param options.args replace those that the server had
+   */
+  restart(options?: { args?: readonly string[] }): Promise<void>;
+  /** Freezes the process (SIGSTOP): connections stay open, the kernel accepts new ones, and nothing answers. */
+  pause(): void;
+  /** Lets a paused process go on (SIGCONT). */
+  resume(): void;
+}
+
+/** The binary that `startRedis` would start, or undefined where there is none. */
+export function findRedisServer(): string | undefined {
+  const { EDGIS_REDIS_SERVER: named, PATH = "" } = process.env;
+  if (named) return named;
+  for (const name of ["redis-server", "valkey-server"]) {
+    for (const folder of PATH.split(delimiter)) {
+      const path = join(folder, name);
+      try {
+        accessSync(path, constants.X_OK);
+        return path;
+      } catch {
+        // The next folder.
+      }
+    }
+  }
+  return undefined;
+}
+
+/** A loopback port on which nobody listens; what is dialled there is refused. */
+export function freePort(host = "127.0.0.1"): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, host, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/**
+ * Starts a throwaway server and waits until it answers. It does not keep the process alive, and does not outlive it,
+ * however that ends.
+ *
+ * @throws (as a rejection) when there is no binary, with what to install, and when the server does not start, with what
+ * it printed
+ */
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const { host = "127.0.0.1", binary = findRedisServer() } = options;
+  if (binary === undefined) throw new Error(`There is no redis-server on PATH. ${INSTALL}`);
+  for (let attempt = 1; ; attempt += 1) {
+    const server = new Server(binary, host, options.port ?? (await freePort(host)), options);
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      await server.stop();
+      const taken = server.log.includes("Address already in use");
+      if (options.port !== undefined || attempt === PORT_ATTEMPTS || !taken) throw error;
+    }
+  }
+}
+
+/** Those that were not stopped: they end with the process, by this handler or by their guard. */
+const started = new Set<Server>();
+const endAll = (): void => {
+  for (const server of started) server.abandon();
+};
+
+class Server implements RedisServer {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+  readonly path: string | undefined;
+  readonly tls: Certificate | undefined;
+  readonly #binary: string;
+  readonly #dir = mkdtempSync(join(tmpdir(), "edgis-redis-"));
+  #args: readonly string[];
+  #guard: Guard | undefined;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #running = false;
+  #log = "";
+
+  constructor(binary: string, host: string, port: number, { args = [], socket, tls }: RedisOptions) {
+    this.#binary = binary;
+    this.host = host;
+    this.port = port;
+    this.#args = args;
+    this.path = socket ? join(this.#dir, "redis.sock") : undefined;
+    this.tls = tls ? selfSigned() : undefined;
+    const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    this.url = this.path === undefined ? `redis${tls ? "s" : ""}://${address}` : `unix://${this.path}`;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Starts the process; resolves when it answers. */
+  async start(): Promise<void> {
+    mkdirSync(this.#dir, { recursive: true });
+    if (started.size === 0) process.once("exit", endAll);
+    started.add(this);
+    this.#guard ??= new Guard(this.#dir);
+    const child = spawn(this.#binary, this.#arguments(), { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    this.#log = "";
+    this.#running = child.pid !== undefined;
+    this.#guard.watch(child.pid);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk) => this.#print(String(chunk)));
+      // A test that forgets its server still ends.
+      (stream as unknown as Socket).unref?.();
+    }
+    child.unref();
+    this.#ended = new Promise<void>((resolve) => {
+      child.once("exit", () => resolve());
+      child.once("error", (error: NodeJS.ErrnoException) => {
+        this.#print(error.code === "ENOENT" ? `${this.#binary} is not there. ${INSTALL}` : error.message);
+        resolve();
+      });
+    }).then(() => {
+      this.#running = false;
+      this.#guard?.watch(undefined);
+    });
+    await this.#answering();
+  }
+
+  #arguments(): string[] {
+    const { host, port, path, tls } = this;
+    const args = ["--bind", host, "--dir", this.#dir, "--save", "", "--appendonly", "no"];
+    if (tls === undefined) args.push("--port", String(port));
+    else {
+      for (const name of ["ca", "cert", "key"] as const) {
+        const file = join(this.#dir, `${name}.pem`);
+        writeFileSync(file, tls[name], { mode: 0o600 });
+        args.push(`--tls-${name}${name === "ca" ? "-cert" : ""}-file`, file);
+      }
+      args.push("--port", "0", "--tls-port", String(port), "--tls-auth-clients", "optional");
+    }
+    if (path !== undefined) args.push("--unixsocket", path);
+    return [...args, ...this.#args];
+  }
+
+  #print(text: string): void {
+    this.#log = (this.#log + text).slice(-LOG);
+  }
+
+  /** Resolves when the server answers PING, be it with an error: one that wants a password is up as well. */
+  async #answering(): Promise<void> {
+    const until = now() + STARTUP;
+    do {
+      if (/^(\+PONG|-(?!LOADING))/.test(await this.#ping())) return;
+      await sleep(PING_INTERVAL);
+    } while (this.#running && now() < until);
+    throw new Error(`redis-server did not start on port ${this.port}:\n${this.#log}`);
+  }
+
+  /** The first bytes of the answer to an inline PING; "" when there is no connection or no answer. */
+  #ping(): Promise<string> {
+    const { host, port, tls } = this;
+    return new Promise((resolve) => {
+      const speak = (): void => void socket.write("PING\r\n");
+      const socket: Socket =
+        tls === undefined ? connectTcp({ host, port }, speak) : connectTls({ host, port, ...tls }, speak);
+      const done = (answer: string): void => {
+        cancel();
+        socket.destroy();
+        resolve(answer);
+      };
+      const cancel = later(() => done(""), PING_TIMEOUT);
+      socket.on("error", () => done(""));
+      socket.on("close", () => done(""));
+      socket.on("data", (chunk) => done(String(chunk)));
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+    rmSync(this.#dir, { recursive: true, force: true });
+    this.#guard?.dismiss();
+    this.#guard = undefined;
+    this.#forget();
+  }
+
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
+  }
+
+  async restart({ args = this.#args }: { args?: readonly string[] } = {}): Promise<void> {
+    await this.#end("SIGTERM");
+    this.#args = args;
+    await this.start();
+  }
+
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const child = this.#child;
+    if (!this.#running || child === undefined) return this.#ended;
+    // While somebody waits for its end it keeps the process alive.
+    child.ref();
+    child.kill(signal);
+    // A frozen process takes no other signal than SIGKILL before it goes on.
+    child.kill("SIGCONT");
+    const cancel = later(() => child.kill("SIGKILL"), SHUTDOWN);
+    await this.#ended;
+    cancel();
+  }
+
+  /** The process ends, and nothing can be waited for. */
+  abandon(): void {
+    this.#guard?.abandon();
+    this.#child?.kill("SIGKILL");
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  #forget(): void {
+    started.delete(this);
+    if (started.size === 0) process.off("exit", endAll);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
