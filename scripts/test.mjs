@@ -6,7 +6,9 @@ import { at, files, root } from "./steps.mjs";
 
 const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode", "no-install", "--", ...features]];
 const chromedriver = spawnSync("sh", ["-c", "command -v chromedriver"], { encoding: "utf8" }).stdout.trim();
-const nodeTests = files(at("tests/js"), at("tests/packaging")).filter((path) => path.endsWith(".test.mjs"));
+const nodeTests = files(at("tests/js"), at("tests/faults"), at("tests/packaging")).filter((path) =>
+  path.endsWith(".test.mjs"),
+);
 const suites = {
   rust: ["cargo", ["test", "--quiet", "--locked"]],
   wasm: wasmPack(["--node"], ["--locked", "--features", "js"]),

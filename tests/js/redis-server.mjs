@@ -1,2 +1,2 @@
-// Throwaway servers are `edgis/testing`'s. This is for the benches: a package of their own hides that from them.
-export { findRedisServer, startRedis } from "edgis/testing";
+// Throwaway servers are those of `edgis/testing`. The benches need this: a package of their own hides that from them.
+export { findRedisServer, freePort, startRedis } from "edgis/testing";
