@@ -253,9 +253,14 @@ export class BaseClient implements Subscriber {
   // ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   call(command: string, ...args: readonly CommandArgument[]): Promise<unknown> {
+    return this.callAll([command, ...args]);
+  }
+
+  /** @internal `call` without a spread, which has no place for a hundred thousand arguments. */
+  callAll(args: readonly unknown[]): Promise<unknown> {
     let flat: Argument[];
     try {
-      flat = flatten([command, ...args]);
+      flat = flatten(args);
     } catch (error) {
       return Promise.reject(error);
     }

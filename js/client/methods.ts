@@ -31,7 +31,7 @@ for (const name of names.split(" ")) {
   const command = name.toUpperCase();
   define(name, function (...args) {
     if (args.at(-1) === undefined && optional.has(name)) args.pop();
-    return this.call(command, ...(args as never[]));
+    return this.callAll([command, ...args]);
   });
 }
 
@@ -39,7 +39,7 @@ for (const name of ofOne.split(" ")) {
   const command = name.toUpperCase();
   const staged = command + SEPARATOR;
   define(name, function (...args) {
-    return args.length === 1 ? this.send1(command, staged, args[0]) : this.call(command, ...(args as never[]));
+    return args.length === 1 ? this.send1(command, staged, args[0]) : this.callAll([command, ...args]);
   });
 }
 
@@ -47,14 +47,14 @@ for (const name of ofTwo.split(" ")) {
   const command = name.toUpperCase();
   const staged = command + SEPARATOR;
   define(name, function (...args) {
-    return args.length === 2 ? this.send2(command, staged, args[0], args[1]) : this.call(command, ...(args as never[]));
+    return args.length === 2 ? this.send2(command, staged, args[0], args[1]) : this.callAll([command, ...args]);
   });
 }
 
 for (const name of clientNames.split(" ")) {
   const method = `client${name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase())}`;
   define(method, function (...args) {
-    return this.call("CLIENT", name.toUpperCase(), ...(args as never[]));
+    return this.callAll(["CLIENT", name.toUpperCase(), ...args]);
   });
 }
 

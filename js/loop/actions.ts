@@ -22,9 +22,7 @@ export function act(engine: Engine, rows: Row[]): void {
         reject(engine, a, (head >>> 8) & 0xff, b, c);
         break;
       case ROW.Close:
-        engine.links.get(a)?.close(b === 1);
-        engine.links.delete(a);
-        engine.linksChanged();
+        close(engine, a, b === 1);
         break;
       case ROW.Open:
         open(engine, a, engine.targets.get(b), c);
@@ -49,6 +47,16 @@ function reject(engine: Engine, tag: number, kind: number, detail: number, sent:
   const error = failure(target, status, pending.name(tag), policy, kind, detail, sent, refusal);
   // A fire-and-forget write must not end a process because Redis is away; a mistake in a call should be seen.
   pending.reject(tag, error, kind !== FAILURE.Refused);
+}
+
+function close(engine: Engine, id: number, gracefully: boolean): void {
+  const link = engine.links.get(id);
+  engine.links.delete(id);
+  engine.linksChanged();
+  if (link === undefined) return;
+  link.close(gracefully);
+  // What it did not take waits for the next one, or is told why not; but first the other rows have their turn.
+  if (link.target.blockedBy === link) engine.runtime.defer(() => engine.handOver(link.target));
 }
 
 function open(engine: Engine, id: number, target: Target | undefined, candidate: number): void {

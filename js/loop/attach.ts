@@ -15,9 +15,11 @@ export function attach(engine: Engine, settings: TargetSettings, key: string, sh
   const known = share ? byKey.get(key) : undefined;
   if (known !== undefined) return hold(known);
   let registered: Registered = { target: -1 };
-  engine.enter(undefined, (core, now) => {
-    registered = core.configure(settings.options, now);
-  });
+  if (!engine.isDown) {
+    engine.enter(undefined, (core, now) => {
+      registered = core.configure(settings.options, now);
+    });
+  }
   // The same server may be written in several ways.
   const identity = `${registered.identity} ${key.slice(key.indexOf("\n"))}`;
   const same = share && registered.identity !== undefined ? byKey.get(identity) : undefined;
@@ -54,7 +56,7 @@ export function release(engine: Engine, target: Target, closed: () => void): voi
   for (const key of target.keys) engine.byKey.delete(key);
   target.closers.push(closed);
   // What was staged before the close is sent before it.
-  engine.flush();
+  engine.handOver(target);
   engine.enter(undefined, (core, now) => core.calls.release(target.id, now));
 }
 
@@ -64,7 +66,8 @@ export function policyOf(engine: Engine, settings: Omit<Policy, "id">): Policy {
   const key = `${connect} ${command} ${waits} ${total}`;
   let policy = engine.policies.get(key);
   if (policy === undefined) {
-    policy = { connect, command, waits, total, id: engine.core.calls.policy(connect, command, waits, total) };
+    const id = engine.isDown ? 0 : engine.core.calls.policy(connect, command, waits, total);
+    policy = { connect, command, waits, total, id };
     engine.policies.set(key, policy);
   }
   return policy;
@@ -112,6 +115,7 @@ export function revive(engine: Engine): void {
   const targets = [...engine.targets.values()];
   engine.targets.clear();
   const alive = engine.deaths.length <= DEATHS && startAnew(engine);
+  engine.isDown = !alive;
   for (const target of targets) {
     target.connection = undefined;
     if (target.handles === 0) {

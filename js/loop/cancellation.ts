@@ -27,7 +27,7 @@ export class Cancellation {
   readonly #abort = (): void => {
     const engine = this.#engine;
     // The core can only forget what it knows of.
-    engine.flush();
+    for (const { target } of this.#waiting.values()) engine.handOver(target);
     for (const [promise, { target, tag }] of this.#waiting) {
       // The number may have been given to another command since.
       if (!engine.pending.isAt(tag, promise)) continue;

@@ -21,6 +21,7 @@ import type { Runtime, Timer } from "../transport/types.js";
 import { act, type Row } from "./actions.js";
 import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
+import { Clock } from "./clock.js";
 import { died } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
 import type { Argument, Segment } from "./stage.js";
@@ -30,8 +31,13 @@ import type { Handle, Policy, Target } from "./target.js";
 const INLINE_READY = 16 << 10;
 /** …these not when they must wait: what waits would make linear memory grow for ever. */
 const INLINE_WAITING = 256;
-/** The wall clock gained as much on the monotonic one: milliseconds. */
-const SLEEP = 1_000;
+/**
+ * What a link does not take stays here, since linear memory never shrinks. But the core must know of every deadline, so
+ * it gets all when the link has taken nothing for so many milliseconds…
+ */
+const HOLD = 100;
+/** …and after so many in any case. */
+const HOLD_AT_MOST = 2_000;
 const READY = 2;
 const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
@@ -55,6 +61,8 @@ export class Engine {
   awaited = 0;
   /** Raised when the core is replaced: nothing of the one before is believed. */
   epoch = 0;
+  /** The core is dead, and there will be no other. */
+  isDown = false;
   /** When cores died, lately. */
   readonly deaths: number[] = [];
   readonly #reader: TextReader;
@@ -62,9 +70,7 @@ export class Engine {
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #busy = false;
-  /** How far the wall clock was ahead of the monotonic one, and how much of that is sleep. */
-  #wallOffset = Number.POSITIVE_INFINITY;
-  #slept = 0;
+  readonly #clock: Clock;
   readonly #cancellations = new WeakMap<AbortSignal, Cancellation>();
   /** Nothing was in flight when the tick's first command was staged. */
   #pipeIsEmpty = false;
@@ -73,6 +79,7 @@ export class Engine {
 
   constructor(runtime: Runtime) {
     this.runtime = runtime;
+    this.#clock = new Clock(runtime);
     this.module = runtime.compile();
     this.#reader = new TextReader(runtime);
     this.core = this.newCore();
@@ -191,7 +198,9 @@ export class Engine {
     this.#due.push(target);
     if (this.#due.length === 1) this.runtime.defer(this.flush);
     if (!this.#busy) {
-      this.#noticeSleep();
+      // Nothing else could be hurt by a link that died in a sleep. The timer was set by the time before it; the call into
+      // the core that follows sets it anew.
+      if (this.#clock.noticeSleep()) this.#disarm();
       this.balance();
     }
   }
@@ -218,14 +227,37 @@ export class Engine {
     if (target.stateNumber === READY) this.#submitAll(target);
   }
 
-  /** Hands over what is staged; says whether the core lived through it. */
+  /** Hands over what is staged, as long as the link takes it; says whether the core lived through it. */
   #submitAll(target: Target): boolean {
     const { epoch } = this;
-    for (const segment of target.stage.take()) {
+    while (target.blockedBy === undefined) {
+      const segment = target.stage.next();
+      if (segment === undefined) return true;
       this.#submit(target, segment);
       if (this.epoch !== epoch) return false;
     }
+    if (!target.stage.isEmpty && !target.isHolding) this.#hold(target, this.now());
     return true;
+  }
+
+  #hold(target: Target, since: number): void {
+    const { drains } = target;
+    target.isHolding = true;
+    const look = () => {
+      const goesOn = target.drains > drains && this.now() - since < HOLD_AT_MOST;
+      if (goesOn && !target.stage.isEmpty) this.#hold(target, since);
+      else this.handOver(target);
+    };
+    this.runtime.setTimer(() => this.runtime.afterPoll(look), HOLD);
+  }
+
+  /** Hands over what is staged whether the link takes it or not. */
+  handOver(target: Target): void {
+    target.isHolding = false;
+    target.blockedBy = undefined;
+    // What is staged from here on schedules anew: only that notices that something is pending again.
+    target.scheduled = false;
+    this.#submitAll(target);
   }
 
   #submit(target: Target, { words, wordCount, text, bytes, byteCount }: Segment): void {
@@ -256,7 +288,11 @@ export class Engine {
   }
 
   drained(link: Link): void {
+    const { target } = link;
+    if (target.blockedBy === link) target.blockedBy = undefined;
+    target.drains += 1;
     this.enter(undefined, (core, now) => core.calls.drained(link.id, now));
+    this.#submitAll(target);
   }
 
   lost(link: Link, code: string, message: string): void {
@@ -322,7 +358,9 @@ export class Engine {
 
   #write(link: Link, content: Uint8Array | string, byteLength: number): void {
     link.target.writes += 1;
-    if (link.stream?.write(content, byteLength) === false) this.core.calls.blocked(link.id);
+    if (link.stream?.write(content, byteLength) !== false) return;
+    this.core.calls.blocked(link.id);
+    link.target.blockedBy = link;
   }
 
   scalar(head: number, a: number, b: number, tag: number, at: number): unknown {
@@ -353,26 +391,9 @@ export class Engine {
 
   // ── Time and liveness ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Milliseconds since the runtime's `timeOrigin()`, those that it slept through included. */
+  /** See `Clock`. */
   now(): number {
-    return this.runtime.now() + this.#slept;
-  }
-
-  /**
-   * A monotonic clock stands still while a machine sleeps or a function is suspended, so a link that has been silent
-   * for an hour would look fresh. The wall clock has gone on. It is asked when the first command after idleness is
-   * staged: nothing else could be hurt by a link that died meanwhile.
-   */
-  #noticeSleep(): void {
-    const offset = this.runtime.wallClock() - this.runtime.now();
-    const jump = offset - this.#wallOffset;
-    // Being set right by a little is no sleep, and being set back is none.
-    if (jump > SLEEP) {
-      this.#slept += jump;
-      // It was set by the old time; the call into the core that follows sets it anew.
-      this.#disarm();
-    }
-    this.#wallOffset = offset;
+    return this.#clock.now();
   }
 
   #arm(deadline: number): void {
@@ -430,8 +451,9 @@ export class Engine {
     for (const link of this.links.values()) link.close(false);
     this.links.clear();
     for (const target of this.targets.values()) {
-      target.stage.take();
+      target.stage.clear();
       target.scheduled = false;
+      target.blockedBy = undefined;
     }
     for (const tag of this.pending.tags()) this.pending.reject(tag, died(this.pending.name(tag), cause), true);
     revive(this);

@@ -106,14 +106,21 @@ export class Stage {
     this.#word(ARGUMENT.Outside + length);
   }
 
-  /** Takes everything out. The open segment is lent: it is to be used before anything is staged again. */
-  take(): Segment[] {
-    const segments = this.#full;
+  get isEmpty(): boolean {
+    return this.wordCount === 0 && this.#full.length === 0;
+  }
+
+  /** Takes the oldest segment out. The open one is only lent: it is to be used before anything is staged again. */
+  next(): Segment | undefined {
+    const full = this.#full.shift();
+    if (full !== undefined || this.wordCount === 0) return full;
+    const open = this.#segment();
+    this.#reset();
+    return open;
+  }
+
+  clear(): void {
     this.#full = [];
-    if (this.wordCount > 0) {
-      segments.push(this.#segment());
-      this.#reset();
-    }
-    return segments;
+    this.#reset();
   }
 }

@@ -4,6 +4,7 @@ import type { CoreOptions, Registered } from "../core/core.js";
 import type { State, Status } from "../core/status.js";
 import type { Credentials, Endpoint, TlsOptions } from "../transport/types.js";
 import type { Engine } from "./engine.js";
+import type { Link } from "./link.js";
 import { Stage } from "./stage.js";
 
 /** What a target is made from; the first handle of a target decides. */
@@ -55,6 +56,12 @@ export class Target {
   id: number;
   endpoint: Endpoint;
   stateNumber = 0;
+  /** The link that does not take what is staged: it is held back until that has drained. */
+  blockedBy: Link | undefined;
+  /** How often a link has drained. */
+  drains = 0;
+  /** A timer runs that ends the holding back. */
+  isHolding = false;
   /** Commands are staged and the flush is due. */
   scheduled = false;
   /** Somebody has asked for it since it was last let go. */

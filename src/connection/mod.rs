@@ -27,8 +27,8 @@ pub use backoff::Backoff;
 pub use handshake::{Introduction, Step};
 pub use inflight::{Deadline, Entry, Inflight, ABANDONED, DATED, INTERNAL, READ_ONLY};
 pub use output::{
-    External, Frames, Output, Row, ABORT, ACTION, CLOSE, DIAL, EXTERNAL, OPEN, PREPARE, REJECT, STATE,
-    TRANSMIT,
+    Compaction, External, Frames, Output, Row, ABORT, ACTION, CLOSE, DIAL, EXTERNAL, OPEN, PREPARE, REJECT,
+    STATE, TRANSMIT,
 };
 
 use crate::error::{Failure, Phase, Reason, Sent, ServerError};

@@ -82,6 +82,53 @@ impl Frames {
     }
 }
 
+/// Takes pieces out of frames, in place: what waits may be large, and linear memory never shrinks.
+#[derive(Debug)]
+pub struct Compaction<'a> {
+    frames: &'a mut Frames,
+    from: u32,
+    to: u32,
+    seen: usize,
+    kept: usize,
+}
+
+impl Compaction<'_> {
+    /// Begins at the front.
+    pub fn new(frames: &mut Frames) -> Compaction<'_> {
+        Compaction { frames, from: 0, to: 0, seen: 0, kept: 0 }
+    }
+
+    /// The next piece has this length, and stays or goes.
+    pub fn piece(&mut self, length: u32, stays: bool) {
+        let Frames { bytes, externals } = &mut *self.frames;
+        let end = self.from + length;
+        while let Some(external) = externals.get(self.seen).filter(|external| external.at <= end) {
+            if stays {
+                externals[self.kept] = External { at: external.at - (self.from - self.to), ..*external };
+                self.kept += 1;
+            }
+            self.seen += 1;
+        }
+        if stays {
+            if self.from > self.to {
+                bytes.copy_within(self.from as usize..end as usize, self.to as usize);
+            }
+            self.to += length;
+        }
+        self.from = end;
+    }
+
+    /// What follows the last piece stays.
+    pub fn finish(mut self) {
+        self.piece(self.frames.len() - self.from, true);
+        self.frames.bytes.truncate(self.to as usize);
+        self.frames.externals.truncate(self.kept);
+    }
+}
+
+/// The most that the memory of a call's bytes may hold when there is nothing in it.
+const KEPT_BYTES: usize = 512 << 10;
+
 /// The rows and bytes of one call. Every call clears it first, so it must be drained before the next.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -92,10 +139,13 @@ pub struct Output {
 }
 
 impl Output {
-    /// Forgets everything and keeps the memory.
+    /// Forgets everything and keeps the memory, unless a backlog has made that large.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.frames.clear();
+        if self.frames.bytes.capacity() > KEPT_BYTES {
+            self.frames = Frames::default();
+        }
     }
 
     /// A token of the reply to the command with this tag; `shape` says how it is reshaped.

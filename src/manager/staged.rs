@@ -1,6 +1,6 @@
 //! Commands that have not been written to any link, in order.
 
-use crate::connection::{Deadline, Entry, Frames, Link, Output, READ_ONLY};
+use crate::connection::{Compaction, Deadline, Entry, Frames, Link, Output, READ_ONLY};
 use crate::time::Time;
 
 /// A command and its place among the frames.
@@ -51,7 +51,10 @@ impl Staged {
     /// Forgets the frame that has just been completed.
     pub fn refuse_last(&mut self, tag: u32) {
         self.frames.bytes.truncate(self.framed as usize);
-        self.frames.externals.retain(|external| external.tag != tag);
+        // They are the last, and there may be thousands before them.
+        while self.frames.externals.last().is_some_and(|external| external.tag == tag) {
+            self.frames.externals.pop();
+        }
     }
 
     /// Writes what may be written to `link`: everything, or the read-only commands before the first other one.
@@ -81,13 +84,14 @@ impl Staged {
             link.inflight.push(item.entry, &self.frames.bytes[frame], deadline);
             from += item.length;
         }
-        output.frames.append(&self.frames, 0, from);
-        output.transmit(link.id, start);
-        self.keep(|index, _| index >= count);
-        if self.frames.is_empty() {
-            // It may have been large, and is rarely needed: a ready link takes commands without it.
+        if output.frames.is_empty() && from == self.frames.len() {
+            core::mem::swap(&mut output.frames, &mut self.frames);
             *self = Staged::default();
+        } else {
+            output.frames.append(&self.frames, 0, from);
+            self.keep(|index, _| index >= count);
         }
+        output.transmit(link.id, start);
     }
 
     /// Commands that a dead link gave back go before all others.
@@ -112,19 +116,25 @@ impl Staged {
     }
 
     fn keep(&mut self, mut stays: impl FnMut(usize, &Item) -> bool) {
-        let all = core::mem::take(self);
-        let mut from = 0;
-        for (index, item) in all.items.iter().enumerate() {
-            if stays(index, item) {
-                self.frames.append(&all.frames, from, from + item.length);
-                self.framed += item.length;
-                self.size += item.size;
-                self.items.push(*item);
+        let Staged { items, frames, framed, size } = self;
+        let mut compaction = Compaction::new(frames);
+        let mut index = 0;
+        items.retain(|item| {
+            let stays = stays(index, item);
+            index += 1;
+            compaction.piece(item.length, stays);
+            if !stays {
+                *framed -= item.length;
+                *size -= item.size;
             }
-            from += item.length;
-        }
+            stays
+        });
         // The beginning of a command that is not complete stays at the end.
-        self.frames.append(&all.frames, from, all.frames.len());
+        compaction.finish();
+        if self.frames.is_empty() {
+            // It may have been large, and is rarely needed: a ready link takes commands without it.
+            *self = Staged::default();
+        }
     }
 
     /// The earliest deadline.
@@ -137,6 +147,7 @@ impl Staged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::External;
     use core::time::Duration;
 
     fn stage(staged: &mut Staged, tag: u32, frame: &[u8], seconds: u64) {
@@ -156,6 +167,23 @@ mod tests {
         assert_eq!(staged.frames.bytes, b"onethreeunfinished");
         assert_eq!((staged.len(), staged.size()), (2, 8));
         assert_eq!(staged.deadline(Time::ZERO), Time::from_millis(1_001.0));
+    }
+
+    #[test]
+    fn arguments_outside_stay_with_their_commands() {
+        let mut staged = Staged::default();
+        for tag in 1..=4u32 {
+            stage(&mut staged, tag, b"head", 1);
+            let at = staged.frames.len();
+            staged.frames.externals.push(External { at, tag, index: 0 });
+        }
+        staged.remove(|entry| entry.tag % 2 == 1);
+        let left: Vec<(u32, u32)> = staged.frames.externals.iter().map(|one| (one.at, one.tag)).collect();
+        assert_eq!((left, staged.frames.bytes.len()), (vec![(4, 2), (8, 4)], 8));
+        staged.frames.bytes.extend_from_slice(b"more");
+        staged.frames.externals.push(External { at: 10, tag: 5, index: 0 });
+        staged.refuse_last(5);
+        assert_eq!((staged.frames.externals.len(), staged.frames.len()), (2, 8));
     }
 
     #[test]

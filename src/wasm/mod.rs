@@ -119,6 +119,13 @@ pub fn current_connection(target: u32) -> Option<Promise> {
     read(|core| core.connections.get(target as usize).cloned().flatten())
 }
 
+/// Dies, as by a bug: for tests of what the shell does then.
+#[wasm_bindgen]
+pub fn trap() {
+    #[cfg(target_arch = "wasm32")]
+    core::arch::wasm32::unreachable()
+}
+
 /// Somebody wants the target to be ready.
 #[wasm_bindgen]
 pub fn connect(target: u32, now: f64) {

@@ -129,3 +129,39 @@ test("linear memory does not grow with the size or the number of values", async 
   }
   assert.equal(client.stats().memoryBytes, start);
 });
+
+test("linear memory stays below 8 MiB, whatever is in flight or held back by the socket", async () => {
+  const { mebibytes, values } = await answer(
+    `
+    import { createClient } from "edgis";
+    const redis = createClient({ url: process.env.URL_OF_TEST, logger: false, timeouts: { command: "60s" } });
+    await redis.ping();
+    const count = 100_000;
+    const mebibytes = [];
+    const look = () => mebibytes.push(redis.stats().memoryBytes / 2 ** 20);
+    await Promise.all(Array.from({ length: count }, (_, i) => redis.set("m:" + i % 5_000, "x".repeat(200))));
+    look();
+    await Promise.all(Array.from({ length: count }, (_, i) => redis.get("m:" + i % 5_000)));
+    look();
+    for (let i = 0; i < 10; i += 1) await redis.rpush("list", Array.from({ length: count / 10 }, (_, i) => "item " + i));
+    const values = (await redis.lrange("list", 0, -1)).length;
+    look();
+    await redis.set("big", "y".repeat(20e6));
+    await redis.get("big");
+    look();
+    console.log(JSON.stringify({ mebibytes, values }));
+    await redis.close();
+    `,
+    { env: { URL_OF_TEST: server.url } },
+  );
+  assert.equal(values, 100_000);
+  assert.ok(Math.max(...mebibytes) <= 8, `${mebibytes} MiB`);
+});
+
+test("a hundred thousand arguments are no matter of the stack", async () => {
+  const client = createClient({ url: server.url, logger: false });
+  const keys = Array.from({ length: 100_000 }, (_, i) => `none:${i}`);
+  assert.equal((await client.mget(...keys)).length, keys.length);
+  assert.equal(await client.exists(keys), 0);
+  await client.close();
+});

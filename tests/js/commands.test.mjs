@@ -314,6 +314,7 @@ test("every method sends the command of its name", async (t) => {
     "isOpen",
     "isReady",
     "call",
+    "callAll",
     "send",
     "send1",
     "send2",

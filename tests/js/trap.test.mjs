@@ -1,0 +1,165 @@
+// The core dies, as by a bug in it: callers get an error, and the next command finds a new core. Each test in a process
+// of its own, since there is one core a thread.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { observe } from "./observer.mjs";
+import { answer } from "./programs.mjs";
+import { startRedis } from "./redis-server.mjs";
+
+let server;
+let observer;
+test.before(async () => {
+  server = await startRedis();
+  observer = await observe(server);
+});
+test.after(async () => {
+  observer.close();
+  await server.stop();
+});
+
+/** Runs a program whose value is what it puts into `told`. */
+const told = (source) =>
+  answer(
+    `import { createClient, isRedisError } from "edgis";
+     const engine = () => globalThis[Symbol.for("edgis.engine.1")];
+     const trap = () => engine().enter(undefined, (core) => core.calls.trap());
+     const caught = (promise) => promise.then((value) => value, (error) => error);
+     const url = process.env.REDIS_URL;
+     const redis = createClient({ url, logger: false });
+     const told = {};
+     ${source}
+     told.unhandled = globalThis.__unhandled;
+     told.uncaught = globalThis.__uncaught;
+     console.log(JSON.stringify(told));`,
+    { env: { REDIS_URL: server.url }, witnessed: true },
+  );
+
+const quiet = { unhandled: 0, uncaught: 0, stderr: "" };
+
+test("what is in flight or staged rejects with InternalError, and the next command works on one new link", async () => {
+  await observer.ask("SET", "n", 0);
+  const { errors, after, others, ...rest } = await told(`
+    const other = createClient({ url: url + "/1", logger: false });
+    await Promise.all([redis.ping(), other.ping()]);
+    const inFlight = [redis.incr("n"), redis.get("k"), other.get("k")];
+    await new Promise(setImmediate);
+    const all = [...inFlight, redis.incr("staged"), other.init()];
+    trap();
+    const outcomes = await Promise.all(all.map(caught));
+    told.errors = outcomes.slice(0, 4).map(({ kind, code, sent, command }) => [kind, code, sent, command].join(" "));
+    told.status = outcomes[4].state;
+    told.after = await Promise.all([redis.incr("n"), redis.get("k"), other.set("k", "v"), redis.ping()]);
+    told.others = (await redis.clientList()).split("\\n").filter((line) => line.includes("lib-name=edgis") || line.includes("cmd=client")).length;
+    told.dials = redis.stats().dials;
+    await Promise.all([redis.close(), other.close()]);
+  `);
+  assert.deepEqual(errors, [
+    "InternalError EDGIS_INTERNAL maybe INCR",
+    "InternalError EDGIS_INTERNAL maybe GET",
+    "InternalError EDGIS_INTERNAL maybe GET",
+    "InternalError EDGIS_INTERNAL maybe INCR",
+  ]);
+  assert.ok(after[0] >= 1 && after[0] <= 2, "it was executed once or not at all before");
+  assert.deepEqual(after.slice(1), [null, "OK", "PONG"]);
+  assert.ok(others >= 1);
+  assert.deepEqual(rest, { ...quiet, status: "ready", dials: 1 });
+  assert.equal(await observer.ask("EXISTS", "staged"), 0);
+});
+
+test("a core that dies while it dials settles the connection promise and every waiting command", async () => {
+  const ended = await told(`
+    const waiting = [redis.init(), redis.connect(), redis.get("k"), redis.set("k", 1), redis.ready()];
+    await new Promise(process.nextTick);
+    trap();
+    const [status, client, read, write, ready] = await Promise.all(waiting.map(caught));
+    told.settled = [status.state, client === redis, read.kind, write.kind, ready === redis];
+    await redis.close();
+  `);
+  assert.deepEqual(ended, { ...quiet, settled: ["idle", true, "InternalError", "InternalError", true] });
+});
+
+test("a core that dies among the replies of a chunk: those before it are delivered, nothing of it is believed after", async () => {
+  await observer.ask("MSET", ...Array.from({ length: 100 }, (_, i) => [`key:${i}`, `value ${i}`]).flat());
+  const ended = await told(`
+    await redis.ping();
+    const { calls } = engine().core;
+    const { receive } = calls;
+    let chunks = 0;
+    // The second chunk kills it.
+    calls.receive = (...args) => ((chunks += 1) === 2 ? calls.trap() : receive(...args));
+    const all = Array.from({ length: 100 }, (_, i) => [redis.get("key:" + i)]).flat();
+    await new Promise(setImmediate);
+    await Promise.all(all);
+    const second = await Promise.all(Array.from({ length: 100 }, (_, i) => caught(redis.get("key:" + i))));
+    const kinds = new Set(second.map((value, i) => (value === "value " + i ? "right" : value?.kind ?? "wrong")));
+    told.kinds = [...kinds];
+    const third = await Promise.all(Array.from({ length: 100 }, (_, i) => redis.get("key:" + i)));
+    told.right = third.every((value, i) => value === "value " + i);
+    await redis.close();
+  `);
+  assert.deepEqual(ended, { ...quiet, kinds: ["InternalError"], right: true });
+});
+
+test("a core that dies six times within a minute stays down, and says so at once", async () => {
+  const ended = await told(`
+    told.states = [];
+    for (let i = 0; i < 6; i += 1) {
+      await redis.init();
+      told.states.push(redis.status().state);
+      trap();
+    }
+    const start = performance.now();
+    const error = await caught(redis.get("k"));
+    const { state, reason, retryable, hint } = redis.status();
+    Object.assign(told, { state, reason, retryable, kind: error.kind, because: error.reason });
+    told.hint = hint.length > 20;
+    told.soon = performance.now() - start < 50;
+    told.fresh = (await createClient({ url, logger: false, share: false }).init()).reason;
+    await redis.close();
+  `);
+  assert.deepEqual(ended, {
+    ...quiet,
+    states: Array(6).fill("ready"),
+    state: "disabled",
+    reason: "internal",
+    retryable: false,
+    kind: "DisabledError",
+    because: "internal",
+    hint: true,
+    soon: true,
+    fresh: "internal",
+  });
+});
+
+test("where no new core can be made the target is disabled, and nothing hangs", async () => {
+  const ended = await told(`
+    await redis.ping();
+    const waiting = caught(redis.get("k"));
+    engine().newCore = () => { throw new RangeError("WebAssembly.Instance(): Out of memory"); };
+    trap();
+    told.kind = (await waiting).kind;
+    told.reason = (await redis.init()).reason;
+    told.later = (await caught(redis.set("k", "v"))).reason;
+    await redis.close();
+    told.closed = redis.status().state;
+  `);
+  assert.deepEqual(ended, { ...quiet, kind: "InternalError", reason: "internal", later: "internal", closed: "closed" });
+});
+
+test("a client that is closing, and a call under a signal, outlive the core", async () => {
+  const ended = await told(`
+    await redis.ping();
+    const { signal } = new AbortController();
+    const controller = new AbortController();
+    const call = caught(redis.with({ signal: controller.signal }).get("k"));
+    const closing = redis.close();
+    trap();
+    controller.abort();
+    await closing;
+    told.kind = (await call).kind;
+    const again = createClient({ url, logger: false });
+    told.pong = await again.with({ signal }).ping();
+    await again.close();
+  `);
+  assert.deepEqual(ended, { ...quiet, kind: "InternalError", pong: "PONG" });
+});
