@@ -12,7 +12,7 @@ BUILD := $(LOCK) node scripts/build.mjs
 PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 
-.PHONY: help setup demo test bench build package lint fmt clean
+.PHONY: help setup demo test bench soak build package lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
@@ -32,6 +32,10 @@ test: ## runs all tests; ONLY="rust node" runs some (rust, wasm, browser, node)
 bench: ## measures edgis beside its peers; ARGS="--json" and the like are handed on
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/run.mjs $(ARGS)
+
+soak: ## watches memory under mixed load for an hour; MINUTES=5 for less
+	@scripts/setup.sh build redis
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/faults/soak.mjs $(MINUTES)
 
 build: ## compiles the core to wasm and bundles the package's files into pkg/dist
 	@scripts/setup.sh build
