@@ -4,6 +4,8 @@
 #   redis    a redis-server binary
 #   wasm     wasm-pack, for the Rust tests that run as wasm
 #   browser  Chromium and its driver, for those of them that run in a browser
+#   runtimes Bun, Deno and several Nodes
+#   apps     bundlers, checkers of packages, and Next.js
 # A step that is done already is skipped; each prints one line with its duration. What the steps found is left in
 # target/setup/env.sh, which everything else sources. EDGIS_WASM_STD=apt takes the wasm32 target from Debian.
 set -euo pipefail
@@ -170,6 +172,38 @@ step_npm() {
   echo "packages of package-lock.json, node $(node --version)"
 }
 
+# Installs a pinned package.json of tests/packaging, once for all clones, and links its node_modules. Nothing in it may
+# run a script: what downloads at install time does not work everywhere.
+npm_app() { # npm_app NAME
+  local source=tests/packaging/$1 home
+  home=$tools/npm/$1-$(cat "$source/package.json" "$source/package-lock.json" | cksum | tr ' ' '-')
+  if [ ! -d "$home" ]; then
+    working "installing the npm packages of $source"
+    mkdir -p "$tools/npm"
+    rm -rf "$home.$$"
+    cp -R "$source" "$home.$$"
+    # Not `npm ci`: it refuses a lock file that was made where some platforms' optional packages were not to be had.
+    (cd "$home.$$" && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel error) >&2
+    # Another clone may have been quicker.
+    mv -T "$home.$$" "$home" 2>/dev/null || mv "$home.$$" "$home" || rm -rf "$home.$$"
+  fi
+  mkdir -p "$state/npm"
+  ln -sfn "$home" "$state/npm/$1"
+}
+
+installed_version() { sed -n 's/^ *"version": "\(.*\)".*/\1/p' "$state/npm/$1/node_modules/$2/package.json"; }
+
+step_runtimes() {
+  npm_app runtimes
+  echo "$(cd "$state/npm/runtimes/node_modules" && echo node-* @deno/* @oven/*) in $tools/npm"
+}
+
+step_apps() {
+  npm_app bundlers
+  npm_app next
+  echo "vite $(installed_version bundlers vite), next $(installed_version next next) and others in $tools/npm"
+}
+
 # --- servers and browsers ------------------------------------------------------------------------------------------
 
 step_redis() {
@@ -226,7 +260,9 @@ for wanted in "$@"; do
     redis) step redis ;;
     wasm) step wasm_pack ;;
     browser) step browser ;;
-    *) fail "Unknown step \"$wanted\"." "Steps: build redis wasm browser" ;;
+    runtimes) step runtimes ;;
+    apps) step apps ;;
+    *) fail "Unknown step \"$wanted\"." "Steps: build redis wasm browser runtimes apps" ;;
   esac
 done
 write_env

@@ -126,6 +126,15 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
+/** Not by the child's own `kill`: on Deno that sends one signal only, and a server that was paused would not end. */
+function signal(child: ChildProcess | undefined, name: NodeJS.Signals): void {
+  try {
+    if (child?.pid !== undefined) process.kill(child.pid, name);
+  } catch {
+    // It has just ended.
+  }
+}
+
 /** Those that were not stopped: they end with the process, by this handler or by their guard. */
 const started = new Set<Server>();
 const endAll = (): void => {
@@ -268,22 +277,22 @@ class Server implements RedisServer {
   }
 
   pause(): void {
-    this.#child?.kill("SIGSTOP");
+    signal(this.#child, "SIGSTOP");
   }
 
   resume(): void {
-    this.#child?.kill("SIGCONT");
+    signal(this.#child, "SIGCONT");
   }
 
-  async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  async #end(how: "SIGTERM" | "SIGKILL"): Promise<void> {
     const child = this.#child;
     if (!this.#running || child === undefined) return this.#ended;
     // While somebody waits for its end it keeps the process alive.
     child.ref();
-    child.kill(signal);
+    signal(child, how);
     // A frozen process takes no other signal than SIGKILL before it goes on.
-    child.kill("SIGCONT");
-    const cancel = later(() => child.kill("SIGKILL"), SHUTDOWN);
+    signal(child, "SIGCONT");
+    const cancel = later(() => signal(child, "SIGKILL"), SHUTDOWN);
     await this.#ended;
     cancel();
   }
@@ -291,7 +300,7 @@ class Server implements RedisServer {
   /** The process ends, and nothing can be waited for. */
   abandon(): void {
     this.#guard?.abandon();
-    this.#child?.kill("SIGKILL");
+    if (this.#running) signal(this.#child, "SIGKILL");
     rmSync(this.#dir, { recursive: true, force: true });
   }
 

@@ -1,0 +1,33 @@
+// The runtimes that the package is tested on: those of tests/packaging/runtimes, where `scripts/setup.sh runtimes` links
+// them, and the Node that runs this.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const installed = fileURLToPath(new URL("../../target/setup/npm/runtimes/node_modules", import.meta.url));
+const { arch, platform } = process;
+const bunArch = arch === "arm64" ? "aarch64" : arch;
+
+const files = {
+  "node-20": `node-20-${arch}/bin/node`,
+  "node-22": `node-22-${arch}/bin/node`,
+  "node-24": `node-24-${arch}/bin/node`,
+  bun: `@oven/bun-${platform}-${bunArch}/bin/bun`,
+  deno: `@deno/${platform}-${arch}-glibc/deno`,
+};
+
+export const names = Object.keys(files);
+
+/** The runtime's executable. Throws with what is missing where there is none. */
+export function executable(name) {
+  const path = `${installed}/${files[name]}`;
+  if (existsSync(path)) return path;
+  throw new Error(`no ${name} for ${platform}-${arch} in tests/packaging/runtimes, or 'scripts/setup.sh runtimes' did not run`);
+}
+
+/** What stands before the script on the runtime's command line. */
+export function commandLine(name, { exposeGc = false } = {}) {
+  const path = executable(name);
+  if (name === "bun") return exposeGc ? [path, "--expose-gc"] : [path];
+  if (name === "deno") return [path, "run", "--allow-all", "--no-check", ...(exposeGc ? ["--v8-flags=--expose-gc"] : [])];
+  return exposeGc ? [path, "--expose-gc"] : [path];
+}
