@@ -126,15 +126,6 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
-/** Not by the child's own `kill`: on Deno that sends one signal only, and a server that was paused would not end. */
-function signal(child: ChildProcess | undefined, name: NodeJS.Signals): void {
-  try {
-    if (child?.pid !== undefined) process.kill(child.pid, name);
-  } catch {
-    // It has just ended.
-  }
-}
-
 /** Those that were not stopped: they end with the process, by this handler or by their guard. */
 const started = new Set<Server>();
 const endAll = (): void => {
@@ -277,11 +268,20 @@ class Server implements RedisServer {
   }
 
   pause(): void {
-    signal(this.#child, "SIGSTOP");
+    this.#signal("SIGSTOP");
   }
 
   resume(): void {
-    signal(this.#child, "SIGCONT");
+    this.#signal("SIGCONT");
+  }
+
+  /** Not by the child's own `kill`: on Deno that sends one signal only, and a server that was paused would not end. */
+  #signal(name: NodeJS.Signals): void {
+    try {
+      if (this.#running) process.kill(this.pid, name);
+    } catch {
+      // It has just ended.
+    }
   }
 
   async #end(how: "SIGTERM" | "SIGKILL"): Promise<void> {
@@ -289,10 +289,10 @@ class Server implements RedisServer {
     if (!this.#running || child === undefined) return this.#ended;
     // While somebody waits for its end it keeps the process alive.
     child.ref();
-    signal(child, how);
+    this.#signal(how);
     // A frozen process takes no other signal than SIGKILL before it goes on.
-    signal(child, "SIGCONT");
-    const cancel = later(() => signal(child, "SIGKILL"), SHUTDOWN);
+    this.#signal("SIGCONT");
+    const cancel = later(() => this.#signal("SIGKILL"), SHUTDOWN);
     await this.#ended;
     cancel();
   }
@@ -300,7 +300,7 @@ class Server implements RedisServer {
   /** The process ends, and nothing can be waited for. */
   abandon(): void {
     this.#guard?.abandon();
-    if (this.#running) signal(this.#child, "SIGKILL");
+    this.#signal("SIGKILL");
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
