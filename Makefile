@@ -12,11 +12,11 @@ BUILD := $(LOCK) node scripts/build.mjs
 PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 
-.PHONY: help setup demo test bench soak build package lint fmt clean
+.PHONY: help setup demo test bench bench-runtimes soak build package lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: ## installs everything that the other targets need
 	@scripts/setup.sh build redis wasm browser
@@ -32,6 +32,10 @@ test: ## runs all tests; ONLY="rust node" runs some (rust, wasm, browser, node)
 bench: ## measures edgis beside its peers; ARGS="--json" and the like are handed on
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/run.mjs $(ARGS)
+
+bench-runtimes: ## measures edgis on Bun and on Deno, beside a client of theirs; ARGS are handed on
+	@scripts/setup.sh build redis runtimes
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/runtimes.mjs $(ARGS)
 
 soak: ## watches memory under mixed load for an hour; MINUTES=5 for less
 	@scripts/setup.sh build redis

@@ -10,17 +10,21 @@
 // from bytes must not reach "#wasm-bytes"; a shipped declaration must reach neither.
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 import { shippedDeclarations } from "./declarations.mjs";
 import { glueSource, glueTypes } from "./glue.mjs";
 import { at, files, kilobytes, run, step } from "./steps.mjs";
 
-/** One bundle a line; which runtime takes which is said by "exports" in pkg/package.json. */
+/**
+ * One bundle a line; which runtime takes which is said by "exports" in pkg/package.json. Sources of one line share what
+ * they have in common, in a file of its own: that saves the package a copy of the module, and costs an import a file.
+ */
 const entries = [
-  { name: "node", source: "js/entry/node.ts", platform: "node", target: "node20" },
-  { name: "testing", source: "js/testing/index.ts", platform: "node", target: "node20" },
+  { name: "node", sources: { node: "js/entry/node.ts" }, platform: "node", target: "node20" },
+  { name: "others", sources: { bun: "js/entry/bun.ts", deno: "js/entry/deno.ts" }, platform: "node", target: "es2023" },
+  { name: "testing", sources: { testing: "js/testing/index.ts" }, platform: "node", target: "node20" },
 ];
 
 // What rustc puts into the module and all supported runtimes have; wasm-opt refuses what it is not told of.
@@ -78,10 +82,12 @@ export const wasmBase64: string;
 export const wasmBrotliBase64: string;
 `;
 
-async function bundle({ name, source, platform, target }) {
+async function bundle({ name, sources, platform, target }) {
   const options = {
-    entryPoints: [at(source)],
-    outfile: at("pkg/dist", `${name}.js`),
+    entryPoints: Object.entries(sources).map(([out, source]) => ({ in: at(source), out })),
+    outdir: at("pkg/dist"),
+    splitting: Object.keys(sources).length > 1,
+    chunkNames: name,
     bundle: true,
     format: "esm",
     platform,
@@ -99,16 +105,15 @@ async function bundle({ name, source, platform, target }) {
   };
   // esbuild has said by then what is wrong.
   const built = await esbuild.build(options).catch(() => process.exit(1));
-  let note;
-  for (const { path, contents } of built.outputFiles) {
+  let code = "";
+  for (const { path, contents, text } of built.outputFiles) {
     // The map is for us: it is as large as the bundle and stays out of the package.
     const map = path.endsWith(".map");
-    const file = map ? at("target/maps", `${name}.js.map`) : path;
-    replaceFile(file, contents);
-    if (!map) note = sizes(contents);
+    replaceFile(map ? at("target/maps", basename(path)) : path, contents);
+    if (!map) code += text;
   }
   replaceFile(at("target/maps", `${name}.meta.json`), JSON.stringify(built.metafile));
-  return note;
+  return sizes(Buffer.from(code));
 }
 
 function declare() {
@@ -135,7 +140,8 @@ await step("cargo", [...rust, at("target/setup/toolchain")], [compiled], compile
 await step("wasm", [compiled, scripts, at("package-lock.json")], [wasm, at("target/wasm/glue.d.ts")], bindAndOptimise);
 const sources = [at("js"), at("target/wasm/glue.js"), at("target/wasm/bytes.js"), at("package-lock.json"), scripts];
 for (const entry of entries) {
-  await step(`${entry.name}.js`, sources, [at("pkg/dist", `${entry.name}.js`)], () => bundle(entry));
+  const built = Object.keys(entry.sources).map((name) => at("pkg/dist", `${name}.js`));
+  await step(`${entry.name}.js`, sources, built, () => bundle(entry));
 }
 const typed = [
   at("js"),

@@ -20,6 +20,10 @@ const dns = () => process.getBuiltinModule("node:dns/promises");
 const tls = () => process.getBuiltinModule("node:tls");
 const threads = () => process.getBuiltinModule("node:worker_threads");
 
+/** What was compressed by Brotli and written as base64. The module is loaded when asked: an import would load it for all. */
+export const unpack = (text: string): Uint8Array<ArrayBuffer> =>
+  process.getBuiltinModule("node:zlib").brotliDecompressSync(Buffer.from(text, "base64"));
+
 // Taken at load, so that fake timers in a test do not freeze deadlines.
 const { setTimeout, clearTimeout, setImmediate, performance } = globalThis;
 const now = performance.now.bind(performance);
@@ -45,7 +49,7 @@ export const nodeRuntime: Omit<Runtime, "compile"> = {
   byteLength: (text) => Buffer.byteLength(text),
   allocate: (length) => Buffer.allocUnsafeSlow(length),
   lookup,
-  open,
+  open: openWith("latin1Write"),
 };
 
 interface NativeBuffer extends Buffer {
@@ -54,6 +58,8 @@ interface NativeBuffer extends Buffer {
   latin1Write(text: string, offset: number, length: number): number;
   utf8Write(text: string, offset: number, length: number): number;
 }
+
+export type AsciiWriter = "latin1Write" | "utf8Write";
 
 let viewed: Uint8Array | undefined;
 let viewedAs: NativeBuffer | undefined;
@@ -104,7 +110,12 @@ async function lookup(host: string, family: 0 | 4 | 6): Promise<string[]> {
   return [...new Set(order)];
 }
 
-function open(endpoint: Endpoint, events: LinkEvents): Link {
+/** `open` for a runtime that writes ASCII text into a buffer best by the method of that name. */
+export function openWith(asciiWriter: AsciiWriter): Runtime["open"] {
+  return (endpoint, events) => open(endpoint, events, asciiWriter);
+}
+
+function open(endpoint: Endpoint, events: LinkEvents, asciiWriter: AsciiWriter): Link {
   const { host, port, path, tls: secure } = endpoint;
   const where = path === undefined ? { host: host as string, port: port as number } : { path };
   // One buffer for all reads of the socket: the chunk is only lent.
@@ -124,7 +135,7 @@ function open(endpoint: Endpoint, events: LinkEvents): Link {
     secure === undefined
       ? connectTcp(options)
       : tls().connect({ ...options, ...(secure as ConnectionOptions) } as ConnectionOptions);
-  return new NodeLink(socket, secure === undefined ? "connect" : "secureConnect", events);
+  return new NodeLink(socket, secure === undefined ? "connect" : "secureConnect", events, asciiWriter);
 }
 
 // Writes are gathered here and leave in one call. One buffer serves all links: it is empty whenever none is corked, and
@@ -138,26 +149,28 @@ function newGatherBuffer(): NativeBuffer {
 }
 
 /** Appends to what is gathered; gives how much. */
-function gather(content: Uint8Array | string, byteLength: number): number {
+function gather(content: Uint8Array | string, byteLength: number, asciiWriter: AsciiWriter): number {
   gatherBuffer ??= newGatherBuffer();
   if (typeof content !== "string") {
     gatherBuffer.set(content, gathered);
     return byteLength;
   }
-  if (content.length === byteLength) return gatherBuffer.latin1Write(content, gathered, byteLength);
+  if (content.length === byteLength) return gatherBuffer[asciiWriter](content, gathered, byteLength);
   return gatherBuffer.utf8Write(content, gathered, byteLength);
 }
 
 class NodeLink implements Link {
   readonly #socket: Socket;
+  readonly #asciiWriter: AsciiWriter;
   #error: { code: string; message: string } | undefined;
   /** Buffers that the socket still writes from. */
   readonly #lent: NativeBuffer[] = [];
   #closed = false;
   #corked = false;
 
-  constructor(socket: Socket, connected: "connect" | "secureConnect", events: LinkEvents) {
+  constructor(socket: Socket, connected: "connect" | "secureConnect", events: LinkEvents, asciiWriter: AsciiWriter) {
     this.#socket = socket;
+    this.#asciiWriter = asciiWriter;
     socket.once(connected, () => events.opened());
     socket.on("drain", () => {
       this.#takeBack();
@@ -182,12 +195,12 @@ class NodeLink implements Link {
       this.#flush();
       if (byteLength > GATHER) {
         const isAscii = typeof content === "string" && content.length === byteLength;
-        const encoding = isAscii ? "latin1" : "utf8";
+        const encoding = isAscii && this.#asciiWriter === "latin1Write" ? "latin1" : "utf8";
         this.#socket.write(typeof content === "string" ? Buffer.from(content, encoding) : Buffer.from(content));
         return this.#takesMore();
       }
     }
-    gathered += gather(content, byteLength);
+    gathered += gather(content, byteLength, this.#asciiWriter);
     if (!this.#corked) this.#flush();
     return this.#takesMore();
   }

@@ -91,7 +91,7 @@ const last = cpus().length - 1;
 const pinned = options.pin ? { server: String(last), clients: last > 1 ? `0-${last - 1}` : "0" } : undefined;
 const redis = await startFilledRedis(pinned);
 const failures = [];
-const context = { clients, settings, bun, pinned, port: redis.port, fail, progress };
+const context = { clients, settings, lines: { bun: [bun] }, pinned, port: redis.port, fail, progress };
 
 function fail(client, what, error) {
   failures.push({ client: client.name, what, message: error.message });

@@ -8,9 +8,9 @@ import { decode, encode } from "./lines.mjs";
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
 const PATIENCE = 60_000;
 
-/** The command line of a client's process: its runtime, on the cores that the server leaves when the run is pinned. */
-function commandLine(client, { bun, pinned }, flags, args) {
-  const line = client.runtime === "bun" ? [bun, ...args] : [process.execPath, ...flags, ...args];
+/** The command line of a client's process: its runtime (`lines`), on the cores that the server leaves when the run is pinned. */
+function commandLine(client, { lines, pinned }, flags, args) {
+  const line = client.runtime === "node" ? [process.execPath, ...flags, ...args] : [...lines[client.runtime], ...args];
   return pinned ? ["taskset", "-c", pinned.clients, ...line] : line;
 }
 

@@ -13,7 +13,7 @@ export const times = (value) => (value === undefined ? "–" : `${number(value)}
 const megabytes = (value) => number(value / 1e6);
 
 /** Rows of cells under a head; the first column to the left, the others to the right. */
-function grid(title, head, rows) {
+export function grid(title, head, rows) {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => String(row[column]).length)));
   const align = (cell, column) =>
     column ? String(cell).padStart(widths[column]) : String(cell).padEnd(widths[column]);

@@ -21,13 +21,16 @@ export const names = Object.keys(files);
 export function executable(name) {
   const path = `${installed}/${files[name]}`;
   if (existsSync(path)) return path;
-  throw new Error(`no ${name} for ${platform}-${arch} in tests/packaging/runtimes, or 'scripts/setup.sh runtimes' did not run`);
+  throw new Error(
+    `no ${name} for ${platform}-${arch} in tests/packaging/runtimes, or 'scripts/setup.sh runtimes' did not run`,
+  );
 }
 
 /** What stands before the script on the runtime's command line. */
 export function commandLine(name, { exposeGc = false } = {}) {
   const path = executable(name);
   if (name === "bun") return exposeGc ? [path, "--expose-gc"] : [path];
-  if (name === "deno") return [path, "run", "--allow-all", "--no-check", ...(exposeGc ? ["--v8-flags=--expose-gc"] : [])];
+  if (name === "deno")
+    return [path, "run", "--allow-all", "--no-check", ...(exposeGc ? ["--v8-flags=--expose-gc"] : [])];
   return exposeGc ? [path, "--expose-gc"] : [path];
 }
