@@ -77,10 +77,9 @@ function sample() {
   global.gc();
   global.gc();
   const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage();
-  const { memoryBytes, pending, dials, connects, handles } = client.stats();
-  console.log(
-    JSON.stringify({ heapUsed, external, arrayBuffers, rss, memoryBytes, pending, dials, connects, handles, ...calls }),
-  );
+  const { memoryBytes, pending, dials, handles, bytesIn, bytesOut } = client.stats();
+  const memory = { heapUsed, external, arrayBuffers, rss, memoryBytes };
+  console.log(JSON.stringify({ ...memory, pending, dials, handles, bytesIn, bytesOut, ...calls }));
 }
 
 const start = performance.now();

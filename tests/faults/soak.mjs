@@ -64,9 +64,10 @@ export async function soak({ seconds, report }) {
   await proxy.close();
   await server.stop();
   const wrong = code === 0 ? judge(samples) : [`the load ended with ${code ?? signal}`];
-  const { made, failed, dials } = samples.at(-1) ?? {};
+  const { made, failed, dials, bytesIn, bytesOut } = samples.at(-1) ?? {};
   report(
-    `soak: ${seconds} s, seed ${seed} · ${made} calls, ${failed} failed, ${faults} faults, ${dials} dials · ` +
+    `soak: ${seconds} s, seed ${seed} · ${made} calls, ${failed} failed, ${faults} faults, ${dials} dials, ` +
+      `${megabytes(bytesIn)} read, ${megabytes(bytesOut)} written · ` +
       `${["heapUsed", "external", "memoryBytes"].map((name) => `${name} ${change(samples, name)}`).join(" · ")}`,
   );
   return wrong;
