@@ -6,9 +6,18 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { faultProxy, freePort, startRedis } from "edgis/testing";
 import { observe } from "../js/observer.mjs";
+import { commandLine } from "../js/runtimes.mjs";
 
 const program = fileURLToPath(new URL("addresses.program.mjs", import.meta.url));
+/** This Node, and the other runtimes where they are installed: by `scripts/setup.sh runtimes`. */
 const runtimes = { node: [process.execPath] };
+for (const name of ["bun", "deno"]) {
+  try {
+    runtimes[name] = commandLine(name);
+  } catch {
+    // Not on this machine.
+  }
+}
 
 /** Everything that pretends to be a server, and what is said of it when nobody else is there. */
 const impostors = {
