@@ -14,12 +14,20 @@ export type CommandArgument = Value | readonly CommandArgument[] | { readonly [k
 /** A value in an object among the arguments. */
 export type OptionValue = Value | boolean | null | undefined | readonly Value[];
 
+/** More than any command's, and little enough to stand in one piece anywhere. */
+const LONGEST_NAME = 256;
+
 /** The flat arguments of a command whose name is the first. Throws `UsageError`. */
 export function flatten(args: readonly unknown[]): Argument[] {
   const flat: Argument[] = [];
   const name = args[0];
   if (typeof name !== "string" || name === "") {
     throw new UsageError('the first argument must be the name of a command, as in call("GET", "key")');
+  }
+  if (name.length > LONGEST_NAME) {
+    throw new UsageError(
+      `the first argument has ${name.length} characters, which is more than the name of any command`,
+    );
   }
   for (let i = 0; i < args.length; i += 1) append(flat, args[i], name, i, 0);
   return flat;

@@ -154,10 +154,10 @@ export class Engine {
     if (!handle.used) this.#firstUse(handle);
     const { stage } = target;
     const inline = target.stateNumber === READY ? INLINE_READY : INLINE_WAITING;
-    stage.begin(tag, handle.policy.id, args.length);
-    for (let i = 0; i < args.length; i += 1) {
+    stage.begin(tag, handle.policy.id, args.length, name);
+    for (let i = 1; i < args.length; i += 1) {
       const argument = args[i] as Argument;
-      if (argument.length > inline && i > 0) {
+      if (argument.length > inline) {
         const length = typeof argument === "string" ? this.runtime.byteLength(argument) : argument.length;
         target.externalBytes += length;
         stage.addOutside(length);

@@ -67,12 +67,13 @@ export class Stage {
     this.#byteCount = 0;
   }
 
-  /** Begins a command of `count` arguments. */
-  begin(tag: number, policy: number, count: number): void {
-    this.reserve(3, 0);
+  /** Begins a command of `count` arguments with its name, which stands in the same segment: it says what follows. */
+  begin(tag: number, policy: number, count: number, name: string): void {
+    this.reserve(4, name.length + 1);
     this.#word(tag);
     this.#word(policy);
     this.#word(count);
+    this.addText(name);
   }
 
   #word(word: number): void {
