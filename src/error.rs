@@ -196,7 +196,8 @@ pub enum Failure {
     Refused = 5,
     /// The handle was closed.
     Closed = 6,
-    /// More waits than the limits allow; the detail is 0 for commands, 1 for bytes.
+    /// More waits than the limits allow; the detail is 0 for staged commands, 1 for staged bytes, 2 for commands that
+    /// are written and not answered.
     Full = 7,
 }
 

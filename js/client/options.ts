@@ -19,7 +19,7 @@ const known: Record<string, readonly string[] | undefined> = {
   timeouts: ["connect", "command"],
   offline: undefined,
   retry: ["base", "cap"],
-  limits: ["staged", "stagedBytes", "bulk", "nesting"],
+  limits: ["staged", "stagedBytes", "pending", "bulk", "nesting"],
   logger: undefined,
   share: undefined,
 };
@@ -133,6 +133,7 @@ const nothing = {
   retryCap: 0,
   maxStaged: 0,
   maxStagedBytes: 0,
+  maxPending: 0,
   maxBulk: 0,
   maxDepth: 0,
 };
@@ -162,6 +163,7 @@ function validSettings(
     retryCap: milliseconds(retry?.cap) ?? 0,
     maxStaged: limits?.staged ?? 0,
     maxStagedBytes: limits?.stagedBytes ?? 0,
+    maxPending: limits?.pending ?? 0,
     maxBulk: limits?.bulk ?? 0,
     maxDepth: limits?.nesting ?? 0,
   };

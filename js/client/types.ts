@@ -66,6 +66,8 @@ export interface Limits {
   staged?: number;
   /** Bytes of commands that may wait for a link. Default 16 MiB. */
   stagedBytes?: number;
+  /** Commands that may be written and not answered. Default 1,000,000; more are rejected at once. */
+  pending?: number;
   /** Bytes of one string in a reply. Default 512 MiB, the server's own limit. */
   bulk?: number;
   /** Nesting of a reply. Default 64, which is also the most. */

@@ -59,6 +59,7 @@ export interface CoreOptions {
   readonly retryCap: number;
   readonly maxStaged: number;
   readonly maxStagedBytes: number;
+  readonly maxPending: number;
   readonly maxBulk: number;
   readonly maxDepth: number;
 }
@@ -88,9 +89,9 @@ export class Core {
   configure(options: CoreOptions, now: number): Registered {
     const { problem, url, username, password, name, db, tls, protocol, dynamicCredentials, resolves } = options;
     const texts = [problem, url, username, password, name].map((text) => (text ?? "").replaceAll("\0", "")).join("\0");
-    const { connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxBulk, maxDepth } = options;
+    const { connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth } = options;
     const settings = [db ?? Number.NaN, +tls, protocol, +dynamicCredentials, +resolves];
-    const limits = [connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxBulk, maxDepth];
+    const limits = [connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth];
     const registered = this.calls.configure(texts, new Float64Array([...settings, ...limits]), now);
     return named<Registered>(REGISTERED, registered) ?? { target: -1 };
   }

@@ -44,8 +44,8 @@ export function failure(
       return new TimeoutError(where + text, phase, details);
     }
     case FAILURE.Full: {
-      const limit = detail === 0 ? "limits.staged" : "limits.stagedBytes";
-      const text = `too much waits for a connection to ${target.display} (${limit}); nothing was sent`;
+      const limit = ["limits.staged", "limits.stagedBytes", "limits.pending"][detail];
+      const text = `too much waits for ${target.display} (${limit}); nothing was sent`;
       return new DisabledError(where + text, "queue-full", details);
     }
     case FAILURE.Closed:

@@ -40,6 +40,8 @@ pub struct Options {
     pub max_staged: f64,
     /// Bytes that may wait for a link; default 16 MiB.
     pub max_staged_bytes: f64,
+    /// Commands that may be written and not answered; default 1,000,000.
+    pub max_pending: f64,
     /// Longest string in a reply; default 512 MiB, the server's own limit (`proto-max-bulk-len`).
     pub max_bulk: f64,
     /// Deepest nesting of a reply; default 64, which is also the most.
@@ -84,6 +86,8 @@ pub struct Config {
     pub max_staged: usize,
     /// Bytes that may wait for a link.
     pub max_staged_bytes: usize,
+    /// Commands that may be written and not answered.
+    pub max_pending: usize,
     /// Limits of the parser.
     pub limits: Limits,
 }
@@ -139,6 +143,7 @@ impl Config {
             backoff: (millis(options.retry_base, 50.0), millis(options.retry_cap, 2_000.0)),
             max_staged: amount(options.max_staged, 10_000.0),
             max_staged_bytes: amount(options.max_staged_bytes, (16 << 20) as f64),
+            max_pending: amount(options.max_pending, 1_000_000.0),
             limits: Limits {
                 bulk: amount(options.max_bulk, (512 << 20) as f64) as u64,
                 depth: amount(options.max_depth, 64.0),

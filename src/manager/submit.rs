@@ -30,9 +30,14 @@ impl Manager {
         let (mut policy, mut deadline) = (u16::MAX, Deadline::new(now));
         let mut commands = 0u32;
         let from = output.frames.len();
+        let most = known.config.as_ref().map_or(0, |config| config.max_pending);
         while let Some(outcome) = known.encoder.next(batch, &mut output.frames)? {
             commands += 1;
             match outcome {
+                Outcome::Framed { entry, from, .. } if link.inflight.len() >= most => {
+                    output.reject(entry.tag, Failure::Full, 2, Sent::No);
+                    output.frames.truncate(from);
+                }
                 Outcome::Framed { entry, from, .. } => {
                     if entry.policy != policy {
                         policy = entry.policy;

@@ -7,7 +7,8 @@ use crate::manager::Options;
 const SEPARATOR: char = '\0';
 
 /// `texts`: problem, url, username, password, name; an empty one is not given. `numbers`: db (NaN when not given), tls,
-/// protocol, dynamic credentials, resolves, connect timeout, retry base and cap, staged, staged bytes, bulk, depth.
+/// protocol, dynamic credentials, resolves, connect timeout, retry base and cap, staged, staged bytes, pending, bulk,
+/// depth.
 /// `js/core/core.ts` packs them.
 pub(super) fn read(texts: &str, numbers: &[f64]) -> Options {
     let mut texts = texts.split(SEPARATOR);
@@ -30,6 +31,7 @@ pub(super) fn read(texts: &str, numbers: &[f64]) -> Options {
         retry_cap: number(),
         max_staged: number(),
         max_staged_bytes: number(),
+        max_pending: number(),
         max_bulk: number(),
         max_depth: number(),
     }

@@ -89,9 +89,9 @@ fn configure(url: &str) -> u32 {
     register(url).get(0).as_f64().unwrap() as u32
 }
 
-/// Problem, url, user, password, name; db and eleven more numbers.
+/// Problem, url, user, password, name; db and twelve more numbers.
 fn register(url: &str) -> Array {
-    let mut numbers = [0.0; 12];
+    let mut numbers = [0.0; 13];
     numbers[0] = f64::NAN;
     wasm::configure(&format!("\0{url}\0\0\0"), &numbers, 0.0).unchecked_into()
 }

@@ -95,6 +95,20 @@ fn a_server_without_hello_that_wants_a_password_answers_no_command() {
 }
 
 #[test]
+fn what_is_written_and_not_answered_is_limited_in_number() {
+    let mut world = World::new(20);
+    let target = world.ready(Options { max_pending: 2.0, ..Options::default() });
+    let tags: Vec<u32> = (0..4).map(|_| world.submit(target, "GET", PROMPT)).collect();
+    let full = rejected(Failure::Full, 2, Sent::No);
+    assert_eq!([world.ended(tags[2]), world.ended(tags[3])], [full, full]);
+    world.serve(world.link(target));
+    assert_eq!([world.ended(tags[0]), world.ended(tags[1])], [Some(Ended::Replied); 2]);
+    let next = world.submit(target, "GET", PROMPT);
+    world.serve(world.link(target));
+    assert_eq!(world.ended(next), Some(Ended::Replied));
+}
+
+#[test]
 fn what_waits_is_limited_in_number() {
     let mut world = World::new(5);
     let target = world.target(Options { max_staged: 2.0, ..Options::default() });

@@ -71,6 +71,7 @@ impl Schedule {
             resolves: true,
             dynamic_credentials: random.percent(10),
             connect_timeout: random.one_of(&[0.0, 200.0]),
+            max_pending: random.one_of(&[0.0, 0.0, 3.0]),
             max_staged: random.one_of(&[0.0, 0.0, 3.0]),
             max_staged_bytes: random.one_of(&[0.0, 0.0, 200.0]),
             ..Options::default()

@@ -1,0 +1,103 @@
+// What is bounded, at the edge of each bound: as much as it says goes through, one more does not, and nothing is lost.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { createClient } from "edgis";
+import { startRedis } from "edgis/testing";
+import { nobody } from "./peers.mjs";
+
+const logger = false;
+const MiB = 2 ** 20;
+let server;
+test.before(async () => {
+  server = await startRedis();
+});
+test.after(() => server.stop());
+
+/** How many were answered, and the reasons of the others. */
+async function outcomes(promises) {
+  const settled = await Promise.allSettled(promises);
+  const reasons = settled.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
+  return { answered: settled.length - reasons.length, reasons };
+}
+
+async function ready(t, options) {
+  const client = createClient({ url: server.url, logger, share: false, ...options });
+  t.after(() => client.close());
+  await client.ping();
+  return client;
+}
+
+/** A client that waits where nobody listens: what it stages stays staged. */
+async function waiting(t, limits) {
+  const url = await nobody();
+  const client = createClient({ url, logger, offline: "wait", share: false, timeouts: { connect: 300 }, limits });
+  t.after(() => client.close());
+  return client;
+}
+
+test("limits.staged, in number, by default 10,000", async (t) => {
+  for (const [limits, most] of [
+    [{ staged: 3 }, 3],
+    [{}, 10_000],
+  ]) {
+    const client = await waiting(t, limits);
+    const { reasons } = await outcomes(Array.from({ length: most + 5 }, (_, i) => client.set(`k${i}`, i)));
+    const full = reasons.filter(({ reason }) => reason === "queue-full");
+    assert.equal(full.length, 5);
+    assert.match(full[0].message, /limits\.staged\)/);
+    assert.deepEqual([full[0].sent, full[0].kind], ["no", "DisabledError"]);
+    assert.equal(reasons.length - full.length, most, "the others waited as long as they may");
+  }
+});
+
+test("the name of a command", async (t) => {
+  const client = await ready(t, {});
+  const { reasons } = await outcomes([client.call("X".repeat(257)), client.call("X".repeat(3e6)), client.call("PING")]);
+  assert.deepEqual(
+    reasons.map(({ kind }) => kind),
+    ["UsageError", "UsageError"],
+  );
+});
+
+test("limits.stagedBytes, by default 16 MiB, counts values that do not enter the core", async (t) => {
+  const value = "v".repeat(MiB);
+  for (const [limits, most] of [
+    [{ stagedBytes: 2.5 * MiB }, 2],
+    [{}, 15],
+  ]) {
+    const client = await waiting(t, limits);
+    const { reasons } = await outcomes(Array.from({ length: most + 2 }, (_, i) => client.set(`k${i}`, value)));
+    const full = reasons.filter(({ reason }) => reason === "queue-full");
+    assert.equal(full.length, 2);
+    assert.match(full[0].message, /limits\.stagedBytes\)/);
+    assert.ok(client.stats().memoryBytes < 8 * MiB);
+  }
+});
+
+test("limits.pending, what is written and not answered", async (t) => {
+  const client = await ready(t, { limits: { pending: 5 } });
+  const { answered, reasons } = await outcomes(Array.from({ length: 8 }, () => client.incr("pending")));
+  assert.equal(answered, 5);
+  assert.deepEqual([reasons.length, reasons[0].reason, reasons[0].sent], [3, "queue-full", "no"]);
+  assert.match(reasons[0].message, /limits\.pending\)/);
+  assert.equal(await client.incr("pending"), 6, "those were never sent");
+});
+
+test("limits.bulk, a string of a reply", async (t) => {
+  const client = await ready(t, { limits: { bulk: 1_000 } });
+  await client.mset({ most: "x".repeat(1_000), more: "x".repeat(1_001) });
+  assert.equal((await client.get("most")).length, 1_000);
+  const { reasons } = await outcomes([client.get("more")]);
+  assert.equal(reasons[0].kind, "ProtocolError");
+  assert.match(reasons[0].message, /limit/);
+  await client.ready();
+  assert.equal((await client.get("most")).length, 1_000, "the next link works");
+});
+
+test("limits.nesting, of a reply", async (t) => {
+  const nested = (depth) => `return ${"{".repeat(depth)}1${"}".repeat(depth)}`;
+  const client = await ready(t, { limits: { nesting: 5 } });
+  assert.deepEqual(await client.call("EVAL", nested(5), 0), [[[[[1]]]]]);
+  const { reasons } = await outcomes([client.call("EVAL", nested(6), 0)]);
+  assert.equal(reasons[0].kind, "ProtocolError");
+});
