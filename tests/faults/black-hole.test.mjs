@@ -1,0 +1,145 @@
+// Whatever swallows all bytes: every method that gives a promise settles it, in its time, before and after a link was ready.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { createClient } from "edgis";
+import { faultProxy, startRedis } from "edgis/testing";
+
+const logger = false;
+const timeouts = { connect: 300, command: 200 };
+/** A read may be sent three times, and the machine may be busy. */
+const LIMIT = 3 * (timeouts.connect + timeouts.command) + 3_000;
+const drop = { toServer: { do: "drop" }, toClient: { do: "drop" } };
+
+/** What a method is called with, where two texts make no sense. */
+const argumentsOf = {
+  call: ["SET", "k", "v"],
+  ready: [{ timeout: 500 }],
+  with: [{}],
+  on: ["state", () => {}],
+  off: ["state", () => {}],
+};
+/** Ours, not for callers; and those that end a client are called last. */
+const internal = new Set(["constructor", "send", "send1", "send2", "callAll", "changed"]);
+const last = ["close"];
+
+function methodsOf(client) {
+  const names = new Set();
+  for (let proto = Object.getPrototypeOf(client); proto !== Object.prototype; proto = Object.getPrototypeOf(proto)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(proto)))
+      if (typeof value === "function" && !internal.has(name)) names.add(name);
+  }
+  return [...names].filter((name) => !last.includes(name));
+}
+
+/** Calls everything that a client can do; what gives a promise, by name. */
+function callAll(client, names, promises = new Map(), prefix = "") {
+  for (const name of names) {
+    const given = client[name](...(argumentsOf[name] ?? ["a", "b"]));
+    if (typeof given?.then === "function") promises.set(prefix + name, given);
+  }
+  return promises;
+}
+
+/** Waits for all of them; what never settled, or settled too late. */
+async function settleAll(promises) {
+  const start = performance.now();
+  const open = new Set(promises.keys());
+  let longest = 0;
+  const settled = [...promises].map(([name, promise]) =>
+    promise
+      .catch((error) => assert.ok(error.kind !== undefined || error.name === "AbortError", `${name}: ${error.stack}`))
+      .finally(() => {
+        open.delete(name);
+        longest = Math.max(longest, performance.now() - start);
+      }),
+  );
+  let limit;
+  const late = new Promise((resolve) => {
+    limit = setTimeout(resolve, LIMIT);
+  });
+  await Promise.race([Promise.all(settled), late]);
+  clearTimeout(limit);
+  assert.deepEqual([...open], [], `they did not settle within ${LIMIT} ms`);
+  return longest;
+}
+
+/** Everything at once, in every form that a handle can have. */
+async function everything(t, client) {
+  const names = methodsOf(client);
+  assert.ok(names.length > 130, `${names.length} methods`);
+  const controller = new AbortController();
+  const forms = {
+    "": client,
+    "bytes.": client.bytes,
+    "wait.": client.with({ offline: "wait" }),
+    "timeout.": client.with({ timeout: 100 }),
+    "signal.": client.with({ signal: controller.signal }),
+  };
+  const promises = new Map();
+  for (const [prefix, form] of Object.entries(forms)) callAll(form, names, promises, prefix);
+  setTimeout(() => controller.abort(), 50);
+  const longest = await settleAll(promises);
+  t.diagnostic(`${promises.size} promises, the last after ${Math.round(longest)} ms`);
+  assert.equal(client.stats().pending, 0);
+  // And once more with nothing but what ends clients behind it.
+  const ending = callAll(client, ["get", "set", "init"]);
+  ending.set("wait.close", forms["wait."].close());
+  ending.set("close", client.close());
+  ending.set("dispose", client[Symbol.asyncDispose]());
+  await settleAll(ending);
+  assert.equal(client.status().state, "closed");
+}
+
+async function places(t) {
+  const server = await startRedis();
+  const proxy = await faultProxy(server.url);
+  t.after(async () => {
+    await proxy.close();
+    await server.stop();
+  });
+  return { server, proxy };
+}
+
+for (const offline of ["reject", "wait"]) {
+  test(`a black hole from the start settles every promise; offline: ${offline}`, async (t) => {
+    const { proxy } = await places(t);
+    await proxy.script(drop);
+    await everything(t, createClient({ url: proxy.url, logger, timeouts, offline }));
+  });
+
+  test(`a link that becomes a black hole settles every promise; offline: ${offline}`, async (t) => {
+    const { proxy } = await places(t);
+    const client = createClient({ url: proxy.url, logger, timeouts, offline });
+    await client.ping();
+    await proxy.script(drop);
+    proxy.strike(drop);
+    await everything(t, client);
+  });
+}
+
+test("a server that is frozen, and one that reads no more, settle every promise", async (t) => {
+  const { server, proxy } = await places(t);
+  const frozen = createClient({ url: server.url, logger, timeouts });
+  await frozen.ping();
+  server.pause();
+  await everything(t, frozen);
+  server.resume();
+  const unread = createClient({ url: proxy.url, logger, timeouts });
+  await unread.ping();
+  const stalled = { toServer: { do: "stall" } };
+  await proxy.script(stalled);
+  proxy.strike(stalled);
+  for (let i = 0; i < 100; i += 1) unread.set("k", "v".repeat(1_000_000));
+  await everything(t, unread);
+});
+
+test("a TLS handshake, a resolver and a credentials function that never answer settle every promise", async (t) => {
+  const { proxy } = await places(t);
+  await proxy.script(drop);
+  await everything(t, createClient({ url: proxy.url.replace("redis:", "rediss:"), logger, timeouts }));
+  const credentials = () => new Promise(() => {});
+  await everything(t, createClient({ url: proxy.url, logger, timeouts, credentials }));
+  const dns = process.getBuiltinModule("node:dns/promises");
+  t.mock.method(dns, "lookup", () => new Promise(() => {}));
+  await everything(t, createClient({ url: "redis://never.test", logger, timeouts }));
+});
