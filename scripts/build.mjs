@@ -1,6 +1,6 @@
 // Builds the npm package's files: Rust core -> target/wasm, TypeScript shell -> pkg/dist.
 //
-//   src/*.rs --cargo--> .wasm --wasm-bindgen, wasm-opt--> target/wasm/edgis.wasm
+//   src/*.rs --cargo--> .wasm --wasm-bindgen, panics, wasm-opt--> target/wasm/edgis.wasm
 //                                  target/wasm/glue.js   "#glue"        instantiate(module): a fresh instance a call
 //                                  target/wasm/bytes.js  "#wasm-bytes"  the module's bytes as text, in two encodings
 //   js/entry/*.ts --esbuild--> pkg/dist/*.js,  --tsc--> pkg/dist/types
@@ -15,6 +15,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 import { shippedDeclarations } from "./declarations.mjs";
 import { glueSource, glueTypes } from "./glue.mjs";
+import { cutPanics } from "./panics.mjs";
 import { at, files, kilobytes, run, step } from "./steps.mjs";
 
 /**
@@ -56,8 +57,10 @@ async function bindAndOptimise() {
   rmSync(bindings, { recursive: true, force: true });
   const output = ["--target", "web", "--omit-default-module-path", "--out-name", "edgis", "--out-dir", bindings];
   run("wasm-bindgen", [...output, compiled]);
+  const bound = `${bindings}/edgis_bg.wasm`;
+  writeFileSync(bound, cutPanics(readFileSync(bound)));
   const features = wasmFeatures.map((name) => `--enable-${name}`);
-  run("wasm-opt", ["-O3", ...features, "--strip-producers", `${bindings}/edgis_bg.wasm`, "-o", wasm]);
+  run("wasm-opt", ["-O3", ...features, "--strip-producers", "--strip-debug", bound, "-o", wasm]);
   copyFileSync(`${bindings}/edgis.d.ts`, at("target/wasm/bindgen.d.ts"));
   const bytes = readFileSync(wasm);
   writeFileSync(at("target/wasm/bytes.js"), bytesSource(bytes));
