@@ -1,6 +1,6 @@
 // Builds the npm package's files: Rust core -> target/wasm, TypeScript shell -> pkg/dist.
 //
-//   src/*.rs --cargo--> .wasm --wasm-bindgen, panics, wasm-opt--> target/wasm/edgis.wasm
+//   src/*.rs --cargo--> .wasm --panics, wasm-bindgen, wasm-opt--> target/wasm/edgis.wasm
 //                                  target/wasm/glue.js   "#glue"        instantiate(module): a fresh instance a call
 //                                  target/wasm/bytes.js  "#wasm-bytes"  the module's bytes as text, in two encodings
 //   js/entry/*.ts --esbuild--> pkg/dist/*.js,  --tsc--> pkg/dist/types
@@ -45,9 +45,10 @@ const wasm = at("target/wasm/edgis.wasm");
 const sizes = (bytes) => `${kilobytes(bytes.length)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }).length)}`;
 
 function compile() {
-  // Panic messages name source files: those of dependencies would carry the path of this machine's cargo home.
+  // Messages of panics name source files: those of dependencies would carry the path of this machine's cargo home.
   const cargoHome = process.env.CARGO_HOME ?? `${homedir()}/.cargo`;
-  const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: `--remap-path-prefix=${cargoHome}=cargo` };
+  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, "-Clink-arg=--emit-relocs"];
+  const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags.join(" ") };
   const args = ["build", "--lib", "--release", "--locked", "--target", "wasm32-unknown-unknown", "--features", "js"];
   run("cargo", ["--quiet", ...args], { env });
 }
@@ -55,12 +56,16 @@ function compile() {
 async function bindAndOptimise() {
   const bindings = at("target/wasm/bindgen");
   rmSync(bindings, { recursive: true, force: true });
+  mkdirSync(bindings, { recursive: true });
+  const cut = `${bindings}/cut.wasm`;
+  writeFileSync(cut, cutPanics(readFileSync(compiled)));
   const output = ["--target", "web", "--omit-default-module-path", "--out-name", "edgis", "--out-dir", bindings];
-  run("wasm-bindgen", [...output, compiled]);
-  const bound = `${bindings}/edgis_bg.wasm`;
-  writeFileSync(bound, cutPanics(readFileSync(bound)));
+  run("wasm-bindgen", [...output, cut]);
   const features = wasmFeatures.map((name) => `--enable-${name}`);
-  run("wasm-opt", ["-O3", ...features, "--strip-producers", "--strip-debug", bound, "-o", wasm]);
+  // The stack is at the bottom of memory: nothing else has an address below 1024. Runs of zeros are nothing to Brotli,
+  // while each segment that is cut at one has a head.
+  const passes = ["-O3", "--low-memory-unused", "--skip-pass=memory-packing", "--strip-producers", "--strip-debug"];
+  run("wasm-opt", [...features, ...passes, `${bindings}/edgis_bg.wasm`, "-o", wasm]);
   copyFileSync(`${bindings}/edgis.d.ts`, at("target/wasm/bindgen.d.ts"));
   const bytes = readFileSync(wasm);
   writeFileSync(at("target/wasm/bytes.js"), bytesSource(bytes));

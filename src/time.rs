@@ -1,6 +1,67 @@
 //! Time as the core sees it: an argument, never a clock.
 
-use core::time::Duration;
+use core::ops::{Add, Div, Mul};
+
+/// A length of time, in whole microseconds up to half a million years.
+///
+/// The standard library's has seconds and nanoseconds apart. What is done with a deadline, on the path of every command
+/// and in most of the rest, is one instruction with this and a dozen with that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Duration(u64);
+
+impl Duration {
+    /// No time.
+    pub const ZERO: Duration = Duration(0);
+
+    /// From microseconds.
+    pub const fn from_micros(micros: u64) -> Duration {
+        Duration(micros)
+    }
+
+    /// From milliseconds.
+    pub const fn from_millis(millis: u64) -> Duration {
+        Duration(millis.saturating_mul(1_000))
+    }
+
+    /// From seconds.
+    pub const fn from_secs(seconds: u64) -> Duration {
+        Duration(seconds.saturating_mul(1_000_000))
+    }
+
+    /// In microseconds.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// What is left of this without `other`, or nothing.
+    pub const fn saturating_sub(self, other: Duration) -> Duration {
+        Duration(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Add for Duration {
+    type Output = Duration;
+
+    fn add(self, other: Duration) -> Duration {
+        Duration(self.0.saturating_add(other.0))
+    }
+}
+
+impl Mul<u32> for Duration {
+    type Output = Duration;
+
+    fn mul(self, times: u32) -> Duration {
+        Duration(self.0.wrapping_mul(u64::from(times)))
+    }
+}
+
+impl Div<u32> for Duration {
+    type Output = Duration;
+
+    fn div(self, parts: u32) -> Duration {
+        Duration(self.0 / u64::from(parts))
+    }
+}
 
 /// A moment on the caller's monotonic clock, in microseconds since an origin of the caller's choosing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,14 +98,13 @@ impl Time {
     }
 
     /// The time that passed since `earlier`, zero when it did not.
-    pub fn since(self, earlier: Time) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    pub const fn since(self, earlier: Time) -> Duration {
+        Duration(self.0.saturating_sub(earlier.0))
     }
 
     /// This moment and `duration` more; saturates at [`Time::NEVER`].
-    pub fn after(self, duration: Duration) -> Time {
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        Time(self.0.saturating_add(micros))
+    pub const fn after(self, duration: Duration) -> Time {
+        Time(self.0.saturating_add(duration.0))
     }
 }
 

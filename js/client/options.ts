@@ -230,7 +230,7 @@ function problemOf(options: ClientOptions): string | undefined {
   if (integers !== undefined && integers !== "number" && integers !== "bigint")
     return 'integers must be "number" or "bigint"';
   if (credentials !== undefined && typeof credentials !== "function") return "credentials must be a function";
-  if (db !== undefined && typeof db !== "number") return "db must be a number";
+  if (db !== undefined && !(Number.isInteger(db) && db >= 0 && db < 2 ** 16)) return "db must be a whole number from 0";
   for (const name of ["id", "name", "username", "password"] as const) {
     if (options[name] !== undefined && typeof options[name] !== "string") return `${name} must be a string`;
   }

@@ -2,15 +2,20 @@
  * The wasm core as the shell sees it: its exports, and views over the regions of linear memory in which both meet
  * (src/wasm/memory.rs). A view dies when the memory grows, so every access goes through `refresh()` first.
  */
-import { type Glue, instantiate } from "#glue";
-import { HEADER } from "./abi.js";
+import { type Exports, instantiate } from "#glue";
+import { HEADER, REASONS, STATES, TEXT_BYTES } from "./abi.js";
 import type { Stats, Status } from "./status.js";
 
 const utf8 = new TextEncoder();
 /** Text this short is written faster than `encodeInto` begins. */
 const SHORT_TEXT = 48;
+/** The options of a target must fit the region of texts. */
+const LONGEST_OPTIONS = TEXT_BYTES >> 2;
+/** The core reads whole numbers of 32 bits. The largest is in place of one that is not given. */
+const LARGEST = 0xffff_fffe;
+const NOT_GIVEN = 0xffff_ffff;
 
-// The core hands over values without names, in the order of their declaration in Rust.
+// The core hands over values without names, in the order of src/wasm/mod.rs.
 const REGISTERED = ["target", "host", "port", "path", "tls", "identity"];
 const STATUS = ["state", "reason", "message", "hint", "retryable", "retryAt", "address", "attempts", "since"];
 const STATS = [
@@ -25,11 +30,19 @@ const STATS = [
   "bytesOut",
 ];
 
-function named<T>(names: readonly string[], values: readonly unknown[] | undefined): T | undefined {
+type Named = Record<string, unknown>;
+
+function named(names: readonly string[], values: readonly unknown[] | undefined): Named | undefined {
   if (values === undefined) return undefined;
-  const fields = names.map((name, index) => [name, values[index]]);
-  return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+  const fields: Named = {};
+  values.forEach((value, index) => {
+    if (value !== undefined) fields[names[index] as string] = value;
+  });
+  return fields;
 }
+
+/** Parts of a millisecond, or of a command, are none; and for ever is as good as 49 days. */
+const whole = (value: number): number => Math.min(Math.ceil(value), LARGEST);
 
 /** What the core tells of a new target; without an endpoint when its options make no sense. */
 export interface Registered {
@@ -65,22 +78,21 @@ export interface CoreOptions {
 }
 
 export class Core {
-  readonly calls: Glue;
+  readonly calls: Exports;
   u8!: Uint8Array;
   u32!: Uint32Array;
   #f64!: DataView;
-  readonly #memory: WebAssembly.Memory;
   readonly #header: number;
   readonly #meta: number;
   readonly #text: number;
   readonly chunk: number;
 
   constructor(module: WebAssembly.Module, seed: number) {
-    this.calls = instantiate(module);
-    this.#memory = this.calls.exports.memory;
+    // A copy: the exports of an instance cannot be replaced, as tests do.
+    this.calls = { ...instantiate(module) };
     this.#header = this.calls.start(seed);
     this.refresh();
-    this.#meta = this.#word(HEADER.Meta);
+    this.#meta = this.#word(HEADER.Meta) >>> 2;
     this.#text = this.#word(HEADER.Text);
     this.chunk = this.#word(HEADER.Chunk);
   }
@@ -88,16 +100,53 @@ export class Core {
   /** Registers a target. Packed as src/wasm/options.rs reads it. */
   configure(options: CoreOptions, now: number): Registered {
     const { problem, url, username, password, name, db, tls, protocol, dynamicCredentials, resolves } = options;
-    const texts = [problem, url, username, password, name].map((text) => (text ?? "").replaceAll("\0", "")).join("\0");
     const { connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth } = options;
-    const settings = [db ?? Number.NaN, +tls, protocol, +dynamicCredentials, +resolves];
+    let texts = [problem, url, username, password, name];
+    if (texts.join("").length > LONGEST_OPTIONS) texts = ["the options are too long"];
+    const lengths = this.#writeTexts(texts);
+    const settings = [db ?? NOT_GIVEN, +tls, protocol, +dynamicCredentials, +resolves];
     const limits = [connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth];
-    const registered = this.calls.configure(texts, new Float64Array([...settings, ...limits]), now);
-    return named<Registered>(REGISTERED, registered) ?? { target: -1 };
+    const words = [...lengths, ...Array<number>(5 - lengths.length).fill(0), ...settings, ...limits.map(whole)];
+    this.u32.set(words, this.#meta);
+    return named(REGISTERED, this.calls.configure(now)) as unknown as Registered;
+  }
+
+  /** The number of a policy. */
+  policy(connect: number, command: number, waits: boolean, total: boolean): number {
+    return this.calls.policy(whole(connect), whole(command), +waits, +total);
+  }
+
+  /** The transport has let go of a link, or could not connect it. */
+  lost(link: number, code: string, message: string, now: number): void {
+    const [codeLength, length] = this.#writeTexts([code, message]) as [number, number];
+    this.calls.lost(link, codeLength, length, now);
+  }
+
+  /** The addresses (and the credentials, where a function gives them) of a dial are known. */
+  prepared(
+    target: number,
+    dial: number,
+    addresses: readonly string[],
+    secret: { username?: string; password: string } | undefined,
+    now: number,
+  ): void {
+    const texts = [addresses.join("\n"), secret?.username, secret?.password];
+    const [list, user, password] = this.#writeTexts(texts) as [number, number, number];
+    this.calls.prepared(target, dial, list, +(secret !== undefined), user, password, now);
+  }
+
+  /** The addresses or credentials of a dial cannot be had. */
+  unprepared(target: number, dial: number, code: string, message: string, now: number): void {
+    const [codeLength, length] = this.#writeTexts([code, message]) as [number, number];
+    this.calls.unprepared(target, dial, codeLength, length, now);
   }
 
   status(target: number): Status | undefined {
-    return named(STATUS, this.calls.status(target));
+    const fields = named(STATUS, this.calls.status(target));
+    if (fields === undefined) return undefined;
+    fields.state = STATES[fields.state as number];
+    if (fields.reason !== undefined) fields.reason = REASONS[fields.reason as number];
+    return fields as unknown as Status;
   }
 
   stats(target: number): Partial<Stats> | undefined {
@@ -106,11 +155,11 @@ export class Core {
 
   /** Makes the views anew if the memory has grown. */
   refresh(): void {
-    if (this.u8 === undefined || this.u8.buffer !== this.#memory.buffer) {
-      this.u8 = new Uint8Array(this.#memory.buffer);
-      this.u32 = new Uint32Array(this.#memory.buffer);
-      this.#f64 = new DataView(this.#memory.buffer);
-    }
+    const { buffer } = this.calls.memory;
+    if (this.u8?.buffer === buffer) return;
+    this.u8 = new Uint8Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.#f64 = new DataView(buffer);
   }
 
   #word(name: number): number {
@@ -144,13 +193,13 @@ export class Core {
 
   /** Bytes of linear memory. It never shrinks. */
   get memoryBytes(): number {
-    return this.#memory.buffer.byteLength;
+    return this.calls.memory.buffer.byteLength;
   }
 
   /** Writes a batch into its regions; gives the number of bytes of its text. */
   writeBatch(words: Uint32Array, count: number, text: string, bytes: Uint8Array, byteCount: number): number {
     this.refresh();
-    const meta = this.#meta >>> 2;
+    const meta = this.#meta;
     if (count < 64) {
       for (let i = 0; i < count; i += 1) this.u32[meta + i] = words[i] as number;
     } else {
@@ -159,6 +208,17 @@ export class Core {
     const written = this.#writeText(text);
     if (byteCount > 0) this.u8.set(bytes.subarray(0, byteCount), this.#text + written);
     return written;
+  }
+
+  /** Writes texts one after the other; gives their lengths in bytes. What does not fit is cut. */
+  #writeTexts(texts: readonly (string | undefined)[]): number[] {
+    this.refresh();
+    let at = this.#text;
+    return texts.map((text = "") => {
+      const { written } = utf8.encodeInto(text, this.u8.subarray(at, this.#text + TEXT_BYTES));
+      at += written;
+      return written;
+    });
   }
 
   #writeText(text: string): number {

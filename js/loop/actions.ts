@@ -42,7 +42,8 @@ export function act(engine: Engine, rows: Row[]): void {
 function reject(engine: Engine, tag: number, kind: number, detail: number, sent: number): void {
   const { pending } = engine;
   const { target, policy } = pending.owner(tag);
-  const refusal = (code: number) => engine.core.calls.refusal_text(code) ?? "cannot be sent on a shared connection";
+  const refusal = (code: number) =>
+    (engine.core.calls.refusal_text(code) as string | undefined) ?? "cannot be sent on a shared connection";
   const status = engine.statusOf(target);
   const error = failure(target, status, pending.name(tag), policy, kind, detail, sent, refusal);
   // A fire-and-forget write must not end a process because Redis is away; a mistake in a call should be seen.
@@ -108,14 +109,12 @@ function prepare(engine: Engine, target: Target | undefined, dial: number): void
       target.addresses = found;
       const names = found.map((address) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
       const shown = endpoint.path === undefined ? names : [endpoint.path];
-      engine.enter(undefined, (core, now) =>
-        core.calls.prepared(target.id, dial, shown.join("\n"), secret?.username, secret?.password, now),
-      );
+      engine.enter(undefined, (core, now) => core.prepared(target.id, dial, shown, secret, now));
     },
     (error) => {
       if (engine.epoch !== epoch || engine.targets.get(target.id) !== target) return;
       const { code, message } = coded(error, "EDNS");
-      engine.enter(undefined, (core, now) => core.calls.unprepared(target.id, dial, code, message, now));
+      engine.enter(undefined, (core, now) => core.unprepared(target.id, dial, code, message, now));
     },
   );
 }
@@ -153,9 +152,10 @@ function dialling(engine: Engine, target: Target | undefined, dial: number, inBa
 /** Makes the connection promise anew, unless it is still pending. */
 export function renew(engine: Engine, target: Target): void {
   if (target.settle !== undefined) return;
-  target.connection = engine.core.calls.connection(target.id, (settle: (status: Status) => void) => {
+  target.connection = new Promise<Status>((settle) => {
     target.settle = settle;
-  }) as Promise<Status>;
+  });
+  engine.core.calls.keep_connection(target.id, target.connection);
 }
 
 /** Settles the connection promise. It never rejects. */

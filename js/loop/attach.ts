@@ -66,7 +66,7 @@ export function policyOf(engine: Engine, settings: Omit<Policy, "id">): Policy {
   const key = `${connect} ${command} ${waits} ${total}`;
   let policy = engine.policies.get(key);
   if (policy === undefined) {
-    const id = engine.isDown ? 0 : engine.core.calls.policy(connect, command, waits, total);
+    const id = engine.isDown ? 0 : engine.core.policy(connect, command, waits, total);
     policy = { connect, command, waits, total, id };
     engine.policies.set(key, policy);
   }
@@ -144,7 +144,7 @@ function startAnew(engine: Engine): boolean {
     engine.core = engine.newCore();
     for (const policy of engine.policies.values()) {
       const { connect, command, waits, total } = policy;
-      policy.id = engine.core.calls.policy(connect, command, waits, total);
+      policy.id = engine.core.policy(connect, command, waits, total);
     }
     return true;
   } catch {

@@ -263,7 +263,8 @@ export class Engine {
   #submit(target: Target, { words, wordCount, text, bytes, byteCount }: Segment): void {
     this.enter(undefined, (core, now) => {
       const written = core.writeBatch(words, wordCount, text, bytes, byteCount);
-      const agrees = core.calls.submit(target.id, wordCount, written, written === text.length, byteCount, now);
+      const isAscii = written === text.length;
+      const agrees = core.calls.submit(target.id, wordCount, written, +isAscii, byteCount, now);
       if (!agrees) throw new Error("a batch was malformed");
     });
   }
@@ -296,7 +297,7 @@ export class Engine {
   }
 
   lost(link: Link, code: string, message: string): void {
-    this.enter(undefined, (core, now) => core.calls.lost(link.id, code, message, now));
+    this.enter(undefined, (core, now) => core.lost(link.id, code, message, now));
   }
 
   /** At most one chunk region's worth of bytes. */

@@ -1,6 +1,7 @@
 //! What a command's arguments say about it.
 
 use super::{Args, Info, Refusal, Shape};
+use crate::resp::whole;
 
 /// How to get from the arguments of one command to its [`Info`].
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +36,8 @@ impl Rule {
                 reading(if has(args, from.into(), word) { then } else { otherwise })
             }
             Self::SetOperation => {
-                let keys = args.get(0).and_then(number).unwrap_or(0);
-                let scored = has(args, keys.saturating_add(1), "WITHSCORES");
+                let keys = args.get(0).and_then(whole).unwrap_or(0);
+                let scored = has(args, (keys as usize).saturating_add(1), "WITHSCORES");
                 reading(if scored { Shape::Pairs } else { Shape::None })
             }
             Self::Sub { bare, of } => match args.get(0) {
@@ -89,10 +90,6 @@ fn is(argument: &[u8], word: &str) -> bool {
 
 fn has<A: Args + ?Sized>(args: &A, from: usize, word: &str) -> bool {
     (from..args.len()).any(|at| args.get(at).is_some_and(|argument| is(argument, word)))
-}
-
-fn number(text: &[u8]) -> Option<usize> {
-    core::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Options of ZADD end at the first score, so that a member called INCR is no option.

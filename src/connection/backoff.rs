@@ -1,8 +1,6 @@
 //! How long to wait after a failed dial.
 
-use core::time::Duration;
-
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// Full jitter: a random wait up to a bound that doubles with each attempt
 /// (Brooker, "Exponential Backoff And Jitter"), counted from the failure.
@@ -10,32 +8,33 @@ use crate::time::Time;
 pub struct Backoff {
     base: Duration,
     cap: Duration,
-    attempt: u32,
+    /// Of the next wait.
+    bound: Duration,
+    attempts: u32,
 }
 
 impl Backoff {
     /// The bound begins at `base` and ends at `cap`.
     pub fn new(base: Duration, cap: Duration) -> Backoff {
-        Backoff { base, cap, attempt: 0 }
+        Backoff { base, cap, bound: base.min(cap), attempts: 0 }
     }
 
     /// Dials that failed since the last success.
     pub fn attempts(&self) -> u32 {
-        self.attempt
+        self.attempts
     }
 
     /// A dial succeeded.
     pub fn reset(&mut self) {
-        self.attempt = 0;
+        *self = Backoff::new(self.base, self.cap);
     }
 
     /// A dial failed at `failed`: when the next may begin. `random` is uniform over all values.
     pub fn next(&mut self, failed: Time, random: u64) -> Time {
-        let bound =
-            self.base.saturating_mul(1u32.checked_shl(self.attempt).unwrap_or(u32::MAX)).min(self.cap);
-        self.attempt = self.attempt.saturating_add(1);
-        let micros = bound.as_micros() as u64;
-        failed.after(Duration::from_micros(random % (micros + 1)))
+        let bound = self.bound;
+        self.bound = (bound * 2).min(self.cap);
+        self.attempts = self.attempts.saturating_add(1);
+        failed.after(Duration::from_micros(random % (bound.as_micros() + 1)))
     }
 }
 

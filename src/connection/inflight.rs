@@ -1,10 +1,9 @@
 //! Commands on a link that wait for their replies, in the order in which they were written.
 
-use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::error::Sent;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// The command may be sent again: it changes nothing.
 pub const READ_ONLY: u8 = 1;

@@ -21,8 +21,6 @@ mod inflight;
 mod output;
 mod replies;
 
-use core::time::Duration;
-
 pub use backoff::Backoff;
 pub use handshake::{Introduction, Step};
 pub use inflight::{Deadline, Entry, Inflight, ABANDONED, DATED, INTERNAL, READ_ONLY};
@@ -33,7 +31,7 @@ pub use output::{
 
 use crate::error::{Failure, Phase, Reason, Sent, ServerError};
 use crate::resp::{Limits, Parser};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use handshake::{Handshake, Progress};
 use replies::{Current, Replies};
 
@@ -226,7 +224,7 @@ impl Link {
         let (progress, failed, notice) = (replies.event, replies.failed, replies.notice);
         let consumed = match parsed {
             Ok(consumed) => consumed,
-            Err(error) => return (bytes.len(), self.fail(Reason::Protocol, error.to_string())),
+            Err(error) => return (bytes.len(), self.fail(Reason::Protocol, error.text())),
         };
         if let Some(text) = failed {
             return (consumed, self.fail(Reason::Protocol, text));

@@ -1,51 +1,49 @@
 //! What a target is made of, valid by construction: [`Config::new`] is the only way to one.
 
-use core::time::Duration;
-use std::borrow::Cow;
-
 use crate::connection::Introduction;
 use crate::error::Reason;
-use crate::resp::Limits;
+use crate::resp::{bulk, bulk_header, Limits};
+use crate::time::Duration;
 
 /// What the user asked for, as it comes over the boundary. Durations are milliseconds; 0 means the default.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
     /// What the shell found wrong with the options already, in a sentence.
-    pub problem: Option<String>,
+    pub problem: Option<&'a str>,
     /// `redis[s]://[user:password@]host[:port][/db]`, or `unix://[user:password@]/path[?db=n]`.
-    pub url: Option<String>,
+    pub url: Option<&'a str>,
     /// Overrides the URL's.
-    pub username: Option<String>,
+    pub username: Option<&'a str>,
     /// Overrides the URL's.
-    pub password: Option<String>,
+    pub password: Option<&'a str>,
     /// Overrides the URL's.
-    pub db: Option<f64>,
+    pub db: Option<u32>,
     /// The client's name in `CLIENT LIST`.
-    pub name: Option<String>,
+    pub name: Option<&'a str>,
     /// TLS was asked for by an option (`rediss://` asks for it too).
     pub tls: bool,
     /// 2 to speak RESP2; 0 and 3 mean RESP3.
-    pub protocol: f64,
+    pub protocol: u8,
     /// A function gives the credentials of each dial.
     pub dynamic_credentials: bool,
     /// The transport can look up the addresses of a name.
     pub resolves: bool,
-    /// Budget of a dial over all its addresses; default 2 s.
-    pub connect_timeout: f64,
+    /// Budget of a dial over all its addresses; default 2 s, at most a day.
+    pub connect_timeout: u32,
     /// First bound of the backoff; default 50 ms.
-    pub retry_base: f64,
+    pub retry_base: u32,
     /// Last bound of the backoff; default 2 s.
-    pub retry_cap: f64,
+    pub retry_cap: u32,
     /// Commands that may wait for a link; default 10,000.
-    pub max_staged: f64,
+    pub max_staged: u32,
     /// Bytes that may wait for a link; default 16 MiB.
-    pub max_staged_bytes: f64,
+    pub max_staged_bytes: u32,
     /// Commands that may be written and not answered; default 1,000,000.
-    pub max_pending: f64,
+    pub max_pending: u32,
     /// Longest string in a reply; default 512 MiB, the server's own limit (`proto-max-bulk-len`).
-    pub max_bulk: f64,
-    /// Deepest nesting of a reply; default 64, which is also the most.
-    pub max_depth: f64,
+    pub max_bulk: u32,
+    /// Deepest nesting of a reply; default 64, at most 128.
+    pub max_depth: u32,
 }
 
 /// Where a server is.
@@ -93,38 +91,37 @@ pub struct Config {
 }
 
 /// Why there is no config: the reason and a sentence without any part of a secret.
-pub type Invalid = (Reason, Cow<'static, str>);
+pub type Invalid = (Reason, String);
 
 impl Config {
     /// Checks the options.
-    pub fn new(options: &Options) -> Result<Config, Invalid> {
-        if let Some(problem) = &options.problem {
-            return Err((Reason::BadOption, problem.clone().into()));
+    pub fn new(options: &Options<'_>) -> Result<Config, Invalid> {
+        Config::checked(options).map_err(|(reason, text)| (reason, text.to_string()))
+    }
+
+    fn checked<'a>(options: &Options<'a>) -> Result<Config, (Reason, &'a str)> {
+        if let Some(problem) = options.problem {
+            return Err((Reason::BadOption, problem));
         }
-        let Some(url) = options.url.as_deref().map(str::trim).filter(|url| !url.is_empty()) else {
-            return Err((Reason::Unconfigured, "no Redis URL is configured".into()));
+        let Some(url) = options.url.map(str::trim_ascii).filter(|url| !url.is_empty()) else {
+            return Err((Reason::Unconfigured, "no Redis URL is configured"));
         };
-        let parsed = super::url::parse(url).map_err(|text| (Reason::BadUrl, Cow::from(text)))?;
-        let option = |text: &'static str| (Reason::BadOption, Cow::from(text));
-        let db = match options.db {
-            None => parsed.db,
-            Some(db) if db.fract() == 0.0 && (0.0..=f64::from(u16::MAX)).contains(&db) => db as u32,
-            Some(_) => return Err(option("db must be a whole number from 0")),
-        };
-        let protocol = if options.protocol == 0.0 { f64::from(parsed.protocol) } else { options.protocol };
-        if ![0.0, 2.0, 3.0].contains(&protocol) {
-            return Err(option("protocol must be 2 or 3"));
+        let parsed = super::url::parse(url).map_err(|text| (Reason::BadUrl, text))?;
+        let protocol = if options.protocol == 0 { parsed.protocol } else { options.protocol };
+        if ![0, 2, 3].contains(&protocol) {
+            return Err((Reason::BadOption, "protocol must be 2 or 3"));
         }
-        if options.name.as_deref().is_some_and(|name| name.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)))
-        {
-            return Err(option("name must be printable ASCII without spaces, as CLIENT SETNAME wants it"));
+        if options.name.is_some_and(|name| !name.bytes().all(|byte| byte.is_ascii_graphic())) {
+            let text = "name must be printable ASCII without spaces, as CLIENT SETNAME wants it";
+            return Err((Reason::BadOption, text));
         }
-        let user = options.username.clone().or(parsed.user);
-        let password = options.password.clone().or(parsed.password);
+        let user = options.username.map(String::from).or(parsed.user);
+        let password = options.password.map(String::from).or(parsed.password);
         let credentials = match (user, password) {
             (user, Some(password)) => Some((user.unwrap_or_default(), password)),
             (Some(user), None) if !user.is_empty() => {
-                return Err(option("there is a user but no password: write redis://user:password@host"));
+                let text = "there is a user but no password: write redis://user:password@host";
+                return Err((Reason::BadOption, text));
             }
             _ => None,
         };
@@ -133,20 +130,20 @@ impl Config {
             tls: parsed.tls || options.tls,
             introduction: Introduction {
                 credentials,
-                name: options.name.clone().filter(|name| !name.is_empty()),
-                db,
-                resp2: protocol == 2.0,
+                name: options.name.filter(|name| !name.is_empty()).map(String::from),
+                db: options.db.unwrap_or(parsed.db),
+                resp2: protocol == 2,
             },
             dynamic_credentials: options.dynamic_credentials,
             resolves: options.resolves,
-            connect: millis(options.connect_timeout, 2_000.0),
-            backoff: (millis(options.retry_base, 50.0), millis(options.retry_cap, 2_000.0)),
-            max_staged: amount(options.max_staged, 10_000.0),
-            max_staged_bytes: amount(options.max_staged_bytes, (16 << 20) as f64),
-            max_pending: amount(options.max_pending, 1_000_000.0),
+            connect: millis(options.connect_timeout, 2_000),
+            backoff: (millis(options.retry_base, 50), millis(options.retry_cap, 2_000)),
+            max_staged: amount(options.max_staged, 10_000) as usize,
+            max_staged_bytes: amount(options.max_staged_bytes, 16 << 20) as usize,
+            max_pending: amount(options.max_pending, 1_000_000) as usize,
             limits: Limits {
-                bulk: amount(options.max_bulk, (512 << 20) as f64) as u64,
-                depth: amount(options.max_depth, 64.0),
+                bulk: u64::from(amount(options.max_bulk, 512 << 20)),
+                depth: amount(options.max_depth, 64) as usize,
                 ..Limits::default()
             },
         })
@@ -166,16 +163,15 @@ impl Config {
         let (user, password) = credentials.as_ref().map_or(("", ""), |(user, password)| (user, password));
         let unix = matches!(self.endpoint, Endpoint::Unix { .. });
         let flags = [unix, self.tls, *resp2, self.dynamic_credentials, credentials.is_some()];
-        let flags = flags.into_iter().fold(0, |bits, flag| bits << 1 | u32::from(flag));
-        let mut identity = String::new();
-        let name = name.as_deref().unwrap_or_default();
-        for part in [&self.display(), &db.to_string(), &flags.to_string(), name, user, password] {
-            // With the lengths no part can pass for two.
-            identity.push_str(&part.len().to_string());
-            identity.push(' ');
-            identity.push_str(part);
+        let flags = flags.into_iter().fold(0, |bits, flag| bits << 1 | u64::from(flag));
+        // As a command is written: with the lengths no part can pass for two.
+        let mut identity = Vec::new();
+        bulk_header(&mut identity, u64::from(*db));
+        bulk_header(&mut identity, flags);
+        for part in [&self.display(), name.as_deref().unwrap_or_default(), user, password] {
+            bulk(&mut identity, part.as_bytes());
         }
-        identity
+        String::from_utf8(identity).unwrap_or_default()
     }
 
     /// The endpoint without credentials, for people.
@@ -189,24 +185,27 @@ impl Config {
 
 /// An IPv6 address is the only host with a colon; a name that looks like an IPv4 address is one (RFC 3986, 3.2.2).
 fn is_address(host: &str) -> bool {
-    let v4 = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    host.contains(':') || v4 && host.bytes().filter(|byte| *byte == b'.').count() == 3
+    let of = |wanted: u8| host.bytes().filter(|byte| *byte == wanted).count();
+    of(b':') > 0 || of(b'.') == 3 && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// `host:port`, with brackets around an IPv6 address.
 pub fn address(host: &str, port: u16) -> String {
-    let (open, close) = if host.contains(':') { ("[", "]:") } else { ("", ":") };
-    [open, host, close, &port.to_string()].concat()
+    let (open, close) = if host.as_bytes().contains(&b':') { ("[", "]:") } else { ("", ":") };
+    [open, host, close, &u32::from(port).to_string()].concat()
 }
 
-/// A duration option; what is not positive is the default. A day is for ever here.
-pub(super) fn millis(value: f64, default: f64) -> Duration {
-    let value = if value > 0.0 { value.min(86_400_000.0) } else { default };
-    Duration::from_micros((value * 1000.0) as u64)
+/// A duration option. A day is for ever here.
+fn millis(value: u32, default: u32) -> Duration {
+    Duration::from_millis(u64::from(amount(value, default).min(86_400_000)))
 }
 
-fn amount(value: f64, default: f64) -> usize {
-    (if value > 0.0 { value } else { default }) as usize
+fn amount(value: u32, default: u32) -> u32 {
+    if value > 0 {
+        value
+    } else {
+        default
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +213,7 @@ mod tests {
     use super::*;
 
     fn config(url: &str) -> Result<Config, Invalid> {
-        Config::new(&Options { url: Some(url.into()), ..Options::default() })
+        Config::new(&Options { url: Some(url), ..Options::default() })
     }
 
     #[test]
@@ -228,7 +227,7 @@ mod tests {
 
     #[test]
     fn no_url_is_unconfigured_and_not_localhost() {
-        for url in [None, Some(String::new()), Some("  ".into())] {
+        for url in [None, Some(""), Some("  ")] {
             let error = Config::new(&Options { url, ..Options::default() }).unwrap_err();
             assert_eq!(error.0, Reason::Unconfigured);
         }
@@ -242,7 +241,7 @@ mod tests {
     #[test]
     fn addresses_need_no_lookup() {
         let needs = |url: &str| {
-            let options = Options { url: Some(url.into()), resolves: true, ..Options::default() };
+            let options = Options { url: Some(url), resolves: true, ..Options::default() };
             Config::new(&options).unwrap().needs_lookup()
         };
         assert!(needs("redis://localhost"));

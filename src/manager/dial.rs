@@ -3,10 +3,8 @@
 //! After RFC 8305 ("Happy Eyeballs"), with a stricter notion of success: an address has won only when the server
 //! behind it has answered the handshake. One that accepts and closes, or accepts and is silent, has not.
 
-use core::time::Duration;
-
 use crate::error::Reason;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// The next address is tried after this long at the latest.
 const STAGGER: Duration = Duration::from_millis(250);

@@ -1,10 +1,8 @@
 //! What becomes of targets as their dials and links come and go. The only place where retry is decided.
 
-use core::time::Duration;
-
 use crate::connection::{Deadline, Entry, Event, Link, CLOSE, DATED, DIAL, IDLE_PROBE, OPEN};
 use crate::error::{Failure, Reason, Sent};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 use super::dial::{Dial, Outcome};
 use super::target::{State, Target};

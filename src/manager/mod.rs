@@ -23,15 +23,13 @@ mod submit;
 mod target;
 mod url;
 
-use core::time::Duration;
-
 pub use batch::{Batch, Malformed, BYTES, LENGTH_BITS, OUTSIDE, TEXT};
 pub use config::{Config, Endpoint, Invalid, Options};
 pub use target::{State, Stats, Status};
 
 use crate::connection::{Deadline, Output, PREPARE};
 use crate::error::{Failure, Phase, Reason};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use links::Links;
 use target::Target;
 
@@ -78,7 +76,7 @@ impl Manager {
     }
 
     /// Registers a target. With options that make no sense it is disabled from the start.
-    pub fn configure(&mut self, options: &Options, now: Time) -> u32 {
+    pub fn configure(&mut self, options: &Options<'_>, now: Time) -> u32 {
         self.output.clear();
         let target = Target::new(Config::new(options), now);
         let free = self.targets.iter().position(Option::is_none);
@@ -182,7 +180,7 @@ impl Manager {
     }
 
     /// What users see of a target.
-    pub fn status(&self, target: u32) -> Option<Status> {
+    pub fn status(&self, target: u32) -> Option<Status<'_>> {
         Some(self.targets.get(target as usize)?.as_ref()?.status())
     }
 

@@ -1,7 +1,7 @@
 //! Commands that have not been written to any link, in order.
 
 use crate::connection::{Compaction, Deadline, Entry, Frames, Link, Output, READ_ONLY};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// A command and its place among the frames.
 #[derive(Clone, Copy, Debug)]
@@ -140,7 +140,7 @@ impl Staged {
     /// The earliest deadline.
     pub fn deadline(&self, now: Time) -> Time {
         let least = self.items.iter().map(|item| item.entry.left(now)).min();
-        least.map_or(Time::NEVER, |left| now.after(core::time::Duration::from_millis(left.max(0) as u64)))
+        least.map_or(Time::NEVER, |left| now.after(Duration::from_millis(left.max(0) as u64)))
     }
 }
 
@@ -148,7 +148,6 @@ impl Staged {
 mod tests {
     use super::*;
     use crate::connection::External;
-    use core::time::Duration;
 
     fn stage(staged: &mut Staged, tag: u32, frame: &[u8], seconds: u64) {
         staged.frames.bytes.extend_from_slice(frame);

@@ -62,22 +62,18 @@ pub struct Stats {
 }
 
 /// What `status()` says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Status {
-    /// The state's name.
-    pub state: &'static str,
-    /// Why it is disabled, or why its link was lost.
-    pub reason: Option<&'static str>,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Status<'a> {
+    /// Where it stands.
+    pub state: State,
+    /// Why it is disabled, or why its link was lost. It knows what to do about it.
+    pub reason: Option<Reason>,
     /// What happened, with every address that was tried.
-    pub message: Option<String>,
-    /// What to do about it.
-    pub hint: Option<&'static str>,
-    /// Whether it will be dialled again.
-    pub retryable: Option<bool>,
-    /// Not before this moment, in the caller's milliseconds.
+    pub message: Option<&'a str>,
+    /// When it is disabled and can be dialled again: not before this moment, in the caller's milliseconds.
     pub retry_at: Option<f64>,
     /// The address that answered, or that failed.
-    pub address: Option<String>,
+    pub address: Option<&'a str>,
     /// Dials that failed since the last success.
     pub attempts: u32,
     /// Since when it is in this state, in the caller's milliseconds.
@@ -113,7 +109,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(config: Result<Config, Invalid>, now: Time) -> Target {
-        let trouble = config.as_ref().err().map(|(reason, text)| (*reason, text.to_string()));
+        let trouble = config.as_ref().err().cloned();
         let (base, cap) = match &config {
             Ok(config) => config.backoff,
             Err(_) => Default::default(),
@@ -157,19 +153,17 @@ impl Target {
         }
     }
 
-    pub(super) fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status<'_> {
         let disabled = self.state == State::Disabled;
         let told = disabled || self.state == State::Connecting;
         let trouble = self.trouble.as_ref().filter(|_| told);
-        let retryable = trouble.map(|(reason, _)| reason.retryable());
+        let retryable = trouble.is_some_and(|(reason, _)| reason.retryable());
         Status {
-            state: self.state.name(),
-            reason: trouble.map(|(reason, _)| reason.name()),
-            message: trouble.map(|(_, text)| text.clone()),
-            hint: trouble.map(|(reason, _)| reason.hint()),
-            retryable: retryable.filter(|_| disabled),
-            retry_at: (disabled && retryable == Some(true)).then(|| self.retry_at.as_millis()),
-            address: self.address.clone(),
+            state: self.state,
+            reason: trouble.map(|(reason, _)| *reason),
+            message: trouble.map(|(_, text)| text.as_str()),
+            retry_at: (disabled && retryable).then(|| self.retry_at.as_millis()),
+            address: self.address.as_deref(),
             attempts: self.backoff.attempts(),
             since: self.since.as_millis(),
         }

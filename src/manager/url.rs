@@ -4,6 +4,7 @@
 //! `@` in a password, a missing scheme, an HTTP endpoint. No message repeats any part of the URL.
 
 use super::config::Endpoint;
+use crate::resp::whole;
 
 /// The parts of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,70 +23,74 @@ pub struct Url {
     pub protocol: u8,
 }
 
+/// The schemes, with whether each speaks TLS and whether it names a Unix socket.
+const SCHEMES: [(&str, bool, bool); 7] = [
+    ("redis", false, false),
+    ("valkey", false, false),
+    ("rediss", true, false),
+    ("valkeys", true, false),
+    ("unix", false, true),
+    ("redis+unix", false, true),
+    ("valkey+unix", false, true),
+];
+
 /// Reads a URL; the error is a sentence that says what is wrong with it.
 pub fn parse(url: &str) -> Result<Url, &'static str> {
-    let split = url.split_once(':').and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
+    let split = cut(url, b':').and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
     let Some((scheme, rest)) = split else {
         return Err("the URL has no scheme: it must begin with redis:// or rediss://");
     };
-    let (tls, unix) = match scheme.to_ascii_lowercase().as_str() {
-        "redis" | "valkey" => (false, false),
-        "rediss" | "valkeys" => (true, false),
-        "unix" | "redis+unix" | "valkey+unix" => (false, true),
-        "http" | "https" => return Err(
-            "the URL is an HTTP endpoint: edgis speaks the Redis protocol over TCP, use the redis[s]:// URL \
-                        of the same server",
-        ),
-        _ => return Err("the URL's scheme is not one of redis, rediss, valkey, valkeys, unix"),
+    let Some(&(_, tls, unix)) = SCHEMES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(scheme)) else {
+        let http = ["http", "https"].iter().any(|name| name.eq_ignore_ascii_case(scheme));
+        return Err(if http {
+            "the URL is an HTTP endpoint: edgis speaks the Redis protocol over TCP, use the redis[s]:// URL of the same \
+             server"
+        } else {
+            "the URL's scheme is not one of redis, rediss, valkey, valkeys, unix"
+        });
     };
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if rest.contains('#') {
+    let (rest, query) = cut(rest, b'?').unwrap_or((rest, ""));
+    if has(rest, b'#') {
         return Err("the URL has a '#': in a password write it as %23");
     }
-    let (authority, path) = match rest.find('/') {
-        Some(slash) => rest.split_at(slash),
-        None => (rest, ""),
-    };
-    if !unix && path.contains('@') {
+    let (authority, path) = rest.split_at(rest.bytes().take_while(|byte| *byte != b'/').count());
+    if !unix && has(path, b'@') {
         return Err("the URL has a '/' before its '@': in a user or password write it as %2F");
     }
-    let (user, password, host) = match authority.rsplit_once('@') {
-        None => (None, None, authority),
-        Some((userinfo, host)) => {
-            let (user, password) = match userinfo.split_once(':') {
-                None => (userinfo, None),
-                Some((user, password)) => (user, Some(password)),
-            };
-            let user =
-                decode(user).ok_or("the URL's user is not well percent-encoded: write a '%' as %25")?;
-            let password = password
-                .map(|password| {
-                    decode(password)
-                        .ok_or("the URL's password is not well percent-encoded: write a '%' as %25")
-                })
-                .transpose()?;
-            (Some(user), password, host)
+    // The last @ ends the user and the password.
+    let host = authority.bytes().rev().take_while(|byte| *byte != b'@').count();
+    let (userinfo, host) = authority.split_at(authority.len() - host);
+    let (mut user, mut password) = (None, None);
+    if let Some(userinfo) = userinfo.strip_suffix('@') {
+        let (name, secret) = match cut(userinfo, b':') {
+            None => (userinfo, None),
+            Some((name, secret)) => (name, Some(secret)),
+        };
+        user = Some(decode(name).ok_or("the URL's user is not well percent-encoded: write a '%' as %25")?);
+        if let Some(secret) = secret {
+            let text = "the URL's password is not well percent-encoded: write a '%' as %25";
+            password = Some(decode(secret).ok_or(text)?);
         }
+    }
+    let endpoint = if unix {
+        let path = decode(path).filter(|path| path.len() > 1);
+        Endpoint::Unix { path: path.ok_or("the URL has no socket path")? }
+    } else {
+        tcp(host)?
     };
-    let mut parsed = Url {
-        endpoint: if unix {
-            Endpoint::Unix {
-                path: decode(path).filter(|path| path.len() > 1).ok_or("the URL has no socket path")?,
-            }
-        } else {
-            tcp(host)?
-        },
-        tls,
-        user,
-        password,
-        db: if unix { 0 } else { db(path.trim_matches('/'))? },
-        protocol: 0,
-    };
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        match name {
-            "db" | "database" => parsed.db = db(value)?,
-            "protocol" if value == "2" || value == "3" => parsed.protocol = value.as_bytes()[0] - b'0',
-            "protocol" => return Err("the URL's protocol must be 2 or 3"),
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let db = if unix { 0 } else { db(path)? };
+    let mut parsed = Url { endpoint, tls, user, password, db, protocol: 0 };
+    let mut rest = query;
+    while !rest.is_empty() {
+        let (pair, behind) = cut(rest, b'&').unwrap_or((rest, ""));
+        rest = behind;
+        match cut(pair, b'=') {
+            Some(("db" | "database", value)) => parsed.db = self::db(value)?,
+            Some(("protocol", "2")) => parsed.protocol = 2,
+            Some(("protocol", "3")) => parsed.protocol = 3,
+            Some(("protocol", _)) => return Err("the URL's protocol must be 2 or 3"),
             _ => {} // other clients' parameters; none of them changes what is meant by the rest
         }
     }
@@ -94,16 +99,16 @@ pub fn parse(url: &str) -> Result<Url, &'static str> {
 
 fn tcp(authority: &str) -> Result<Endpoint, &'static str> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (host, port) = rest.split_once(']').ok_or("the URL's IPv6 address has no closing bracket")?;
+        let (host, port) = cut(rest, b']').ok_or("the URL's IPv6 address has no closing bracket")?;
         let v6 = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-        if !host.contains(':') || !host.bytes().all(v6) {
+        if !has(host, b':') || !host.bytes().all(v6) {
             return Err("what stands in brackets in the URL is not an IPv6 address");
         }
         (host, port.strip_prefix(':').unwrap_or(port))
     } else {
-        authority.split_once(':').unwrap_or((authority, ""))
+        cut(authority, b':').unwrap_or((authority, ""))
     };
-    if port.contains(':') {
+    if has(port, b':') {
         return Err("an IPv6 address in the URL must stand in brackets: redis://[::1]:6379");
     }
     if host.is_empty() {
@@ -113,9 +118,8 @@ fn tcp(authority: &str) -> Result<Endpoint, &'static str> {
     let host = host.ok_or("the URL's host has characters that no host name has")?;
     let port = match port {
         "" => 6379,
-        digits => digits
-            .parse()
-            .ok()
+        digits => whole(digits.as_bytes())
+            .and_then(|port| u16::try_from(port).ok())
             .filter(|port| *port > 0)
             .ok_or("the URL's port is not a number from 1 to 65535")?,
     };
@@ -126,8 +130,8 @@ fn db(text: &str) -> Result<u32, &'static str> {
     if text.is_empty() {
         return Ok(0);
     }
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or("the URL's path must be the number of a database, as in /0")
+    let number = whole(text.as_bytes()).and_then(|db| u32::try_from(db).ok());
+    number.ok_or("the URL's path must be the number of a database, as in /0")
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -141,6 +145,17 @@ fn decode(text: &str) -> Option<String> {
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+/// What stands before and behind the first `at`, an ASCII character. The library's searches for any pattern are each
+/// larger than this file.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let index = text.bytes().position(|byte| byte == at)?;
+    Some((text.get(..index)?, text.get(index + 1..)?))
+}
+
+fn has(text: &str, wanted: u8) -> bool {
+    text.as_bytes().contains(&wanted)
 }
 
 #[cfg(test)]

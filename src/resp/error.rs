@@ -1,6 +1,6 @@
 //! Why bytes are not RESP.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 /// The rule of the protocol, or the limit, that the bytes broke.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,10 +47,10 @@ pub struct ProtocolError {
     pub byte: u8,
 }
 
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ProtocolError {
+    /// What is wrong, in a sentence.
+    pub fn text(&self) -> String {
         use ProtocolErrorKind as K;
-        // In pieces: the formatter of `write!` would be the larger part of the sentences.
         let (before, after) = match self.kind {
             // The commonest way to get here is a port where something else than Redis listens.
             K::UnknownType => ("the server's reply starts with '", "', which is no RESP type"),
@@ -78,11 +78,16 @@ impl fmt::Display for ProtocolError {
                 (before, "?'), which is not supported")
             }
         };
-        f.write_str(before)?;
-        for byte in core::ascii::escape_default(self.byte) {
-            f.write_char(byte.into())?;
-        }
-        f.write_str(after)
+        let mut text = String::from(before);
+        text.extend(core::ascii::escape_default(self.byte).map(char::from));
+        text.push_str(after);
+        text
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 }
 

@@ -13,5 +13,6 @@ mod token;
 pub use encode::{array_header, bulk, bulk_header};
 pub use error::{ProtocolError, ProtocolErrorKind};
 pub use parser::{Limits, Parser};
+pub use scan::whole;
 pub use text::TextArguments;
 pub use token::{Kind, Token, ASCII, FIRST, LAST, SKIP};

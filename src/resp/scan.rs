@@ -20,10 +20,24 @@ pub(super) fn digits(buf: &[u8], start: usize) -> (u64, usize) {
     (n, at)
 }
 
+/// A text of digits, and of nothing else, that fits 64 bits.
+pub fn whole(text: &[u8]) -> Option<u64> {
+    let digits = (!text.is_empty()).then_some(text)?;
+    digits.iter().try_fold(0u64, |n, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        n.checked_mul(10)?.checked_add(u64::from(digit)).filter(|_| digit <= 9)
+    })
+}
+
 /// Any integer that fits 64 bits, with an optional sign.
 #[cold]
 pub(super) fn long_int(text: &[u8]) -> Option<i64> {
-    core::str::from_utf8(text).ok()?.parse().ok()
+    let magnitude = whole(unsigned(text))?;
+    if text[0] == b'-' {
+        0i64.checked_sub_unsigned(magnitude)
+    } else {
+        i64::try_from(magnitude).ok()
+    }
 }
 
 fn unsigned(text: &[u8]) -> &[u8] {

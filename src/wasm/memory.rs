@@ -51,6 +51,16 @@ impl Memory {
         self.header[Word::Deadline as usize + 1] = (bits >> 32) as u32;
     }
 
+    /// Texts that stand in the region of a batch's text one after the other, by their lengths in bytes.
+    pub(super) fn texts<const N: usize>(&self, lengths: [usize; N]) -> [&str; N] {
+        let mut rest = &self.text[..];
+        lengths.map(|length| {
+            let (text, behind) = rest.split_at_checked(length).unwrap_or((&[], rest));
+            rest = behind;
+            core::str::from_utf8(text).unwrap_or_default()
+        })
+    }
+
     /// The received bytes of a link: what it has left unread, and the `length` bytes that have come.
     pub(super) fn received(&mut self, link: u32, length: usize) -> &[u8] {
         let mut start = CARRY_BYTES;

@@ -1,23 +1,22 @@
 //! The boundary to JavaScript: numbers in, rows out. No decision about Redis is made here.
 //!
-//! The exports that are called per tick take and return numbers only and hand everything else over in
-//! [`memory`]; the others, called per dial or on request, speak `JsValue`.
+//! All exports take numbers. What is more than a number stands in the regions of [`memory`], and what is to be done
+//! comes back there; what is asked for comes back as a `JsValue`.
 
 pub mod memory;
 mod options;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
-use js_sys::{Function, Promise};
-use serde::Serialize;
+use js_sys::Promise;
+use serde::{Serialize, Serializer};
 use wasm_bindgen::prelude::*;
 
 use crate::command::Refusal;
-use crate::error::Reason;
 #[cfg(doc)]
 use crate::manager::Options;
-use crate::manager::{Batch, Endpoint, Manager, Policy};
-use crate::time::Time;
+use crate::manager::{Batch, Endpoint, Manager, Policy, State};
+use crate::time::{Duration, Time};
 use memory::Memory;
 
 /// The engine's core. There is one a module instance, and so one a thread.
@@ -29,13 +28,20 @@ struct Core {
 }
 
 thread_local! {
-    static CORE: RefCell<Option<Core>> = const { RefCell::new(None) };
+    /// It lives as long as the instance. While a call is in it, it is not here: a call that panics takes it along.
+    static CORE: Cell<Option<&'static mut Core>> = const { Cell::new(None) };
+}
+
+fn with<T>(act: impl FnOnce(&mut Core) -> T) -> T {
+    let core = CORE.take().expect("start() comes first, and nothing comes after a panic");
+    let value = act(core);
+    CORE.set(Some(core));
+    value
 }
 
 /// Runs `act` on the core and publishes what it wants done.
 fn mutate<T>(now: f64, act: impl FnOnce(&mut Core, Time) -> T) -> T {
-    CORE.with_borrow_mut(|core| {
-        let core = core.as_mut().expect("start() comes first");
+    with(|core| {
         let now = Time::from_millis(now);
         let value = act(core, now);
         let deadline = core.manager.deadline(now);
@@ -44,13 +50,34 @@ fn mutate<T>(now: f64, act: impl FnOnce(&mut Core, Time) -> T) -> T {
     })
 }
 
-fn read<T>(look: impl FnOnce(&Core) -> T) -> T {
-    CORE.with_borrow(|core| look(core.as_ref().expect("start() comes first")))
+/// A value on its way to JavaScript, where arrays of them are given names. Structs of their own would each bring a
+/// serializer along.
+enum Field<'a> {
+    Nothing,
+    Flag(bool),
+    Number(f64),
+    Text(&'a str),
 }
 
-/// Structs go over as tuples: their fields' names would bring a cache of strings along, and are known to the shell.
-fn to_js(value: &impl Serialize) -> JsValue {
-    serde_wasm_bindgen::to_value(value).unwrap_or(JsValue::UNDEFINED)
+impl<'a> Field<'a> {
+    fn text(text: Option<&'a str>) -> Field<'a> {
+        text.map_or(Field::Nothing, Field::Text)
+    }
+}
+
+impl Serialize for Field<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Field::Nothing => serializer.serialize_unit(),
+            Field::Flag(flag) => serializer.serialize_bool(flag),
+            Field::Number(number) => serializer.serialize_f64(number),
+            Field::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+fn to_js(fields: &[Field<'_>]) -> JsValue {
+    serde_wasm_bindgen::to_value(fields).unwrap_or(JsValue::UNDEFINED)
 }
 
 /// Makes the core; gives the address of the header. `seed` spreads backoffs.
@@ -59,25 +86,28 @@ pub fn start(seed: f64) -> u32 {
     let memory = Memory::new();
     let header = memory.header_address();
     let core = Core { manager: Manager::new(seed.to_bits()), memory, connections: Vec::new() };
-    CORE.replace(Some(core));
+    CORE.set(Some(Box::leak(Box::new(core))));
     header
 }
 
-/// Registers a target; see [`Options`], and `src/wasm/options.rs` for how they are packed.
+/// Registers a target whose [`Options`] stand in the words of a batch and in its text; `src/wasm/options.rs` says how.
 ///
 /// Gives an array of the target's number, host, port, Unix path, whether TLS is spoken, and its identity: what makes two
 /// targets the same. The identity holds secrets: it is for comparing only.
 #[wasm_bindgen]
-pub fn configure(texts: &str, numbers: &[f64], now: f64) -> JsValue {
-    let options = options::read(texts, numbers);
-    let target = mutate(now, |core, now| core.manager.configure(&options, now));
-    read(|core| {
-        let Some(Ok(config)) = core.manager.config(target) else { return to_js(&(target,)) };
+pub fn configure(now: f64) -> JsValue {
+    mutate(now, |core, now| {
+        let options = options::read(&core.memory.meta, &core.memory.text);
+        let target = core.manager.configure(&options, now);
+        let number = Field::Number(f64::from(target));
+        let Some(Ok(config)) = core.manager.config(target) else { return to_js(&[number]) };
         let (host, port, path) = match &config.endpoint {
-            Endpoint::Tcp { host, port } => (Some(host), Some(*port), None),
-            Endpoint::Unix { path } => (None, None, Some(path)),
+            Endpoint::Tcp { host, port } => {
+                (Field::Text(host), Field::Number(f64::from(*port)), Field::Nothing)
+            }
+            Endpoint::Unix { path } => (Field::Nothing, Field::Nothing, Field::Text(path)),
         };
-        to_js(&(target, host, port, path, config.tls, config.identity()))
+        to_js(&[number, host, port, path, Field::Flag(config.tls), Field::Text(&config.identity())])
     })
 }
 
@@ -89,34 +119,29 @@ pub fn release(target: u32, now: f64) {
 
 /// The number of a policy, from milliseconds.
 #[wasm_bindgen]
-pub fn policy(connect: f64, command: f64, waits: bool, total: bool) -> u32 {
-    let duration = |millis: f64| Time::from_millis(millis).since(Time::ZERO);
+pub fn policy(connect: u32, command: u32, waits: bool, total: bool) -> u32 {
+    let duration = |millis: u32| Duration::from_millis(u64::from(millis));
     let policy = Policy { connect: duration(connect), command: duration(command), waits, total };
-    mutate(0.0, |core, _| u32::from(core.manager.policy(policy)))
+    with(|core| u32::from(core.manager.policy(policy)))
 }
 
-/// Makes THE connection promise of a target and keeps it for everybody; `keep` gets its settler, so that the shell can
-/// settle it even when this instance has died.
+/// Keeps THE connection promise of a target for everybody. Its settler is the shell's, so that it is settled even when
+/// this instance has died.
 #[wasm_bindgen]
-pub fn connection(target: u32, keep: &Function) -> Promise {
-    let promise = Promise::new(&mut |resolve, _| {
-        let _ = keep.call1(&JsValue::NULL, &resolve);
-    });
-    CORE.with_borrow_mut(|core| {
-        let connections = &mut core.as_mut().expect("start() comes first").connections;
+pub fn keep_connection(target: u32, promise: Promise) {
+    with(|core| {
         let index = target as usize;
-        if connections.len() <= index {
-            connections.resize(index + 1, None);
+        if core.connections.len() <= index {
+            core.connections.resize(index + 1, None);
         }
-        connections[index] = Some(promise.clone());
+        core.connections[index] = Some(promise);
     });
-    promise
 }
 
-/// The connection promise of a target, if one was made.
+/// The connection promise of a target, if there is one.
 #[wasm_bindgen]
-pub fn current_connection(target: u32) -> Option<Promise> {
-    read(|core| core.connections.get(target as usize).cloned().flatten())
+pub fn connection(target: u32) -> Option<Promise> {
+    with(|core| core.connections.get(target as usize).cloned().flatten())
 }
 
 /// Dies, as by a bug: for tests of what the shell does then.
@@ -166,16 +191,19 @@ pub fn opened(link: u32, now: f64) {
     mutate(now, |core, now| core.manager.opened(link, now));
 }
 
-/// The transport has let go of a link, or could not connect it.
+/// The transport has let go of a link, or could not connect it: `code` and then `text` bytes say why.
 #[wasm_bindgen]
-pub fn lost(link: u32, code: &str, text: &str, now: f64) {
-    mutate(now, |core, now| core.manager.lost(link, code, text, now));
+pub fn lost(link: u32, code: usize, text: usize, now: f64) {
+    mutate(now, |core, now| {
+        let [code, text] = core.memory.texts([code, text]);
+        core.manager.lost(link, code, text, now);
+    });
 }
 
 /// The transport asks not to be written to.
 #[wasm_bindgen]
 pub fn blocked(link: u32) {
-    CORE.with_borrow_mut(|core| core.as_mut().expect("start() comes first").manager.blocked(link));
+    with(|core| core.manager.blocked(link));
 }
 
 /// The transport takes bytes again.
@@ -184,25 +212,33 @@ pub fn drained(link: u32, now: f64) {
     mutate(now, |core, now| core.manager.drained(link, now));
 }
 
-/// The addresses (one a line; and the credentials, where a function gives them) of a dial are known.
+/// The addresses of a dial are known, in one text with one a line; behind it, where a function gives them and
+/// `secret` says so, user and password.
 #[wasm_bindgen]
 pub fn prepared(
     target: u32,
     dial: u32,
-    addresses: &str,
-    user: Option<String>,
-    password: Option<String>,
+    addresses: usize,
+    secret: bool,
+    user: usize,
+    password: usize,
     now: f64,
 ) {
-    let credentials = password.map(|password| (user.unwrap_or_default(), password));
-    let addresses = addresses.lines().map(String::from).collect();
-    mutate(now, |core, now| core.manager.prepared(target, dial, addresses, credentials, now));
+    mutate(now, |core, now| {
+        let [addresses, user, password] = core.memory.texts([addresses, user, password]);
+        let addresses = addresses.lines().map(String::from).collect();
+        let credentials = secret.then(|| (user.to_string(), password.to_string()));
+        core.manager.prepared(target, dial, addresses, credentials, now);
+    });
 }
 
-/// The addresses or credentials of a dial cannot be had.
+/// The addresses or credentials of a dial cannot be had: `code` and then `text` bytes say why.
 #[wasm_bindgen]
-pub fn unprepared(target: u32, dial: u32, code: &str, text: &str, now: f64) {
-    mutate(now, |core, now| core.manager.unprepared(target, dial, code, text, now));
+pub fn unprepared(target: u32, dial: u32, code: usize, text: usize, now: f64) {
+    mutate(now, |core, now| {
+        let [code, text] = core.memory.texts([code, text]);
+        core.manager.unprepared(target, dial, code, text, now);
+    });
 }
 
 /// The caller of a command does not wait any more.
@@ -217,31 +253,34 @@ pub fn advance(now: f64) {
     mutate(now, |core, now| core.manager.advance(now));
 }
 
-/// A target's [`Status`](crate::manager::Status): an array of its fields in the order of their declaration.
+/// A target's [`Status`](crate::manager::Status): an array of the numbers of its state and reason, its message, the
+/// reason's hint, whether it will be dialled again, since when not before when, its address, attempts, and since when.
 #[wasm_bindgen]
 pub fn status(target: u32) -> JsValue {
-    read(|core| {
+    with(|core| {
         let Some(status) = core.manager.status(target) else { return JsValue::UNDEFINED };
-        to_js(&(
-            status.state,
-            status.reason,
-            status.message,
-            status.hint,
-            status.retryable,
-            status.retry_at,
-            status.address,
-            status.attempts,
-            status.since,
-        ))
+        let reason = status.reason.map_or(Field::Nothing, |reason| Field::Number(f64::from(reason as u8)));
+        let disabled = status.reason.filter(|_| status.state == State::Disabled);
+        to_js(&[
+            Field::Number(f64::from(status.state as u8)),
+            reason,
+            Field::text(status.message),
+            Field::text(status.reason.map(|reason| reason.hint())),
+            disabled.map_or(Field::Nothing, |reason| Field::Flag(reason.retryable())),
+            status.retry_at.map_or(Field::Nothing, Field::Number),
+            Field::text(status.address),
+            Field::Number(f64::from(status.attempts)),
+            Field::Number(status.since),
+        ])
     })
 }
 
 /// A target's [`Stats`](crate::manager::Stats): an array of its fields in the order of their declaration.
 #[wasm_bindgen]
 pub fn stats(target: u32) -> JsValue {
-    read(|core| {
+    with(|core| {
         let Some(stats) = core.manager.stats(target) else { return JsValue::UNDEFINED };
-        to_js(&[
+        let counts = [
             stats.dials,
             stats.connects,
             stats.state_changes,
@@ -251,18 +290,13 @@ pub fn stats(target: u32) -> JsValue {
             stats.resent,
             stats.bytes_in,
             stats.bytes_out,
-        ])
+        ];
+        to_js(&counts.map(Field::Number))
     })
 }
 
 /// Why a command was refused and what to use instead.
 #[wasm_bindgen]
-pub fn refusal_text(refusal: u8) -> Option<String> {
-    Refusal::of(refusal).map(|refusal| refusal.text().to_string())
-}
-
-/// The name of a reason.
-#[wasm_bindgen]
-pub fn reason_name(reason: u8) -> Option<String> {
-    Reason::of(reason).map(|reason| reason.name().to_string())
+pub fn refusal_text(refusal: u8) -> JsValue {
+    Refusal::of(refusal).map_or(JsValue::UNDEFINED, |refusal| JsValue::from_str(refusal.text()))
 }

@@ -1,38 +1,40 @@
-//! Reads the options of a target as the shell packs them: one text and one row of numbers, so that a cold start pays for
-//! one crossing and not for one a property.
+//! Reads the options of a target as the shell packs them, so that a cold start pays for one crossing and not for one a
+//! property.
 
 use crate::manager::Options;
 
-/// Stands between the texts; none of them may hold it.
-const SEPARATOR: char = '\0';
+/// In place of a number that is not given.
+const NOT_GIVEN: u32 = u32::MAX;
 
-/// `texts`: problem, url, username, password, name; an empty one is not given. `numbers`: db (NaN when not given), tls,
-/// protocol, dynamic credentials, resolves, connect timeout, retry base and cap, staged, staged bytes, pending, bulk,
-/// depth.
-/// `js/core/core.ts` packs them.
-pub(super) fn read(texts: &str, numbers: &[f64]) -> Options {
-    let mut texts = texts.split(SEPARATOR);
-    let mut text = || texts.next().filter(|text| !text.is_empty()).map(String::from);
-    let mut numbers = numbers.iter().copied();
-    let mut number = || numbers.next().unwrap_or(0.0);
+/// `texts`, one after the other: problem, url, username, password, name; an empty one is not given. `words`: the bytes
+/// of each of them, then the numbers in the order below. `js/core/core.ts` packs them.
+pub(super) fn read<'a>(words: &[u32], texts: &'a [u8]) -> Options<'a> {
+    let mut words = words.iter().copied();
+    let mut word = || words.next().unwrap_or(0);
+    let mut rest = texts;
+    let mut text = |length: u32| {
+        let (text, behind) = rest.split_at_checked(length as usize)?;
+        rest = behind;
+        core::str::from_utf8(text).ok().filter(|text| !text.is_empty())
+    };
     Options {
-        problem: text(),
-        url: text(),
-        username: text(),
-        password: text(),
-        name: text(),
-        db: Some(number()).filter(|db| !db.is_nan()),
-        tls: number() != 0.0,
-        protocol: number(),
-        dynamic_credentials: number() != 0.0,
-        resolves: number() != 0.0,
-        connect_timeout: number(),
-        retry_base: number(),
-        retry_cap: number(),
-        max_staged: number(),
-        max_staged_bytes: number(),
-        max_pending: number(),
-        max_bulk: number(),
-        max_depth: number(),
+        problem: text(word()),
+        url: text(word()),
+        username: text(word()),
+        password: text(word()),
+        name: text(word()),
+        db: Some(word()).filter(|db| *db != NOT_GIVEN),
+        tls: word() != 0,
+        protocol: word() as u8,
+        dynamic_credentials: word() != 0,
+        resolves: word() != 0,
+        connect_timeout: word(),
+        retry_base: word(),
+        retry_cap: word(),
+        max_staged: word(),
+        max_staged_bytes: word(),
+        max_pending: word(),
+        max_bulk: word(),
+        max_depth: word(),
     }
 }

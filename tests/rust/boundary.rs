@@ -7,7 +7,7 @@ use edgis::layout::{Word, CHUNK_BYTES, HEADER_WORDS, META_WORDS, TEXT_BYTES};
 use edgis::manager::State;
 use edgis::resp::{Kind, ASCII, FIRST, LAST};
 use edgis::wasm;
-use js_sys::{Array, ArrayBuffer, Function, JsString, Object, Reflect, Uint32Array, Uint8Array, WebAssembly};
+use js_sys::{Array, ArrayBuffer, JsString, Object, Promise, Uint32Array, Uint8Array, WebAssembly};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -23,7 +23,7 @@ struct Shell {
 impl Shell {
     fn new() -> Shell {
         let header = wasm::start(1.0);
-        Shell { header, policy: wasm::policy(2_000.0, 1_000.0, false, false) }
+        Shell { header, policy: wasm::policy(2_000, 1_000, false, false) }
     }
 
     fn buffer() -> ArrayBuffer {
@@ -61,10 +61,33 @@ impl Shell {
         f64::from_bits(u64::from(header[at]) | u64::from(header[at + 1]) << 32)
     }
 
-    fn submit(&self, target: u32, words: &[u32], text: &str, now: f64) -> bool {
+    /// Writes texts one after the other; gives their lengths.
+    fn texts<const N: usize>(&self, texts: [&str; N]) -> [usize; N] {
+        Shell::put(self.word(Word::Text), texts.concat().as_bytes());
+        texts.map(str::len)
+    }
+
+    /// Texts: problem, url, user, password, name; then the db (not given) and twelve more numbers.
+    fn register(&self, url: &str) -> Array {
+        let mut words = self.texts(["", url, "", "", ""]).map(|length| length as u32).to_vec();
+        words.push(u32::MAX);
+        words.resize(18, 0);
+        self.put_words(&words);
+        wasm::configure(0.0).unchecked_into()
+    }
+
+    fn configure(&self, url: &str) -> u32 {
+        self.register(url).get(0).as_f64().unwrap() as u32
+    }
+
+    fn put_words(&self, words: &[u32]) {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         Shell::put(self.word(Word::Meta), &bytes);
-        Shell::put(self.word(Word::Text), text.as_bytes());
+    }
+
+    fn submit(&self, target: u32, words: &[u32], text: &str, now: f64) -> bool {
+        self.put_words(words);
+        self.texts([text]);
         wasm::submit(target, words.len(), text.len(), text.is_ascii(), 0, now)
     }
 
@@ -75,7 +98,7 @@ impl Shell {
 
     /// A target whose link is ready, and the link.
     fn ready(&self) -> (u32, u32) {
-        let target = configure("redis://10.0.0.1");
+        let target = self.configure("redis://10.0.0.1");
         wasm::connect(target, 1.0);
         let link = self.rows().iter().find(|row| row[0] == OPEN).expect("a link is asked for")[1];
         wasm::opened(link, 2.0);
@@ -83,17 +106,6 @@ impl Shell {
         assert_eq!(self.rows(), [[STATE, target, State::Ready as u32, 0]]);
         (target, link)
     }
-}
-
-fn configure(url: &str) -> u32 {
-    register(url).get(0).as_f64().unwrap() as u32
-}
-
-/// Problem, url, user, password, name; db and twelve more numbers.
-fn register(url: &str) -> Array {
-    let mut numbers = [0.0; 13];
-    numbers[0] = f64::NAN;
-    wasm::configure(&format!("\0{url}\0\0\0"), &numbers, 0.0).unchecked_into()
 }
 
 #[wasm_bindgen_test]
@@ -113,35 +125,34 @@ fn the_header_leads_to_regions_that_do_not_touch() {
     }
     assert!(regions[3].0 + regions[3].1 <= size);
     assert_eq!(meta % 4, 0, "it is read as words");
-    configure("redis://10.0.0.1");
+    shell.configure("redis://10.0.0.1");
     assert_eq!((shell.deadline(), shell.rows().len()), (f64::INFINITY, 0));
 }
 
 #[wasm_bindgen_test]
 fn a_target_is_registered_by_what_it_is() {
-    Shell::new();
-    let registered = register("rediss://app:secret@cache:7000/2");
+    let shell = Shell::new();
+    let registered = shell.register("rediss://app:secret@cache:7000/2");
     assert_eq!(registered.get(1).as_string().as_deref(), Some("cache"));
     assert_eq!(registered.get(2).as_f64(), Some(7000.0));
     assert!(registered.get(3).is_undefined() || registered.get(3).is_null());
     assert_eq!(registered.get(4).as_bool(), Some(true));
-    let again = register("rediss://app:secret@cache:7000/2");
+    let again = shell.register("rediss://app:secret@cache:7000/2");
     assert_eq!(registered.get(5), again.get(5));
     assert_ne!(registered.get(0), again.get(0));
 }
 
 #[wasm_bindgen_test]
 fn everybody_gets_the_same_connection_promise() {
-    Shell::new();
-    let target = configure("redis://10.0.0.1");
-    assert!(wasm::current_connection(target).is_none());
-    let keep = Function::new_with_args("settle", "globalThis.settled = settle");
-    let promise = wasm::connection(target, &keep);
+    let shell = Shell::new();
+    let target = shell.configure("redis://10.0.0.1");
+    assert!(wasm::connection(target).is_none());
+    let promise = Promise::resolve(&JsValue::NULL);
+    wasm::keep_connection(target, promise.clone());
     for _ in 0..2 {
-        assert!(Object::is(&promise, &wasm::current_connection(target).unwrap()));
+        assert!(Object::is(&promise, &wasm::connection(target).unwrap()));
     }
-    let settled = Reflect::get(&js_sys::global(), &"settled".into()).unwrap();
-    assert!(settled.is_function(), "its settler is the shell's");
+    assert!(wasm::connection(target + 1).is_none());
 }
 
 #[wasm_bindgen_test]
@@ -182,25 +193,28 @@ fn a_refused_command_has_a_text() {
     assert!(shell.submit(target, &[9, shell.policy, 2, 9, 1], "SUBSCRIBE|c|", 4.0));
     let [[head, 9, refusal, sent]] = shell.rows()[..] else { panic!("{:?}", shell.rows()) };
     assert_eq!((head, sent), (REJECT | (Failure::Refused as u32) << 8, Sent::No as u32));
-    assert!(wasm::refusal_text(refusal as u8).is_some_and(|text| !text.is_empty()));
+    let has_text = |refusal| wasm::refusal_text(refusal).as_string().is_some_and(|text| !text.is_empty());
+    assert!(has_text(refusal as u8));
     for refusal in 1..=14 {
-        assert!(wasm::refusal_text(refusal).is_some(), "{refusal}");
+        assert!(has_text(refusal), "{refusal}");
     }
-    assert_eq!((wasm::refusal_text(0), wasm::refusal_text(15)), (None, None));
-    assert_eq!(wasm::reason_name(Reason::Refused as u8).as_deref(), Some("refused"));
+    assert!(!has_text(0) && !has_text(15));
 }
 
 #[wasm_bindgen_test]
 fn a_status_tells_why_and_what_to_do() {
     let shell = Shell::new();
-    let target = configure("redis://10.0.0.1");
+    let target = shell.configure("redis://10.0.0.1");
     wasm::connect(target, 1.0);
     let link = shell.rows().iter().find(|row| row[0] == OPEN).expect("a link is asked for")[1];
     assert_eq!(shell.rows()[0][0], DIAL);
-    wasm::lost(link, "ECONNREFUSED", "nobody listens", 2.0);
+    let [code, text] = shell.texts(["ECONNREFUSED", "nobody listens"]);
+    wasm::lost(link, code, text, 2.0);
     let status: Array = wasm::status(target).unchecked_into();
     let text = |index: u32| status.get(index).dyn_into::<JsString>().map(String::from).unwrap_or_default();
-    assert_eq!((text(0).as_str(), text(1).as_str()), ("disabled", "refused"));
+    let number = |index: u32| status.get(index).as_f64();
+    assert_eq!(number(0), Some(f64::from(State::Disabled as u8)));
+    assert_eq!(number(1), Some(f64::from(Reason::Refused as u8)));
     assert!(text(2).contains("10.0.0.1:6379: nobody listens"), "{}", text(2));
     assert!(text(3).contains("start Redis"), "{}", text(3));
     assert_eq!(status.get(4), JsValue::TRUE);

@@ -1,6 +1,6 @@
 //! One situation each, in virtual time: dials, loss, doubt, time.
 
-use std::time::Duration;
+use edgis::time::Duration;
 
 use edgis::error::{Failure, Phase, Reason, Sent};
 use edgis::manager::{Options, Policy};
@@ -70,7 +70,7 @@ fn a_failed_dial_disables_until_a_command_after_retry_at_dials_in_the_background
 #[test]
 fn before_retry_at_nobody_dials() {
     let mut world = World::new(3);
-    let target = world.target(Options { retry_base: 1_000.0, ..Options::default() });
+    let target = world.target(Options { retry_base: 1_000, ..Options::default() });
     world.connect(target);
     world.lose(world.link(target), "ECONNREFUSED");
     let retry_at = world.manager.status(target).unwrap().retry_at.unwrap();

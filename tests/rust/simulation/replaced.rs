@@ -1,6 +1,6 @@
 //! Links that are replaced while commands are in flight on them, and callers with deadlines of their own.
 
-use std::time::Duration;
+use edgis::time::Duration;
 
 use edgis::error::{Failure, Phase, Reason, Sent};
 use edgis::manager::{Options, Policy};

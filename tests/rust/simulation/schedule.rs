@@ -1,6 +1,6 @@
 //! One random schedule: everything that may happen to a core, in any order.
 
-use std::time::Duration;
+use edgis::time::Duration;
 
 use edgis::manager::{Options, Policy};
 use edgis::time::Time;
@@ -62,18 +62,19 @@ impl Schedule {
         let random = &mut self.random;
         let host = random.one_of(&["10.0.0.1", "cache"]);
         let password = random.one_of(&[None, None, Some("secret"), Some("wrong")]);
+        let url = format!("redis://{host}");
         let target = self.world.target(Options {
-            url: Some(format!("redis://{host}")),
-            password: password.map(str::to_string),
-            db: random.one_of(&[None, None, Some(3.0)]),
-            name: random.one_of(&[None, Some("app")]).map(str::to_string),
-            protocol: random.one_of(&[0.0, 0.0, 3.0, 2.0]),
+            url: Some(&url),
+            password,
+            db: random.one_of(&[None, None, Some(3)]),
+            name: random.one_of(&[None, Some("app")]),
+            protocol: random.one_of(&[0, 0, 3, 2]),
             resolves: true,
             dynamic_credentials: random.percent(10),
-            connect_timeout: random.one_of(&[0.0, 200.0]),
-            max_pending: random.one_of(&[0.0, 0.0, 3.0]),
-            max_staged: random.one_of(&[0.0, 0.0, 3.0]),
-            max_staged_bytes: random.one_of(&[0.0, 0.0, 200.0]),
+            connect_timeout: random.one_of(&[0, 200]),
+            max_pending: random.one_of(&[0, 0, 3]),
+            max_staged: random.one_of(&[0, 0, 3]),
+            max_staged_bytes: random.one_of(&[0, 0, 200]),
             ..Options::default()
         });
         self.targets.push(target);

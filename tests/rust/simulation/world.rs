@@ -1,7 +1,7 @@
 //! The core's shell in virtual time: does what the rows say, and checks that they make sense.
 
+use edgis::time::Duration;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use edgis::connection::{self as rows, Row};
 use edgis::error::{Failure, Sent};
@@ -68,8 +68,8 @@ impl World {
         }
     }
 
-    pub fn target(&mut self, options: Options) -> u32 {
-        let url = options.url.clone().or(Some("redis://10.0.0.1".into()));
+    pub fn target(&mut self, options: Options<'_>) -> u32 {
+        let url = options.url.or(Some("redis://10.0.0.1"));
         let target = self.manager.configure(&Options { url, ..options }, self.now);
         self.states.insert(target, Vec::new());
         self.background_dial.remove(&target);
@@ -132,7 +132,7 @@ impl World {
     }
 
     pub fn state(&self, target: u32) -> &'static str {
-        self.manager.status(target).map_or("closed", |status| status.state)
+        self.manager.status(target).map_or("closed", |status| status.state.name())
     }
 
     pub fn prepared(&mut self, addresses: &[&str], credentials: Option<(&str, &str)>) {
