@@ -1,9 +1,5 @@
 // Redis is away, or is no Redis: what the status says, and how soon commands are told.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
@@ -190,71 +186,23 @@ test("TLS to a port without TLS: Redis keeps silent, so timeout, and the message
 });
 
 test("a certificate that nobody trusts: tls; with its authority, or rejectUnauthorized: false, ready", async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "edgis-tls-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const [key, cert] = ["key.pem", "cert.pem"].map((name) => join(folder, name));
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  execFileSync(
-    "openssl",
-    [
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-      "-nodes",
-      "-days",
-      "2",
-      "-keyout",
-      key,
-      "-out",
-      cert,
-      ...subject,
-    ],
-    { stdio: "ignore" },
-  );
-  const tls = await startTlsRedis(key, cert);
-  t.after(() => tls.peer.close());
-  const url = `rediss://127.0.0.1:${tls.peer.port}`;
+  const secure = await startRedis({ tls: true, args: ["--requirepass", "right"] });
+  t.after(() => secure.stop());
+  const { url } = secure;
+  const { ca } = secure.tls;
   await disabledWith(t, "tls", { url });
-  for (const options of [
-    { ca: readFileSync(cert) },
-    { ca: readFileSync(cert, "utf8"), servername: "localhost" },
-    { rejectUnauthorized: false },
-  ]) {
-    const client = createClient({ url, logger, tls: options, password: "right" });
+  for (const tls of [{ ca: Buffer.from(ca) }, { ca, servername: "localhost" }, { rejectUnauthorized: false }]) {
+    const client = createClient({ url, logger, tls, password: "right" });
     assert.equal((await client.init()).state, "ready", JSON.stringify(client.status()));
     assert.equal(await client.set("over-tls", "x".repeat(100_000)), "OK");
     assert.equal((await client.get("over-tls")).length, 100_000);
     await client.close();
   }
-  await disabledWith(t, "tls", {
-    url,
-    tls: { ca: readFileSync(cert), servername: "other.example" },
-    password: "right",
-  });
+  await disabledWith(t, "tls", { url, tls: { ca, servername: "other.example" }, password: "right" });
   // Plain words to a TLS port.
-  const status = await createClient({ url: `redis://127.0.0.1:${tls.peer.port}`, logger }).init();
+  const status = await createClient({ url: url.replace("rediss:", "redis:"), logger }).init();
   assert.ok(["protocol", "reset", "closed"].includes(status.reason), status.reason);
 });
-
-/** Not every redis-server is built with TLS: a terminator stands before ours. */
-async function startTlsRedis(key, cert) {
-  const { createServer } = await import("node:tls");
-  const { connect } = await import("node:net");
-  const peer = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (socket) => {
-    const upstream = connect(server.port, server.host);
-    upstream.on("error", () => {});
-    socket.on("error", () => {});
-    socket.on("close", () => upstream.destroy());
-    socket.pipe(upstream).pipe(socket);
-  });
-  peer.on("tlsClientError", () => {});
-  await new Promise((resolve) => peer.listen(0, "127.0.0.1", resolve));
-  peer.unref();
-  return { peer: { port: peer.address().port, close: () => peer.close() } };
-}
 
 test("of several addresses each is in the message, and the one that works is used", async (t) => {
   const { port } = server;

@@ -1,9 +1,9 @@
 // A machine that sleeps and a function that is suspended: the monotonic clock stands still, the wall clock does not.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
 import { answer } from "./programs.mjs";
-import { startRedis } from "./redis-server.mjs";
 
 // In a process of its own, in which the wall clock can be put forward as a sleep would; the package takes it at load.
 const asleep = `
@@ -46,27 +46,17 @@ test("a link that died in its sleep is replaced once, and costs nobody an error"
   const { server } = await start(t);
   const { took, value, dials, connections } = await answer(
     `${asleep}
-     import { createServer, connect } from "node:net";
-     // Stands before the server; what was connected before the sleep leads nowhere afterwards, silently.
-     let connections = 0, dead = 0;
-     const gate = createServer((socket) => {
-       connections += 1;
-       const number = connections;
-       const upstream = connect(${server.port}, "127.0.0.1");
-       socket.on("data", (chunk) => number > dead && upstream.write(chunk));
-       upstream.on("data", (chunk) => number > dead && socket.write(chunk));
-       socket.on("close", () => upstream.destroy());
-       for (const end of [socket, upstream]) end.on("error", () => {}).unref();
-     }).listen(0, "127.0.0.1").unref();
-     await new Promise((resolve) => gate.on("listening", resolve));
-     const redis = createClient({ url: "redis://127.0.0.1:" + gate.address().port, logger: false });
+     const { faultProxy } = await import("edgis/testing");
+     const proxy = await faultProxy(${server.port});
+     const redis = createClient({ url: proxy.url, logger: false });
      await redis.set("k", "v");
-     dead = connections;
+     // What was connected before the sleep leads nowhere afterwards, silently.
+     proxy.strike({ toServer: { do: "drop" }, toClient: { do: "drop" } });
      slept = 3_600_000;
      const started = performance.now();
      const [, value] = await Promise.all([redis.set("k", "w"), redis.get("k")]);
      const took = performance.now() - started;
-     console.log(JSON.stringify({ took, value, dials: redis.stats().dials, connections }));
+     console.log(JSON.stringify({ took, value, dials: redis.stats().dials, connections: proxy.accepted }));
      await redis.close();`,
   );
   assert.deepEqual([value, dials, connections], ["w", 2, 2]);
