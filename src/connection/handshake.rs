@@ -5,6 +5,8 @@
 //! replica without its primary, answers all of these but PING as if nothing were wrong. Only HELLO's own error leads to
 //! RESP2 (`AUTH`, `CLIENT SETNAME`, `SELECT`, `PING`): a wrong password must not be tried twice.
 
+use core::fmt;
+
 use crate::error::{Reason, ServerError};
 use crate::resp::{array_header, bulk};
 
@@ -12,7 +14,7 @@ use super::inflight::Inflight;
 use super::output::Frames;
 
 /// What a link needs to know of its target to introduce itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Introduction {
     /// User and password; an empty user is the server's `default`.
     pub credentials: Option<(String, String)>,
@@ -29,6 +31,48 @@ impl Introduction {
     /// something else.
     pub fn allows_riders(&self) -> bool {
         self.credentials.is_none() && self.db == 0 && !self.resp2
+    }
+
+    /// What a server said, without the credentials that it may repeat. A password in it makes all of it worthless: what
+    /// is left out would tell where it stood. A user's name is only masked, `default` is everybody's.
+    pub(super) fn conceal(&self, said: String) -> String {
+        let Some((user, password)) = &self.credentials else { return said };
+        if position(&said, password).is_some() {
+            return "the server's words are left out: they hold the password".into();
+        }
+        if user == "default" {
+            return said;
+        }
+        let (mut shown, mut rest) = (String::new(), said.as_str());
+        while let Some((before, behind)) =
+            position(rest, user).and_then(|at| Some((rest.get(..at)?, rest.get(at + user.len()..)?)))
+        {
+            shown.push_str(before);
+            shown.push_str("***");
+            rest = behind;
+        }
+        shown.push_str(rest);
+        shown
+    }
+}
+
+/// Where `part` stands in `text`; one that is empty stands nowhere.
+fn position(text: &str, part: &str) -> Option<usize> {
+    // Not `str::find`: nothing else needs the searcher behind it, and it is large.
+    let windows = text.as_bytes().windows(part.len().max(1));
+    windows.into_iter().position(|window| window == part.as_bytes())
+}
+
+impl fmt::Debug for Introduction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Introduction { credentials, name, db, resp2 } = self;
+        let credentials = credentials.as_ref().map(|_| "***");
+        f.debug_struct("Introduction")
+            .field("credentials", &credentials)
+            .field("name", name)
+            .field("db", db)
+            .field("resp2", resp2)
+            .finish()
     }
 }
 
@@ -172,9 +216,7 @@ impl Handshake {
 
     fn refused(&mut self, step: Step, text: &str) -> Progress {
         // Redis repeats the arguments of a command that it does not know.
-        let repeated = b", with args beginning with";
-        let end =
-            text.as_bytes().windows(repeated.len()).position(|part| part == repeated).unwrap_or(text.len());
+        let end = position(text, ", with args beginning with").unwrap_or(text.len());
         let failed = |reason| Progress::Failed(reason, text.get(..end).unwrap_or_default().to_string());
         match ServerError::of(text.as_bytes()) {
             ServerError::NoHello if step == Step::Hello && !self.downgraded => {
@@ -239,6 +281,21 @@ mod tests {
         assert!(text.contains("$6\r\nSELECT\r\n$1\r\n3\r\n"));
         assert!(text.ends_with("*1\r\n$4\r\nPING\r\n"), "{text}");
         assert_eq!(inflight.len(), 5);
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_credentials_is_not_shown() {
+        let credentials = Some(("app".to_string(), "secret".to_string()));
+        let introduction = Introduction { credentials, ..Introduction::default() };
+        assert_eq!(introduction.conceal("ERR app maps app".into()), "ERR *** maps ***");
+        assert!(!introduction.conceal("ERR secret".into()).contains("secret"));
+        assert!(!format!("{introduction:?}").contains("secret"));
+        assert!(!format!("{introduction:?}").contains("app"));
+        for credentials in [None, Some((String::new(), String::new())), Some(("default".into(), "x".into()))]
+        {
+            let introduction = Introduction { credentials, ..Introduction::default() };
+            assert_eq!(introduction.conceal("ERR default".into()), "ERR default");
+        }
     }
 
     #[test]

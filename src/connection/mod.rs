@@ -227,11 +227,11 @@ impl Link {
             Err(error) => return (bytes.len(), self.fail(Reason::Protocol, error.text())),
         };
         if let Some(text) = failed {
-            return (consumed, self.fail(Reason::Protocol, text));
+            return (consumed, self.turned_away(Reason::Protocol, text));
         }
         match notice {
             // All that came has been delivered; what is still in flight is told that the link is gone.
-            Some((ServerError::Cluster, text)) => (consumed, self.fail(Reason::Cluster, text)),
+            Some((ServerError::Cluster, text)) => (consumed, self.turned_away(Reason::Cluster, text)),
             Some(_) if self.state == State::Ready => (consumed, Event::Outdated),
             _ => (consumed, self.progressed(progress, now, output)),
         }
@@ -239,19 +239,7 @@ impl Link {
 
     fn progressed(&mut self, progress: Progress, now: Time, output: &mut Output) -> Event {
         match (self.state, progress) {
-            (_, Progress::Failed(reason, text)) => {
-                // A server may repeat what it was told.
-                let password =
-                    self.introduction.credentials.as_ref().map_or("", |(_, password)| password).as_bytes();
-                let repeats = !password.is_empty()
-                    && text.as_bytes().windows(password.len()).any(|part| part == password);
-                let said = if repeats {
-                    "the server's words are left out: they hold the password".into()
-                } else {
-                    text
-                };
-                self.fail(reason, said)
-            }
+            (_, Progress::Failed(reason, text)) => self.turned_away(reason, text),
             (State::Handshaking, Progress::Downgrade) => {
                 let from = output.frames.len();
                 self.handshake.downgrade(&self.introduction, &mut self.inflight, &mut output.frames);
@@ -272,6 +260,12 @@ impl Link {
     fn fail(&mut self, reason: Reason, text: String) -> Event {
         self.state = State::Draining;
         Event::Failed(reason, text)
+    }
+
+    /// It failed by what the server said.
+    fn turned_away(&mut self, reason: Reason, said: String) -> Event {
+        let said = self.introduction.conceal(said);
+        self.fail(reason, said)
     }
 
     /// Writes nothing more; says whether there is nothing to wait for.

@@ -1,12 +1,14 @@
 //! What a target is made of, valid by construction: [`Config::new`] is the only way to one.
 
+use core::fmt;
+
 use crate::connection::Introduction;
 use crate::error::Reason;
 use crate::resp::{bulk, bulk_header, Limits};
 use crate::time::Duration;
 
 /// What the user asked for, as it comes over the boundary. Durations are milliseconds; 0 means the default.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
     /// What the shell found wrong with the options already, in a sentence.
     pub problem: Option<&'a str>,
@@ -44,6 +46,13 @@ pub struct Options<'a> {
     pub max_bulk: u32,
     /// Deepest nesting of a reply; default 64, at most 128.
     pub max_depth: u32,
+}
+
+impl fmt::Debug for Options<'_> {
+    /// Without what may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("problem", &self.problem).finish_non_exhaustive()
+    }
 }
 
 /// Where a server is.
