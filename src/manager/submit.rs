@@ -27,7 +27,7 @@ impl Manager {
         if link.probe_if_idle(now, output) || !link.is_writable() || !known.staged.frames.is_empty() {
             return Ok(false);
         }
-        let (mut policy, mut deadline) = (u16::MAX, Deadline::new(now));
+        let (mut policy, mut deadline) = (u32::MAX, Deadline::new(now));
         let mut commands = 0u32;
         let from = output.frames.len();
         let most = known.config.as_ref().map_or(0, |config| config.max_pending);
@@ -39,9 +39,9 @@ impl Manager {
                     output.frames.truncate(from);
                 }
                 Outcome::Framed { entry, from, .. } => {
-                    if entry.policy != policy {
-                        policy = entry.policy;
-                        deadline = Deadline::new(now.after(policy_of(policies, policy)?.command));
+                    if u32::from(entry.policy) != policy {
+                        policy = entry.policy.into();
+                        deadline = Deadline::new(now.after(policy_of(policies, entry.policy)?.command));
                     }
                     link.inflight.push(entry, &output.frames.bytes[from as usize..], deadline);
                 }
