@@ -1,5 +1,7 @@
 //! Commands as the shell remembers and stages them.
 
+use edgis::time::Duration;
+
 use edgis::manager::{Policy, BYTES, LENGTH_BITS, OUTSIDE, TEXT};
 use edgis::time::Time;
 
@@ -19,6 +21,8 @@ pub struct Command {
     pub policy: Policy,
     pub read_only: bool,
     pub submitted: Time,
+    /// How long the world had been frozen by then.
+    pub frozen: Duration,
     /// All of it has been submitted.
     pub whole: bool,
     pub abandoned: bool,
@@ -82,6 +86,7 @@ impl Command {
             policy,
             read_only,
             submitted: now,
+            frozen: Duration::ZERO,
             whole: true,
             abandoned: false,
             ended: None,

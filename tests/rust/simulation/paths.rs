@@ -3,7 +3,7 @@
 use edgis::time::Duration;
 
 use edgis::error::{Failure, Phase, Reason, Sent};
-use edgis::manager::{Options, Policy};
+use edgis::manager::{Batch, Malformed, Options, Policy};
 
 use crate::command::Ended;
 use crate::directed::{rejected, PATIENT, PROMPT};
@@ -293,6 +293,18 @@ fn a_command_in_two_batches_is_written_whole_or_not_at_all() {
     world.unblock(link);
     world.serve(link);
     assert_eq!(world.ended(0), Some(Ended::Replied));
+}
+
+#[test]
+fn a_policy_that_nobody_has_made_is_malformed() {
+    for policy in [1, 65_535] {
+        let mut world = World::new(19);
+        let target = world.ready(Options::default());
+        world.submit(target, "GET", PROMPT);
+        let words = [0, policy, 1, 4];
+        let batch = Batch::new(&words, b"PING|", true, b"");
+        assert_eq!(world.manager.submit(target, batch, world.now), Err(Malformed));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One random schedule: everything that may happen to a core, in any order.
+//! One schedule: everything that may happen to a core, in any order, by a seed or by the bytes of a fuzzer.
 
 use edgis::time::Duration;
 
@@ -14,6 +14,41 @@ const POLICIES: [(u64, u64, bool); 4] =
 const COMMANDS: [&str; 9] = ["GET", "GET", "ECHO", "LRANGE", "HGETALL", "SET", "INCR", "DEL", "LPUSH"];
 /// Timers fire this late at the most.
 const LATE: usize = 20;
+/// Of a fuzzer's schedule.
+const MOST_STEPS: usize = 400;
+/// What a liar may say next; most of it is the beginning of something.
+const LIES: [&[u8]; 30] = [
+    b"+OK\r\n",
+    b"+PONG\r\n",
+    b"-ERR no\r\n",
+    b":7\r\n",
+    b"_\r\n",
+    b"$-1\r\n",
+    b"*-1\r\n",
+    b"*0\r\n",
+    b"#t\r\n",
+    b",1.5\r\n",
+    b"$2\r\nab\r\n",
+    b"=8\r\ntxt:abcd\r\n",
+    b"!3\r\nERR\r\n",
+    b"(12345678901234567890\r\n",
+    b"*2\r\n",
+    b"%1\r\n",
+    b"~1\r\n",
+    b">2\r\n",
+    b"|1\r\n",
+    b"$5000\r\n",
+    b"$0\r\n\r\n",
+    b"\r\n",
+    b"$",
+    b"*",
+    b"-MOVED 1 10.0.0.9:6379\r\n",
+    b"-NOAUTH Authentication required.\r\n",
+    b"-ERR unknown command\r\n",
+    b"-LOADING not yet\r\n",
+    b"-ERR max number of clients reached\r\n",
+    b"-READONLY You can't write against a read only replica.\r\n",
+];
 
 /// What kind of world it is: a schedule in which everything fails teaches little about what works.
 struct Mood {
@@ -34,7 +69,15 @@ struct Schedule {
 
 /// Runs the schedule of a seed; panics where something is wrong.
 pub fn run(seed: u64) {
-    let mut random = Random::new(seed);
+    play(Random::new(seed));
+}
+
+/// Runs the schedule that bytes stand for; panics where something is wrong.
+pub fn run_bytes(bytes: &[u8]) {
+    play(Random::of(bytes));
+}
+
+fn play(mut random: Random) {
     let mood = Mood {
         trouble: random.one_of(&[0, 2, 10, 30, 60]),
         password: random.one_of(&[None, None, None, Some("secret")]),
@@ -45,7 +88,14 @@ pub fn run(seed: u64) {
     for _ in 0..=schedule.random.below(2) {
         schedule.configure();
     }
-    for _ in 0..20 + schedule.random.below(60) {
+    let steps = match schedule.random {
+        Random::Seeded(_) => 20 + schedule.random.below(60),
+        Random::Bytes(_) => MOST_STEPS,
+    };
+    for _ in 0..steps {
+        if schedule.random.is_spent() {
+            break;
+        }
         schedule.step();
         schedule.world.check_commands(slack());
         schedule.check_links();
@@ -75,6 +125,8 @@ impl Schedule {
             max_pending: random.one_of(&[0, 0, 3]),
             max_staged: random.one_of(&[0, 0, 3]),
             max_staged_bytes: random.one_of(&[0, 0, 200]),
+            max_bulk: random.one_of(&[0, 0, 0, 1_000]),
+            max_depth: random.one_of(&[0, 0, 0, 1]),
             ..Options::default()
         });
         self.targets.push(target);
@@ -97,6 +149,7 @@ impl Schedule {
             80..=81 => self.abandon(),
             82 if self.random.percent(30) => self.release(),
             83 => self.late_news(),
+            84..=85 => self.thaw(),
             _ => self.pass(),
         }
     }
@@ -182,6 +235,9 @@ impl Schedule {
                 }
             };
         }
+        if self.world.wires[&link].server.temper == Temper::Liar && self.random.percent(50) {
+            return self.lie(link);
+        }
         match self.random.below(if accident { 12 } else { 10 }) {
             0..=2 => self.world.work(link),
             3..=4 => self.world.serve(link),
@@ -205,15 +261,31 @@ impl Schedule {
                 }
             }
             _ => {
-                let temper =
-                    self.random.one_of(&[Temper::Silent, Temper::Garbage, Temper::Replica, Temper::Loading]);
+                let all = [Temper::Silent, Temper::Garbage, Temper::Replica, Temper::Loading, Temper::Liar];
+                let temper = self.random.one_of(&all);
                 self.world.wires.get_mut(&link).expect("it is there").server.temper = temper;
             }
         }
     }
 
+    fn lie(&mut self, link: u32) {
+        let mut said = Vec::new();
+        for _ in 0..=self.random.below(6) {
+            match self.random.below(LIES.len() + 2) {
+                0 => said.push(self.random.next() as u8),
+                1 => said.extend(vec![b'x'; self.random.one_of(&[1, 2, 5_000])]),
+                other => said.extend_from_slice(LIES[other - 2]),
+            }
+        }
+        let wire = self.world.wires.get_mut(&link).expect("it is there");
+        wire.server.output.extend(said);
+        wire.server.lied = true;
+        let most = self.random.one_of(&[1, 3, 20, 100_000]);
+        self.world.deliver(link, most);
+    }
+
     fn open(&mut self, link: u32) {
-        let all = [Temper::Old, Temper::Loading, Temper::Full, Temper::Silent, Temper::Garbage];
+        let all = [Temper::Old, Temper::Loading, Temper::Full, Temper::Silent, Temper::Garbage, Temper::Liar];
         let bad = self.random.percent(self.mood.trouble);
         let mut server = Server::new(if bad { self.random.one_of(&all) } else { Temper::Good });
         server.password = self.mood.password;
@@ -260,14 +332,29 @@ impl Schedule {
             return;
         }
         let now = self.world.now;
+        let which = self.random.below(7);
+        let answered = self.world.answered.last().copied();
+        let ended = self.world.commands.iter().rposition(|command| command.ended.is_some());
         let manager = &mut self.world.manager;
-        match self.random.below(4) {
+        match which {
             0 => manager.opened(dead, now),
             1 => manager.lost(dead, "END", "late", now),
             2 => manager.drained(dead, now),
-            _ => assert_eq!(manager.receive(dead, b"+OK\r\n", now), 5),
+            3 => assert_eq!(manager.receive(dead, b"+OK\r\n", now), 5),
+            4 => {
+                let Some((target, dial)) = answered else { return };
+                manager.prepared(target, dial, vec!["10.0.0.9:6379".into()], None, now);
+            }
+            5 => {
+                let Some((target, dial)) = answered else { return };
+                manager.unprepared(target, dial, "ENOTFOUND", "late", now);
+            }
+            _ => {
+                let Some(tag) = ended else { return };
+                manager.abandon(self.world.commands[tag].target, tag as u32, now);
+            }
         }
-        assert!(manager.output().rows.is_empty(), "late news of a dead link led to something");
+        assert!(manager.output().rows.is_empty(), "late news led to something: {:?}", manager.output().rows);
     }
 
     fn pass(&mut self) {
@@ -278,6 +365,24 @@ impl Schedule {
             // A timer that fires early does no harm.
             self.world.advance();
         }
+    }
+
+    /// The process was suspended. Flows may have been dropped meanwhile, and anything may come before the timer.
+    fn thaw(&mut self) {
+        let millis = self.random.one_of(&[300, 3_000, 60_000, 3_600_000, 86_400_000]);
+        if self.random.percent(40) {
+            for wire in self.world.wires.values_mut() {
+                wire.server.temper = Temper::Silent;
+            }
+        }
+        self.world.freeze(millis);
+        match self.random.below(4) {
+            0 => self.submit(),
+            1 => self.transport(),
+            2 => self.late_news(),
+            _ => {}
+        }
+        self.world.advance();
     }
 
     fn check_links(&self) {

@@ -3,10 +3,8 @@
 use edgis::time::Duration;
 use std::collections::BTreeMap;
 
-use edgis::connection::{self as rows, Row};
-use edgis::error::{Failure, Sent};
-use edgis::manager::{Batch, Manager, Options, Policy, State};
-use edgis::resp::{Kind, FIRST, LAST, SKIP};
+use edgis::error::Sent;
+use edgis::manager::{Batch, Manager, Options, Policy};
 use edgis::time::Time;
 
 use crate::command::{Command, Ended, Words};
@@ -14,10 +12,10 @@ use crate::server::{Server, Temper};
 
 /// What is built of a reply.
 #[derive(Debug, Default)]
-struct Building {
-    tag: u32,
-    error: bool,
-    text: Vec<u8>,
+pub struct Building {
+    pub tag: u32,
+    pub error: bool,
+    pub text: Vec<u8>,
 }
 
 /// A link as the transport knows it.
@@ -29,11 +27,11 @@ pub struct Wire {
     pub blocked: bool,
     pub server: Server,
     /// Received, not consumed.
-    carry: Vec<u8>,
+    pub carry: Vec<u8>,
     /// Bytes of a large value that do not pass through the core.
-    diverted: usize,
-    dropped: bool,
-    building: Option<Building>,
+    pub diverted: usize,
+    pub dropped: bool,
+    pub building: Option<Building>,
 }
 
 /// See the module.
@@ -49,7 +47,11 @@ pub struct World {
     /// Dials that wait for addresses or credentials.
     pub questions: Vec<(u32, u32)>,
     pub servers: fn(u32) -> Server,
-    background_dial: BTreeMap<u32, bool>,
+    /// How long the clock ran on while no timer fired, all in all.
+    pub frozen: Duration,
+    /// Questions that have been answered.
+    pub answered: Vec<(u32, u32)>,
+    pub background_dial: BTreeMap<u32, bool>,
 }
 
 impl World {
@@ -64,6 +66,8 @@ impl World {
             states: BTreeMap::new(),
             questions: Vec::new(),
             servers: |_| Server::new(Temper::Good),
+            frozen: Duration::ZERO,
+            answered: Vec::new(),
             background_dial: BTreeMap::new(),
         }
     }
@@ -82,7 +86,8 @@ impl World {
     pub fn words(&mut self, target: u32, name: &str, size: usize, policy: Policy) -> Words {
         let tag = self.commands.len() as u32;
         let number = self.manager.policy(policy);
-        let (command, words) = Command::new(tag, target, name, size, (number, policy), self.now);
+        let (mut command, words) = Command::new(tag, target, name, size, (number, policy), self.now);
+        command.frozen = self.frozen;
         self.commands.push(command);
         words
     }
@@ -136,7 +141,7 @@ impl World {
     }
 
     pub fn prepared(&mut self, addresses: &[&str], credentials: Option<(&str, &str)>) {
-        let (target, dial) = self.questions.remove(0);
+        let (target, dial) = self.question();
         let addresses = addresses.iter().map(|address| address.to_string()).collect();
         let credentials = credentials.map(|(user, password)| (user.to_string(), password.to_string()));
         self.manager.prepared(target, dial, addresses, credentials, self.now);
@@ -144,9 +149,15 @@ impl World {
     }
 
     pub fn unprepared(&mut self, code: &str) {
-        let (target, dial) = self.questions.remove(0);
+        let (target, dial) = self.question();
         self.manager.unprepared(target, dial, code, "no such name", self.now);
         self.drain(None);
+    }
+
+    fn question(&mut self) -> (u32, u32) {
+        let question = self.questions.remove(0);
+        self.answered.push(question);
+        question
     }
 
     // ── Links ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +204,7 @@ impl World {
         self.executed(executed);
     }
 
-    fn executed(&mut self, executed: Vec<(String, String)>) {
+    pub fn executed(&mut self, executed: Vec<(String, String)>) {
         for (_, key) in executed {
             let tag: usize =
                 key[1..key.find('.').unwrap_or(key.len())].parse().expect("a key tells its command");
@@ -265,6 +276,13 @@ impl World {
         self.now = until;
     }
 
+    /// The process is suspended: the clock runs on and no timer fires, until something wakes it.
+    pub fn freeze(&mut self, millis: u64) {
+        let frozen = Duration::from_millis(millis);
+        self.now = self.now.after(frozen);
+        self.frozen = self.frozen + frozen;
+    }
+
     pub fn advance(&mut self) {
         for _ in 0..4 {
             self.manager.advance(self.now);
@@ -276,148 +294,26 @@ impl World {
         panic!("the timer spins at {:?}: {:?}", self.now, self.manager);
     }
 
-    // ── Rows ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    fn drain(&mut self, source: Option<(u32, &[u8])>) {
-        let rows = self.manager.output().rows.clone();
-        let frames = self.manager.output().frames.bytes.clone();
-        for row in rows {
-            if row[0] & 0xff < rows::ACTION {
-                let (link, bytes) = source.expect("only received bytes lead to replies");
-                self.token(link, bytes, row);
-            } else {
-                self.act(row, &frames);
-            }
-        }
-        self.check();
-    }
-
-    fn act(&mut self, [head, a, b, c]: Row, frames: &[u8]) {
-        match head & 0xff {
-            rows::TRANSMIT => {
-                let bytes = frames.get(b as usize..(b + c) as usize).expect("TRANSMIT is in bounds");
-                self.write(a, bytes.to_vec());
-            }
-            rows::EXTERNAL => {
-                assert_eq!(c, 0, "no command here has two external arguments");
-                let command = self.commands.get(b as usize).expect("EXTERNAL names a command");
-                assert_eq!(command.ended, None, "the argument of a command that has ended");
-                self.write(a, command.external.clone());
-            }
-            rows::OPEN => {
-                self.opens += 1;
-                let server = (self.servers)(self.opens);
-                let wire = Wire {
-                    target: b,
-                    candidate: c,
-                    opened: false,
-                    blocked: false,
-                    server,
-                    carry: Vec::new(),
-                    diverted: 0,
-                    dropped: false,
-                    building: None,
-                };
-                assert!(self.wires.insert(a, wire).is_none(), "a link's name is used twice");
-            }
-            rows::CLOSE => {
-                let mut wire = self.wires.remove(&a).expect("CLOSE names a link");
-                // What has been written may still be executed.
-                wire.server.work();
-                self.executed(wire.server.executed);
-            }
-            rows::REJECT => self.end(a, Ended::Rejected { failure: head >> 8, detail: b, sent: c }),
-            rows::STATE => {
-                let states = self.states.get_mut(&a).expect("STATE names a target");
-                let last = states.last().copied();
-                let again = last.is_some_and(|(state, _)| state == b);
-                let failed_again = b == State::Disabled as u32 && self.background_dial.get(&a) == Some(&true);
-                assert!(!again || failed_again, "the same state again: {states:?}, {b}");
-                assert_ne!(last.map(|(state, _)| state), Some(State::Closed as u32), "closed is the end");
-                states.push((b, c));
-                self.background_dial.insert(a, false);
-            }
-            rows::PREPARE => self.questions.push((a, b)),
-            rows::ABORT => {
-                let wire = self.wires.get_mut(&a).expect("ABORT names a link");
-                assert!(wire.building.take().is_some(), "ABORT of nothing");
-                wire.dropped = true;
-            }
-            rows::DIAL => {
-                self.dials += 1;
-                self.background_dial.insert(a, c == 1);
-            }
-            other => panic!("no row is of kind {other}"),
-        }
-    }
-
-    fn write(&mut self, link: u32, bytes: Vec<u8>) {
-        let wire = self.wires.get_mut(&link).expect("bytes go to a link");
-        assert!(wire.opened, "written before it is open");
-        wire.server.input.extend(bytes);
-    }
-
-    fn token(&mut self, link: u32, bytes: &[u8], [head, a, b, tag]: Row) {
-        let wire = self.wires.get_mut(&link).expect("replies come from a link");
-        let kind = (head & 0xff) as u8;
-        let flags = (head >> 8) as u8;
-        if kind == Kind::Big as u8 {
-            wire.diverted = a as usize - (bytes.len() - b as usize);
-            wire.dropped = flags & SKIP != 0;
-            if wire.dropped {
-                return;
-            }
-        }
-        if flags & FIRST != 0 {
-            assert!(wire.building.is_none(), "a reply begins inside another");
-            wire.building = Some(Building { tag, ..Building::default() });
-        }
-        let building = wire.building.as_mut().expect("a reply has a beginning");
-        assert_eq!(building.tag, tag);
-        building.error |= kind == Kind::Error as u8;
-        let texts = [Kind::Simple as u8, Kind::Error as u8, Kind::Bulk as u8];
-        if texts.contains(&kind) {
-            building.text.extend_from_slice(bytes.get(a as usize..b as usize).expect("a text is in bounds"));
-            building.text.push(b' ');
-        } else if kind == Kind::Big as u8 {
-            building.text.extend_from_slice(bytes.get(b as usize..).expect("a text is in bounds"));
-        } else if kind == Kind::Int as u8 {
-            assert_eq!(a, tag, "the number of another command");
-        }
-        if flags & LAST != 0 {
-            let Building { error, text, .. } = wire.building.take().expect("just seen");
-            let text = String::from_utf8(text).expect("all texts are ASCII");
-            let key = &self.commands[tag as usize].key;
-            let own = |part: &str| {
-                part == key || part.starts_with(key.as_str()) && part.trim_end_matches('x').len() <= key.len()
-            };
-            assert!(text.is_empty() || text.split(' ').any(own), "command {tag} got {text:.80}");
-            if let (Some((_, size)), false) = (key.split_once('.'), error) {
-                assert_eq!(text.trim_end().len(), size.parse::<usize>().expect("a size").max(key.len()));
-            }
-            self.end(tag, if error { Ended::Error } else { Ended::Replied });
-        }
-    }
-
-    fn end(&mut self, tag: u32, how: Ended) {
-        let command = self.commands.get_mut(tag as usize).expect("a tag of ours");
-        assert!(!command.abandoned, "command {tag} had been abandoned: {how:?}");
-        assert_eq!(command.ended, None, "command {tag} ends twice, now with {how:?}");
-        command.ended = Some(how);
-        if let Ended::Rejected { sent, failure, .. } = how {
-            assert!(failure <= Failure::Full as u32 && sent <= Sent::Maybe as u32);
-        } else if how == Ended::Replied {
-            assert!(command.executed > 0, "a reply to what was never executed");
-        }
-    }
-
     /// What must be true at any time.
-    fn check(&self) {
+    pub fn check(&self) {
         let deadline = self.manager.deadline(self.now);
+        let mut waiting: BTreeMap<u32, usize> = BTreeMap::new();
         for (index, command) in self.commands.iter().enumerate() {
             if command.whole && command.ended.is_none() && !command.abandoned {
                 assert_ne!(deadline, Time::NEVER, "command {index} waits for ever");
+                *waiting.entry(command.target).or_default() += 1;
             }
+        }
+        for (target, count) in waiting {
+            let (staged, inflight) = self.manager.backlog(target);
+            assert!(
+                staged <= count,
+                "target {target} stages {staged} commands, of which {count} are waited for"
+            );
+            assert!(
+                count <= staged + inflight,
+                "{count} commands wait for {staged} staged and {inflight} in flight"
+            );
         }
     }
 
@@ -431,7 +327,8 @@ impl World {
             }
             let Policy { connect, command: reply, total, .. } = command.policy;
             let budget = if total { reply } else { (connect + reply) * 3 } + slack;
-            let over = self.now.since(command.submitted) > budget;
+            let frozen = self.frozen.saturating_sub(command.frozen);
+            let over = self.now.since(command.submitted) > budget + frozen;
             assert!(
                 !over || ended.is_some() || command.abandoned,
                 "command {tag} is over its time: {command:?}"

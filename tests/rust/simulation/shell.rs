@@ -1,0 +1,162 @@
+//! What the rows want done, and whether they make sense: the part of the shell that must not be deceived.
+
+use edgis::connection::{self as rows, Row};
+use edgis::error::{Failure, Sent};
+use edgis::manager::State;
+use edgis::resp::{Kind, FIRST, LAST, SKIP};
+
+use crate::command::{Command, Ended};
+use crate::world::{Building, Wire, World};
+
+impl World {
+    pub fn drain(&mut self, source: Option<(u32, &[u8])>) {
+        let rows = self.manager.output().rows.clone();
+        let frames = self.manager.output().frames.bytes.clone();
+        for row in rows {
+            if row[0] & 0xff < rows::ACTION {
+                let (link, bytes) = source.expect("only received bytes lead to replies");
+                self.token(link, bytes, row);
+            } else {
+                self.act(row, &frames);
+            }
+        }
+        self.check();
+    }
+
+    fn act(&mut self, [head, a, b, c]: Row, frames: &[u8]) {
+        match head & 0xff {
+            rows::TRANSMIT => {
+                let bytes = frames.get(b as usize..(b + c) as usize).expect("TRANSMIT is in bounds");
+                self.write(a, bytes.to_vec());
+            }
+            rows::EXTERNAL => {
+                assert_eq!(c, 0, "no command here has two external arguments");
+                let command = self.commands.get(b as usize).expect("EXTERNAL names a command");
+                assert_eq!(command.ended, None, "the argument of a command that has ended");
+                self.write(a, command.external.clone());
+            }
+            rows::OPEN => {
+                self.opens += 1;
+                let server = (self.servers)(self.opens);
+                let wire = Wire {
+                    target: b,
+                    candidate: c,
+                    opened: false,
+                    blocked: false,
+                    server,
+                    carry: Vec::new(),
+                    diverted: 0,
+                    dropped: false,
+                    building: None,
+                };
+                assert!(self.wires.insert(a, wire).is_none(), "a link's name is used twice");
+            }
+            rows::CLOSE => {
+                let mut wire = self.wires.remove(&a).expect("CLOSE names a link");
+                // What has been written may still be executed.
+                wire.server.work();
+                self.executed(wire.server.executed);
+            }
+            rows::REJECT => self.end(a, Ended::Rejected { failure: head >> 8, detail: b, sent: c }),
+            rows::STATE => {
+                let states = self.states.get_mut(&a).expect("STATE names a target");
+                let last = states.last().copied();
+                let again = last.is_some_and(|(state, _)| state == b);
+                let failed_again = b == State::Disabled as u32 && self.background_dial.get(&a) == Some(&true);
+                assert!(!again || failed_again, "the same state again: {states:?}, {b}");
+                assert_ne!(last.map(|(state, _)| state), Some(State::Closed as u32), "closed is the end");
+                states.push((b, c));
+                // A link that is lost while a dial is to replace it leaves that dial alone.
+                let goes_on =
+                    b == State::Disabled as u32 && last.map(|(state, _)| state) == Some(State::Ready as u32);
+                if !goes_on {
+                    self.background_dial.insert(a, false);
+                }
+            }
+            rows::PREPARE => self.questions.push((a, b)),
+            rows::ABORT => {
+                let wire = self.wires.get_mut(&a).expect("ABORT names a link");
+                assert!(wire.building.take().is_some(), "ABORT of nothing");
+                wire.dropped = true;
+            }
+            rows::DIAL => {
+                self.dials += 1;
+                self.background_dial.insert(a, c == 1);
+            }
+            other => panic!("no row is of kind {other}"),
+        }
+    }
+
+    fn write(&mut self, link: u32, bytes: Vec<u8>) {
+        let wire = self.wires.get_mut(&link).expect("bytes go to a link");
+        assert!(wire.opened, "written before it is open");
+        wire.server.input.extend(bytes);
+    }
+
+    fn token(&mut self, link: u32, bytes: &[u8], [head, a, b, tag]: Row) {
+        let wire = self.wires.get_mut(&link).expect("replies come from a link");
+        let kind = (head & 0xff) as u8;
+        let flags = (head >> 8) as u8;
+        // Of a liar's replies only their order is checked: one after the other, each from its beginning to its end.
+        let lies = wire.server.lied;
+        let big = &bytes[(b as usize).min(bytes.len())..];
+        let big = &big[..big.len().min(a as usize)];
+        if kind == Kind::Big as u8 {
+            wire.diverted = a as usize - big.len();
+            wire.dropped = flags & SKIP != 0;
+            if wire.dropped {
+                return;
+            }
+        }
+        if flags & FIRST != 0 {
+            assert!(wire.building.is_none(), "a reply begins inside another");
+            wire.building = Some(Building { tag, ..Building::default() });
+        }
+        let building = wire.building.as_mut().expect("a reply has a beginning");
+        assert_eq!(building.tag, tag);
+        building.error |= kind == Kind::Error as u8;
+        let texts = [Kind::Simple as u8, Kind::Error as u8, Kind::Bulk as u8];
+        if texts.contains(&kind) {
+            building.text.extend_from_slice(bytes.get(a as usize..b as usize).expect("a text is in bounds"));
+            building.text.push(b' ');
+        } else if kind == Kind::Big as u8 {
+            building.text.extend_from_slice(big);
+        } else if kind == Kind::Int as u8 {
+            assert!(lies || a == tag, "the number of another command");
+        }
+        if flags & LAST != 0 {
+            let Building { error, text, .. } = wire.building.take().expect("just seen");
+            if !lies {
+                self.recognise(tag, text, error);
+            }
+            self.end(tag, if error { Ended::Error } else { Ended::Replied });
+        }
+    }
+
+    /// Every reply tells whose it is.
+    fn recognise(&self, tag: u32, text: Vec<u8>, error: bool) {
+        let text = String::from_utf8(text).expect("all texts are ASCII");
+        let Command { key, executed, .. } = &self.commands[tag as usize];
+        let own = |part: &str| {
+            part == key || part.starts_with(key.as_str()) && part.trim_end_matches('x').len() <= key.len()
+        };
+        assert!(text.is_empty() || text.split(' ').any(own), "command {tag} got {text:.80}");
+        if error {
+            return;
+        }
+        if let Some((_, size)) = key.split_once('.') {
+            assert_eq!(text.trim_end().len(), size.parse::<usize>().expect("a size").max(key.len()));
+        }
+        assert!(*executed > 0, "a reply to what was never executed");
+    }
+
+    pub fn end(&mut self, tag: u32, how: Ended) {
+        let command = self.commands.get_mut(tag as usize).expect("a tag of ours");
+        assert!(!command.abandoned, "command {tag} had been abandoned: {how:?}");
+        assert_eq!(command.ended, None, "command {tag} ends twice, now with {how:?}");
+        command.ended = Some(how);
+        if let Ended::Rejected { sent, failure, .. } = how {
+            assert!(failure <= Failure::Full as u32 && sent <= Sent::Maybe as u32);
+        }
+    }
+}
