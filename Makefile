@@ -12,22 +12,26 @@ BUILD := $(LOCK) node scripts/build.mjs
 PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 
-.PHONY: help setup demo test bench bench-runtimes soak build package lint fmt clean
+.PHONY: help setup demo test fuzz bench bench-runtimes soak build package lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: ## installs everything that the other targets need
-	@scripts/setup.sh build redis wasm browser
+	@scripts/setup.sh build redis wasm browser c++
 
 demo: ## plays the cold-start incident on a throwaway Redis
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cold-start-incident/demo.mjs
 
-test: ## runs all tests; ONLY="rust node" runs some (rust, wasm, browser, node)
-	@scripts/setup.sh build redis wasm browser
+test: ## runs all tests; ONLY="rust node" runs some (rust, fuzz, wasm, browser, node)
+	@scripts/setup.sh build redis wasm browser c++
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
+
+fuzz: ## fuzzes the core; ARGS="manager --seconds=3600" says what and how long each
+	@scripts/setup.sh build c++ fuzz
+	@$(TOOLS) node scripts/fuzz.mjs $(ARGS)
 
 bench: ## measures edgis beside its peers; ARGS="--json" and the like are handed on
 	@scripts/setup.sh build redis
@@ -58,10 +62,13 @@ lint-build:
 
 lint-format: lint-build
 	@$(TOOLS) cargo fmt --check
+	@$(TOOLS) cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 
 lint-clippy: lint-build
 	@$(TOOLS) cargo clippy --quiet --locked --all-targets -- -D warnings
 	@$(TOOLS) cargo clippy --quiet --locked --all-targets $(WASM32) -- -D warnings
+	@$(TOOLS) cargo clippy --quiet --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz \
+	  --lib --no-default-features -- -D warnings
 
 lint-docs: lint-build
 	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
@@ -77,6 +84,7 @@ lint-house: lint-build
 fmt: ## formats everything
 	@scripts/setup.sh build
 	@$(TOOLS) cargo fmt
+	@$(TOOLS) cargo fmt --manifest-path tests/fuzz/Cargo.toml
 	@$(TOOLS) biome check --colors=off --write
 
 clean: ## removes what was built; compiled tools stay in the user's cache

@@ -6,6 +6,8 @@
 #   browser  Chromium and its driver, for those of them that run in a browser
 #   runtimes Bun, Deno and several Nodes
 #   apps     bundlers, checkers of packages, and Next.js
+#   c++      a C++ compiler, for libFuzzer
+#   fuzz     cargo-fuzz, for `make fuzz`
 # A step that is done already is skipped; each prints one line with its duration. What the steps found is left in
 # target/setup/env.sh, which everything else sources. EDGIS_WASM_STD=apt takes the wasm32 target from Debian.
 set -euo pipefail
@@ -15,6 +17,7 @@ state=target/setup
 # Compiled tools are kept outside of the work tree: they outlive `make clean` and serve every clone.
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/edgis
 wasm_pack_version=0.15.1
+cargo_fuzz_version=0.13.2
 root=$PWD
 mkdir -p "$state/bin"
 exec 3>&1
@@ -160,6 +163,19 @@ step_wasm_bindgen() { tool_step wasm-bindgen-cli wasm-bindgen "$(locked_version 
 
 step_wasm_pack() { tool_step wasm-pack wasm-pack "$wasm_pack_version"; }
 
+step_cargo_fuzz() { tool_step cargo-fuzz cargo-fuzz "$cargo_fuzz_version"; }
+
+step_cxx() {
+  if ! command -v c++ >/dev/null; then
+    if ! have_apt; then
+      echo "no C++ compiler: install one to run the fuzzer"
+      return
+    fi
+    apt_install g++
+  fi
+  c++ --version | head -n 1
+}
+
 step_npm() {
   local want
   command -v npm >/dev/null || { echo "npm is missing: install Node.js 20.19 or newer"; return 1; }
@@ -262,7 +278,9 @@ for wanted in "$@"; do
     browser) step browser ;;
     runtimes) step runtimes ;;
     apps) step apps ;;
-    *) fail "Unknown step \"$wanted\"." "Steps: build redis wasm browser runtimes apps" ;;
+    c++) step cxx ;;
+    fuzz) step cargo_fuzz ;;
+    *) fail "Unknown step \"$wanted\"." "Steps: build redis wasm browser runtimes apps c++ fuzz" ;;
   esac
 done
 write_env

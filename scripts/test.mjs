@@ -1,22 +1,29 @@
 // Runs the test suites one after the other and ends with one line for all of them: "N passed, N failed".
-//   node scripts/test.mjs [rust] [wasm] [browser] [node]
+//   node scripts/test.mjs [rust] [fuzz] [wasm] [browser] [node]
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { at, files, root } from "./steps.mjs";
 
 const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode", "no-install", "--", ...features]];
-const chromedriver = spawnSync("sh", ["-c", "command -v chromedriver"], { encoding: "utf8" }).stdout.trim();
+const which = (program) => spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
+const chromedriver = which("chromedriver");
 const nodeTests = files(at("tests/js"), at("tests/faults"), at("tests/packaging")).filter((path) =>
   path.endsWith(".test.mjs"),
 );
+const nodeTest = (timeout, ...paths) => [
+  process.execPath,
+  ["--test", "--test-reporter=spec", `--test-timeout=${timeout}`, ...paths],
+];
 const suites = {
   rust: ["cargo", ["test", "--quiet", "--locked"]],
+  // Compiling comes first.
+  fuzz: nodeTest(600_000, at("tests/fuzz/smoke.test.mjs")),
   wasm: wasmPack(["--node"], ["--locked", "--features", "js"]),
   browser: wasmPack(
     ["--headless", "--chrome", "--chromedriver", chromedriver],
     ["--locked", "--features", "browser-tests"],
   ),
-  node: [process.execPath, ["--test", "--test-reporter=spec", "--test-timeout=120000", ...nodeTests]],
+  node: nodeTest(120_000, ...nodeTests),
 };
 
 const counters = [
@@ -62,9 +69,14 @@ if (unknown.length > 0) {
 
 const total = { passed: 0, failed: 0 };
 const rows = [];
+/** What a suite needs and this machine lacks. */
+const lacking = {
+  browser: chromedriver === "" ? "no chromedriver" : undefined,
+  fuzz: which("c++") === "" ? "no C++ compiler" : undefined,
+};
 for (const name of asked.length > 0 ? asked : Object.keys(suites)) {
-  if (name === "browser" && chromedriver === "") {
-    rows.push("browser  skipped: no chromedriver on this machine");
+  if (lacking[name] !== undefined) {
+    rows.push(`${name.padEnd(8)} skipped: ${lacking[name]} on this machine`);
     continue;
   }
   console.log(`\n== ${name}`);
