@@ -153,7 +153,8 @@ export class Engine {
     const tag = this.pending.lastTag;
     if (!handle.used) this.#firstUse(handle);
     const { stage } = target;
-    const inline = target.stateNumber === READY ? INLINE_READY : INLINE_WAITING;
+    const leaves = target.stateNumber === READY && target.blockedBy === undefined;
+    const inline = leaves ? INLINE_READY : INLINE_WAITING;
     stage.begin(tag, handle.policy.id, args.length, name);
     for (let i = 1; i < args.length; i += 1) {
       const argument = args[i] as Argument;

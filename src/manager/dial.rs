@@ -45,6 +45,8 @@ pub struct Dial {
     pub outdates: bool,
     /// Until then addresses that fail are tried again: a server that is restarting is back in a moment.
     pub patience: Time,
+    /// The address that answered last time goes first.
+    first: usize,
     stagger: Duration,
     next: Time,
 }
@@ -59,13 +61,15 @@ impl Dial {
             in_background,
             outdates: false,
             patience: now,
+            first: 0,
             stagger: STAGGER,
             next: now,
         }
     }
 
-    /// The addresses are known, in the order in which they are to be tried.
-    pub fn prepared(&mut self, addresses: Vec<String>, now: Time, budget: Duration) {
+    /// The addresses are known, in the order in which they are to be tried, but for the one that answered last time.
+    pub fn prepared(&mut self, addresses: Vec<String>, winner: Option<&str>, now: Time, budget: Duration) {
+        self.first = addresses.iter().position(|address| Some(address.as_str()) == winner).unwrap_or(0);
         let count = addresses.len().max(1) as u32;
         self.stagger = STAGGER.min(budget / (2 * count));
         self.next = now;
@@ -75,7 +79,9 @@ impl Dial {
 
     /// The address to try now, if it is time for one.
     pub fn next_candidate(&mut self, now: Time) -> Option<usize> {
-        let waiting = self.candidates.iter().position(|candidate| candidate.outcome == Outcome::Waiting)?;
+        let waits = |candidate: &Candidate| candidate.outcome == Outcome::Waiting;
+        let first = self.candidates.get(self.first).is_some_and(waits).then_some(self.first);
+        let waiting = first.or_else(|| self.candidates.iter().position(waits))?;
         if self.next > now {
             return None;
         }
@@ -170,7 +176,7 @@ mod tests {
     fn dial(addresses: &[&str]) -> Dial {
         let mut dial = Dial::new(1, Time::ZERO, Duration::from_secs(2), false);
         let addresses = addresses.iter().map(|address| address.to_string()).collect();
-        dial.prepared(addresses, Time::ZERO, Duration::from_secs(2));
+        dial.prepared(addresses, None, Time::ZERO, Duration::from_secs(2));
         dial
     }
 

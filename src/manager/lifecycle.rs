@@ -55,7 +55,7 @@ impl Manager {
         let mut dial = Dial::new(number, now, config.connect, in_background);
         dial.patience = now.after(patience);
         if !prepare {
-            dial.prepared(vec![config.display()], now, config.connect);
+            dial.prepared(vec![config.display()], None, now, config.connect);
         }
         known.dial = Some(dial);
         known.stats.dials += 1.0;
@@ -179,6 +179,7 @@ impl Manager {
             let candidate = self.links.get(link).map_or(0, |link| link.candidate);
             let Some(known) = self.target_mut(target) else { return };
             known.address = dial.and_then(|dial| Some(dial.candidates.get(candidate)?.address.clone()));
+            known.winner = known.address.clone();
             known.stats.connects += 1.0;
             if known.short_lives < SHORT_LIVES {
                 known.backoff.reset();
@@ -279,6 +280,9 @@ impl Manager {
         if !dial.links().contains(&link) {
             return;
         }
+        if known.winner.as_ref() == Some(&dial.candidates[candidate].address) {
+            known.winner = None;
+        }
         dial.failed(candidate, reason, text, now, random);
         if dial.is_lost() {
             self.dial_failed(target, None, now);
@@ -316,6 +320,7 @@ impl Manager {
     pub(super) fn dial_failed(&mut self, target: u32, cause: Option<(Reason, String)>, now: Time) {
         let Some(known) = self.target_mut(target) else { return };
         let Some(dial) = known.dial.take() else { return };
+        known.winner = None;
         let (reason, story, address) = match cause {
             Some((reason, text)) => (reason, text, None),
             None => dial.verdict(),
@@ -375,8 +380,10 @@ impl Manager {
         let failure = if reason == Reason::Protocol { Failure::Protocol } else { Failure::ConnectionLost };
         // Of a released target a dial still goes on for what waits, but there is no link after the last.
         // And what a peer answered with nonsense, or with more than the limits allow, it would answer so again.
-        let queue = (!known.released || known.link != Some(link)) && reason != Reason::Protocol;
+        // But what never got as far as the handshake's answer was no server: another address may be one.
         let accepted = gone.is_accepted();
+        let believed = reason == Reason::Protocol && accepted;
+        let queue = (!known.released || known.link != Some(link)) && !believed;
         let mut returned: Vec<Returned> = Vec::new();
         gone.inflight.take(|mut entry, frame| {
             if !entry.is_waited_for() {

@@ -137,7 +137,7 @@ impl Manager {
         if addresses.is_empty() {
             return self.dial_failed(target, Some((Reason::Dns, "the name has no address".into())), now);
         }
-        current.prepared(addresses, now, config.connect);
+        current.prepared(addresses, known.winner.as_deref(), now, config.connect);
         self.race(target, now);
     }
 

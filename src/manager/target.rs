@@ -101,6 +101,8 @@ pub(super) struct Target {
     pub(super) trouble: Option<(Reason, String)>,
     pub(super) retry_at: Time,
     pub(super) address: Option<String>,
+    /// The address that answered the last dial: the next one begins with it.
+    pub(super) winner: Option<String>,
     pub(super) since: Time,
     /// Links in a row that died within a second of becoming ready.
     pub(super) short_lives: u32,
@@ -128,6 +130,7 @@ impl Target {
             trouble,
             retry_at: Time::NEVER,
             address: None,
+            winner: None,
             since: now,
             short_lives: 0,
             stats: Stats::default(),

@@ -16,7 +16,9 @@ const { createClient } = await import("edgis");
 const results = {};
 for (const { name, port, options } of scenarios) {
   const client = createClient({ url: `redis://${name}.test:${port}`, logger: false, share: false, ...options });
-  const commands = Promise.all([client.incr(name), client.echo("mine"), client.incr(name), client.set("k", "v")]);
+  // The read rides behind the handshake, to whoever accepts; the others wait for a server that has proven itself.
+  const first = [client.get("nothing"), client.incr(name), client.echo("mine")];
+  const commands = Promise.all([...first, client.incr(name), client.set("k", "v")]);
   const start = performance.now();
   const status = await client.init();
   const took = performance.now() - start;

@@ -197,6 +197,7 @@ test("a server that stops reading: what cannot be sent is bounded, and goes on w
   assert.equal(full.length + done.length, 8_000);
   assert.ok(full.length > 1_000 && done.length > 100, `${full.length} were refused, ${done.length} done`);
   assert.ok(full.every(({ sent }) => sent === "no"));
+  assert.ok(client.stats().memoryBytes <= 8 * 2 ** 20, `${client.stats().memoryBytes} bytes of linear memory`);
   assert.equal(await client.get("key:0"), value);
   assert.ok((await observer.ask("DBSIZE")) < 8_000);
   assert.equal(client.stats().connects, 1);

@@ -217,6 +217,49 @@ fn an_address_that_accepts_and_hangs_has_not_won() {
 }
 
 #[test]
+fn the_address_that_answered_goes_first_until_it_fails() {
+    let mut world = World::new(21);
+    let target = racing(&mut world);
+    let first = world.link(target);
+    world.lose(first, "ECONNREFUSED");
+    let second = world.link(target);
+    let candidate = |world: &World, link: u32| world.wires[&link].candidate;
+    assert_eq!((candidate(&world, second), world.opens), (1, 2));
+    world.accept(second);
+    world.serve(second);
+    pass(&mut world, 2_000);
+
+    world.lose(second, "ECONNRESET");
+    world.prepared(&["[::1]:6379", "127.0.0.1:6379"], None);
+    let third = world.link(target);
+    assert_eq!(candidate(&world, third), 1, "the one that answered");
+    world.lose(third, "ECONNREFUSED");
+    let fourth = world.link(target);
+    assert_eq!(candidate(&world, fourth), 0);
+    world.accept(fourth);
+    world.serve(fourth);
+    pass(&mut world, 2_000);
+
+    world.lose(fourth, "ECONNRESET");
+    world.prepared(&["127.0.0.1:6379", "[::1]:6379"], None);
+    assert_eq!(candidate(&world, world.link(target)), 1, "wherever it stands in the list");
+}
+
+#[test]
+fn a_read_that_rode_to_what_is_no_redis_moves_to_the_next_address() {
+    let mut world = World::new(22);
+    world.servers = |opens| Server::new(if opens == 1 { Temper::Garbage } else { Temper::Good });
+    let target = racing(&mut world);
+    let first = world.link(target);
+    world.accept(first);
+    world.serve(first);
+    let second = world.link(target);
+    world.accept(second);
+    world.serve(second);
+    assert_eq!(world.ended(0), Some(Ended::Replied));
+}
+
+#[test]
 fn a_command_that_rides_on_a_link_that_hangs_ends_in_time() {
     let mut world = World::new(12);
     let target = world.target(Options { connect_timeout: 60_000, ..Options::default() });
