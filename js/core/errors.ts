@@ -31,7 +31,7 @@ export interface ErrorDetails {
 
 const brand = Symbol.for("edgis.error");
 
-/** The base of all errors of edgis. Recognise one by `isRedisError`, which also knows those of other copies. */
+/** The base of all errors of edgis. */
 export class RedisError extends Error {
   /** The name of the class, for `switch`. */
   readonly kind: ErrorKind;
@@ -158,3 +158,24 @@ export class InternalError extends RedisError {
     super("InternalError", message, { ...details, code: "EDGIS_INTERNAL" });
   }
 }
+
+const classes: Record<ErrorKind, unknown> = {
+  ConfigError,
+  UsageError,
+  DisabledError,
+  ConnectError,
+  AuthError,
+  ConnectionLostError,
+  TimeoutError,
+  ProtocolError,
+  ReplyError,
+  InternalError,
+};
+
+// `instanceof` also knows what another copy of the package made: bundlers make copies, and these share one engine.
+Object.defineProperty(RedisError, Symbol.hasInstance, {
+  value(this: unknown, value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    return isRedisError(value) && (this === RedisError || classes[value.kind] === this);
+  },
+});

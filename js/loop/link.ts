@@ -1,6 +1,6 @@
 /** A link: the transport's byte stream and the reply that is being received on it. */
 import { CHUNK_BYTES, FLAG, KIND } from "../core/abi.js";
-import { ReplyError, UsageError } from "../core/errors.js";
+import { type ReplyError, UsageError } from "../core/errors.js";
 import type { BigValue } from "../reply/big.js";
 import { Builder } from "../reply/build.js";
 import type { LinkEvents, Link as Stream } from "../transport/types.js";
@@ -113,5 +113,5 @@ export class Link implements LinkEvents {
 
 /** Whether a finished reply is an error. */
 export function isFailure(value: unknown): value is ReplyError | UsageError {
-  return value instanceof ReplyError || value instanceof UsageError;
+  return value instanceof Error;
 }

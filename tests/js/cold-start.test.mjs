@@ -164,7 +164,15 @@ test("two installed copies share the link, and know each other's errors", async 
   await Promise.all(clients.map((client) => client.init()));
   assert.equal((await observer.accepted()) - before, 1);
   const error = await clients[1].call("NO-SUCH-COMMAND").catch((error) => error);
-  assert.equal(a.isRedisError(error) && b.isRedisError(error), true);
+  for (const { isRedisError, RedisError, ReplyError, UsageError } of [a, b]) {
+    assert.deepEqual(
+      [isRedisError(error), error instanceof RedisError, error instanceof ReplyError],
+      [true, true, true],
+    );
+    assert.deepEqual([error instanceof UsageError, new Error("x") instanceof RedisError], [false, false]);
+    class Mine extends ReplyError {}
+    assert.deepEqual([error instanceof Mine, new Mine("x") instanceof Mine], [false, true]);
+  }
   await clients[0].close();
   assert.equal(await clients[1].ping(), "PONG");
   await clients[1].close();
