@@ -5,6 +5,8 @@ import { nodeRuntime, openWith } from "./node.js";
 const LONG_TEXT = 1_024;
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+declare const Deno: { permissions: { querySync(wanted: { name: "net" }): { state: string } } };
+
 // Taken at load, so that fake timers in a test do not freeze deadlines.
 const { setTimeout } = globalThis;
 
@@ -16,6 +18,9 @@ export const denoRuntime: typeof nodeRuntime = {
   afterPoll: (act) => void setTimeout(act, 0),
   utf8: (bytes, start, end) =>
     end - start > LONG_TEXT ? decoder.decode(bytes.subarray(start, end)) : nodeRuntime.utf8(bytes, start, end),
+  // Who allows a name alone (--allow-net=host:port) allows nothing that it stands for: there Deno looks it up itself.
+  lookup: async (host, family) =>
+    Deno.permissions.querySync({ name: "net" }).state === "granted" ? nodeRuntime.lookup(host, family) : [host],
   // latin1Write is a loop in JavaScript there, some hundred times slower.
   open: openWith("utf8Write"),
 };

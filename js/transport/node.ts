@@ -32,7 +32,7 @@ const wallNow = Date.now;
 const outside = process.getBuiltinModule("node:async_hooks").AsyncLocalStorage.snapshot();
 
 /** Everything but how the core is compiled. */
-export const nodeRuntime: Omit<Runtime, "compile"> = {
+export const nodeRuntime: Omit<Runtime, "compile"> & Required<Pick<Runtime, "lookup">> = {
   name: "node",
   now,
   timeOrigin: () => performance.timeOrigin,
@@ -159,6 +159,11 @@ function gather(content: Uint8Array | string, byteLength: number, asciiWriter: A
   return gatherBuffer.utf8Write(content, gathered, byteLength);
 }
 
+/** Deno's flags forbid it: no fault of the network's, and not worth another try. */
+function isForbidden({ name, code, syscall }: NodeJS.ErrnoException): boolean {
+  return name === "NotCapable" || (code === "EPERM" && syscall === "getaddrinfo");
+}
+
 class NodeLink implements Link {
   readonly #socket: Socket;
   readonly #asciiWriter: AsciiWriter;
@@ -177,7 +182,7 @@ class NodeLink implements Link {
       events.drained();
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      this.#error ??= { code: error.code ?? "EPROTO", message: error.message };
+      this.#error ??= { code: isForbidden(error) ? "ERUNTIME" : (error.code ?? "EPROTO"), message: error.message };
     });
     socket.once("end", () => {
       this.#error ??= { code: "END", message: "the peer closed the connection" };
