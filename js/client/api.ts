@@ -1,3 +1,5 @@
+// AsyncDisposable, which few compilers are told of.
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The public face of a client. */
 import type { Stats, Status } from "../core/status.js";
 import type { CommandArgument } from "./arguments.js";

@@ -1,3 +1,5 @@
+// AsyncDisposable, which few compilers are told of.
+/// <reference lib="esnext.disposable" preserve="true" />
 /** `edgis/testing`: what a test needs to run an app against a real Redis, and against one that fails. */
 export type { Certificate } from "./certificate.js";
 export type { Fault, Flow, ProxiedConnection, Script, Strike } from "./faults.js";
