@@ -12,22 +12,26 @@ BUILD := $(LOCK) node scripts/build.mjs
 PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 
-.PHONY: help setup demo test fuzz bench bench-runtimes soak build package lint fmt clean
+.PHONY: help setup demo test test-packaging fuzz bench bench-runtimes soak build package lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: ## installs everything that the other targets need
-	@scripts/setup.sh build redis wasm browser c++
+	@scripts/setup.sh build redis wasm browser c++ runtimes apps
 
 demo: ## plays the cold-start incident on a throwaway Redis
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cold-start-incident/demo.mjs
 
-test: ## runs all tests; ONLY="rust node" runs some (rust, fuzz, wasm, browser, node)
-	@scripts/setup.sh build redis wasm browser c++
+test: ## runs all tests; ONLY="rust node" runs some (rust, fuzz, wasm, browser, node, packaging)
+	@scripts/setup.sh build redis wasm browser c++ runtimes apps
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
+
+test-packaging: ## runs the tarball in real apps: runtimes, bundlers, Next.js; ONLY="deno vite" runs some
+	@scripts/setup.sh build redis runtimes apps
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/packaging/table.mjs $(ONLY)
 
 fuzz: ## fuzzes the core; ARGS="manager --seconds=3600" says what and how long each
 	@scripts/setup.sh build c++ fuzz

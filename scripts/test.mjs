@@ -1,5 +1,5 @@
 // Runs the test suites one after the other and ends with one line for all of them: "N passed, N failed".
-//   node scripts/test.mjs [rust] [fuzz] [wasm] [browser] [node]
+//   node scripts/test.mjs [rust] [fuzz] [wasm] [browser] [node] [packaging]
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { at, files, root } from "./steps.mjs";
@@ -24,9 +24,11 @@ const suites = {
     ["--locked", "--features", "browser-tests"],
   ),
   node: nodeTest(120_000, ...nodeTests),
+  packaging: [process.execPath, [at("tests/packaging/table.mjs")]],
 };
 
 const counters = [
+  [/^(\d+) passed, (\d+) failed$/, (sum, match) => add(sum, match[1], match[2])],
   [/^test result: .* (\d+) passed; (\d+) failed/, (sum, match) => add(sum, match[1], match[2])],
   [/^\S* ?pass (\d+)$/, (sum, match) => add(sum, match[1], 0)],
   [/^\S* ?(?:fail|cancelled) (\d+)$/, (sum, match) => add(sum, 0, match[1])],

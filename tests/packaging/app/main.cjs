@@ -1,0 +1,3 @@
+const edgis = require("edgis");
+
+import("./probe.mjs").then(({ probe }) => probe(edgis));

@@ -1,0 +1,4 @@
+import * as edgis from "edgis";
+import { probe } from "./probe.mjs";
+
+probe(edgis);
