@@ -196,11 +196,19 @@ export function closedStatus(engine: Engine): Status {
 /** Loggers and listeners are users' code: they run later, and what they throw is theirs. */
 function tell(engine: Engine, target: Target, status: Status, story: string): void {
   const { subscribers, logs, dial, cause } = target;
-  if (subscribers.size + logs.size === 0) return;
-  const who = `${engine.runtime.identity()}, client ${cause}`;
+  const { news, runtime } = engine;
   const told = [...logs.values()];
-  engine.runtime.defer(() => {
+  const write = () => {
+    const who = `${runtime.identity()}, client ${cause}`;
     for (const { log } of told) log.changed(status, target.display, who, `dial ${dial}${story}`);
+  };
+  const isGood = status.state === "ready" || (status.state === "connecting" && status.reason === undefined);
+  if (isGood && told.length > 0) news.add(runtime, write);
+  runtime.defer(() => {
+    if (!isGood) {
+      news.flush();
+      if (told.length > 0) write();
+    }
     for (const subscriber of subscribers) subscriber.deref()?.changed(status);
   });
 }

@@ -24,6 +24,7 @@ import { Cancellation } from "./cancellation.js";
 import { Clock } from "./clock.js";
 import { died } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
+import { News } from "./news.js";
 import type { Argument, Segment } from "./stage.js";
 import type { Handle, Policy, Target } from "./target.js";
 
@@ -53,6 +54,7 @@ export class Engine {
   /** Targets that are shared, by what was asked for and by what it means. */
   readonly byKey = new Map<string, Target>();
   readonly policies = new Map<string, Policy>();
+  readonly news = new News();
   readonly #identities = new WeakMap<object, number>();
   #identityCount = 0;
   /** Calls into the core. */
