@@ -22,6 +22,8 @@ const MAX_RESENT: u8 = 2;
 
 /// The frames of read-only commands are kept for sending again up to this many bytes a link; later ones are not.
 const REPLAY_LIMIT: usize = 1 << 20;
+/// The memory for them: with a quarter of dead ones, so that moving the others costs little.
+const REPLAY_ROOM: usize = REPLAY_LIMIT + REPLAY_LIMIT / 4;
 /// The kept frames are moved to the front once this much before them is dead.
 const COMPACT_AT: usize = 64 << 10;
 
@@ -167,12 +169,27 @@ impl Inflight {
             self.earliest = Some(deadline.at);
         }
         if entry.flags & READ_ONLY != 0 && self.replay.len() - self.head + frame.len() <= REPLAY_LIMIT {
+            if self.replay.len() + frame.len() > self.replay.capacity() {
+                self.make_room();
+            }
             self.replay.extend_from_slice(frame);
             entry.frame = frame.len() as u32;
         } else {
             entry.frame = 0;
         }
         self.entries.push_back(entry);
+    }
+
+    /// Once it is large it grows to the most in one step, and is moved to the front when that is full: each doubling
+    /// would leave a hole in linear memory.
+    #[cold]
+    fn make_room(&mut self) {
+        if self.replay.capacity() >= REPLAY_ROOM {
+            self.replay.drain(..self.head);
+            self.head = 0;
+        } else if self.replay.len() > COMPACT_AT {
+            self.replay.reserve_exact(REPLAY_ROOM - self.replay.len());
+        }
     }
 
     /// One of our own, without a deadline: dials and probes have theirs.
@@ -293,6 +310,22 @@ mod tests {
             expected += 1;
         });
         assert_eq!(expected, 20_000);
+    }
+
+    #[test]
+    fn what_is_kept_never_takes_more_than_its_room() {
+        let mut inflight = Inflight::default();
+        let frame = [b'x'; 100];
+        for tag in 0..50_000 {
+            inflight.push(Entry::new(tag, 0, READ_ONLY, 0), &frame, second(1));
+            if tag >= 9_000 {
+                inflight.complete();
+            }
+            assert!(inflight.replay.capacity() <= REPLAY_ROOM, "{tag}");
+        }
+        let mut kept = 0;
+        inflight.take(|_, taken| kept += usize::from(taken == frame));
+        assert_eq!(kept, 9_000);
     }
 
     #[test]

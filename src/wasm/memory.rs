@@ -8,6 +8,11 @@ use crate::connection::Output;
 use crate::layout::{Word, CARRY_BYTES, CHUNK_BYTES, HEADER_WORDS, META_WORDS, TEXT_BYTES};
 use crate::time::Time;
 
+/// A third of the code of the standard library's, and as frugal: what grows large here grows in few steps.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// See the module.
 pub(super) struct Memory {
     header: Box<[u32; HEADER_WORDS]>,
