@@ -143,7 +143,7 @@ function replaceFile(path, contents) {
 
 const scripts = at("scripts");
 // Cargo itself knows best whether there is anything to do.
-const rust = [at("Cargo.toml"), at("Cargo.lock"), at(".cargo"), at("src")];
+const rust = [at("Cargo.toml"), at("Cargo.lock"), at(".cargo"), at("src"), at("scripts/build.mjs")];
 await step("cargo", [...rust, at("target/setup/toolchain")], [compiled], compile);
 await step("wasm", [compiled, scripts, at("package-lock.json")], [wasm, at("target/wasm/glue.d.ts")], bindAndOptimise);
 const sources = [at("js"), at("target/wasm/glue.js"), at("target/wasm/bytes.js"), at("package-lock.json"), scripts];
