@@ -47,7 +47,10 @@ const sizes = (bytes) => `${kilobytes(bytes.length)}, gzip ${kilobytes(gzipSync(
 function compile() {
   // Messages of panics name source files: those of dependencies would carry the path of this machine's cargo home.
   const cargoHome = process.env.CARGO_HOME ?? `${homedir()}/.cargo`;
-  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, "-Clink-arg=--emit-relocs"];
+  // What is marked #[inline] is inlined as ever, and of the rest what is hardly larger than its call: the cold code stands
+  // in the module once, which makes it an eighth smaller and the first command quicker to compile.
+  const inlining = "-Cllvm-args=--inline-threshold=10";
+  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, "-Clink-arg=--emit-relocs", inlining];
   const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags.join(" ") };
   const args = ["build", "--lib", "--release", "--locked", "--target", "wasm32-unknown-unknown", "--features", "js"];
   run("cargo", ["--quiet", ...args], { env });

@@ -265,7 +265,7 @@ mod tests {
         let (mut handshake, mut inflight, mut frames) =
             (Handshake::default(), Inflight::default(), Frames::default());
         handshake.begin(introduction, &mut inflight, &mut frames);
-        (handshake, inflight, String::from_utf8(frames.bytes).unwrap())
+        (handshake, inflight, String::from_utf8(frames.bytes.to_vec()).unwrap())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::error::Sent;
+use crate::resp::Bytes;
 use crate::time::{Duration, Time};
 
 /// The command may be sent again: it changes nothing.
@@ -137,7 +138,7 @@ fn stamp(time: Time) -> u32 {
 pub struct Inflight {
     entries: VecDeque<Entry>,
     /// Frames of those that may be sent again, in order.
-    replay: Vec<u8>,
+    replay: Bytes,
     /// Where the first of them begins.
     head: usize,
     /// No deadline is earlier than this.
@@ -162,7 +163,7 @@ impl Inflight {
     }
 
     /// The command has been written with this frame.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, mut entry: Entry, frame: &[u8], deadline: Deadline) {
         entry.set_deadline(deadline);
         if self.earliest.is_none_or(|earliest| deadline.at < earliest) {
@@ -185,10 +186,10 @@ impl Inflight {
     #[cold]
     fn make_room(&mut self) {
         if self.replay.capacity() >= REPLAY_ROOM {
-            self.replay.drain(..self.head);
+            self.replay.drop_front(self.head);
             self.head = 0;
         } else if self.replay.len() > COMPACT_AT {
-            self.replay.reserve_exact(REPLAY_ROOM - self.replay.len());
+            self.replay.reserve_exact(REPLAY_ROOM);
         }
     }
 
@@ -206,7 +207,7 @@ impl Inflight {
                 self.replay.clear();
                 self.head = 0;
             } else if self.head > COMPACT_AT && self.head > self.replay.len() / 2 {
-                self.replay.drain(..self.head);
+                self.replay.drop_front(self.head);
                 self.head = 0;
             }
         }

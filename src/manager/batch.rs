@@ -208,9 +208,8 @@ mod tests {
         let words = [5, 1, 2, 3, 1, 6, 0, 3, 3, 1, BYTES << LENGTH_BITS | 2];
         let batch = Batch::new(&words, b"GET|k|SET|k|", true, &[0, 255]);
         let outcomes = outcomes(&mut Encoder::default(), batch, &mut frames);
-        assert_eq!(
-            frames.bytes,
-            b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n\0\xff\r\n"
+        assert!(
+            frames.bytes == b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n\0\xff\r\n"
         );
         let [Outcome::Framed { entry: get, .. }, Outcome::Framed { entry: set, from: 20, .. }] =
             &outcomes[..]
@@ -229,7 +228,7 @@ mod tests {
         let second =
             outcomes(&mut encoder, Batch::new(&[1, 1, 7, 0, 1, 4], b"b|c|PING|", true, &[]), &mut frames);
         assert!(matches!(second[..], [Outcome::Framed { .. }, Outcome::Framed { .. }]), "{second:?}");
-        assert_eq!(frames.bytes, b"*4\r\n$3\r\nDEL\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n*1\r\n$4\r\nPING\r\n");
+        assert!(frames.bytes == b"*4\r\n$3\r\nDEL\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n*1\r\n$4\r\nPING\r\n");
     }
 
     #[test]
@@ -238,7 +237,7 @@ mod tests {
         let words = [1, 0, 3, 3, 1, OUTSIDE << LENGTH_BITS | 100_000];
         let outcomes =
             outcomes(&mut Encoder::default(), Batch::new(&words, b"SET|k|", true, &[]), &mut frames);
-        assert_eq!(frames.bytes, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\n\r\n");
+        assert!(frames.bytes == b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\n\r\n");
         assert_eq!(frames.externals, [External { at: 29, tag: 1, index: 0 }]);
         assert!(matches!(outcomes[..], [Outcome::Framed { size: 100_031, .. }]), "{outcomes:?}");
     }
@@ -250,7 +249,7 @@ mod tests {
         let outcomes =
             outcomes(&mut Encoder::default(), Batch::new(&words, b"SUBSCRIBE|PING|", true, &[]), &mut frames);
         assert!(matches!(outcomes[..], [Outcome::Refused { tag: 1, .. }, Outcome::Framed { from: 0, .. }]));
-        assert_eq!(frames.bytes, b"*1\r\n$4\r\nPING\r\n");
+        assert!(frames.bytes == b"*1\r\n$4\r\nPING\r\n");
         assert!(frames.externals.is_empty());
     }
 

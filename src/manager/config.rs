@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::connection::Introduction;
 use crate::error::Reason;
-use crate::resp::{bulk, bulk_header, Limits};
+use crate::resp::{bulk, bulk_header, Bytes, Limits};
 use crate::time::Duration;
 
 /// What the user asked for, as it comes over the boundary. Durations are milliseconds; 0 means the default.
@@ -174,13 +174,13 @@ impl Config {
         let flags = [unix, self.tls, *resp2, self.dynamic_credentials, credentials.is_some()];
         let flags = flags.into_iter().fold(0, |bits, flag| bits << 1 | u64::from(flag));
         // As a command is written: with the lengths no part can pass for two.
-        let mut identity = Vec::new();
+        let mut identity = Bytes::new();
         bulk_header(&mut identity, u64::from(*db));
         bulk_header(&mut identity, flags);
         for part in [&self.display(), name.as_deref().unwrap_or_default(), user, password] {
             bulk(&mut identity, part.as_bytes());
         }
-        String::from_utf8(identity).unwrap_or_default()
+        core::str::from_utf8(&identity).unwrap_or_default().to_string()
     }
 
     /// The endpoint without credentials, for people.

@@ -163,7 +163,7 @@ mod tests {
         stage(&mut staged, 3, b"three", 3);
         staged.frames.bytes.extend_from_slice(b"unfinished");
         staged.remove(|entry| entry.tag == 2);
-        assert_eq!(staged.frames.bytes, b"onethreeunfinished");
+        assert!(staged.frames.bytes == b"onethreeunfinished");
         assert_eq!((staged.len(), staged.size()), (2, 8));
         assert_eq!(staged.deadline(Time::ZERO), Time::from_millis(1_001.0));
     }
@@ -191,7 +191,7 @@ mod tests {
         stage(&mut staged, 2, b"later", 1);
         let back = [(Entry::new(1, 0, READ_ONLY, 0), b"back".to_vec(), Deadline::new(Time::ZERO))];
         staged.give_back(&back);
-        assert_eq!(staged.frames.bytes, b"backlater");
+        assert!(staged.frames.bytes == b"backlater");
         assert_eq!(staged.items.iter().map(|item| item.entry.tag).collect::<Vec<_>>(), [1, 2]);
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here knows connections, time or JavaScript. The reader borrows the caller's buffer and answers with
 //! [`Token`]s that point into it; it never copies, allocates or recurses.
 
+mod bytes;
 mod encode;
 mod error;
 mod parser;
@@ -10,6 +11,7 @@ mod scan;
 mod text;
 mod token;
 
+pub use bytes::Bytes;
 pub use encode::{array_header, bulk, bulk_header};
 pub use error::{ProtocolError, ProtocolErrorKind};
 pub use parser::{Limits, Parser};

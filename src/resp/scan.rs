@@ -63,7 +63,7 @@ pub(super) fn is_double(text: &[u8]) -> bool {
 }
 
 /// [`ASCII`] when every byte is below 0x80. Written so that it becomes vector code on wasm too.
-#[inline]
+#[inline(always)]
 pub(super) fn ascii_flag(bytes: &[u8]) -> u8 {
     let mut chunks = bytes.chunks_exact(8);
     let mut seen = 0u64;

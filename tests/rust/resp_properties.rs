@@ -3,7 +3,7 @@
 
 mod tree;
 
-use edgis::resp::{array_header, bulk, Limits, Parser, TextArguments};
+use edgis::resp::{array_header, bulk, Bytes, Limits, Parser, TextArguments};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tree::{read, Value};
@@ -255,7 +255,7 @@ proptest! {
     #[test]
     fn every_argument_arrives_as_its_own_utf8(arguments in arguments(), separator in 0..0x80u16) {
         let (text, units) = staged(&arguments, separator);
-        let mut command = Vec::new();
+        let mut command = Bytes::new();
         array_header(&mut command, arguments.len() as u32);
         let ascii_or_not = if units == text.len() { &[true, false][..] } else { &[false] };
         for &ascii in ascii_or_not {

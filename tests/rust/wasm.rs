@@ -2,7 +2,7 @@
 //! Run in Node by `wasm-pack test --node`, and in a browser with the feature `browser-tests`.
 #![cfg(target_arch = "wasm32")]
 
-use edgis::resp::{bulk, Kind, Limits, Parser, TextArguments, Token, ASCII};
+use edgis::resp::{bulk, Bytes, Kind, Limits, Parser, TextArguments, Token, ASCII};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[cfg(feature = "browser-tests")]
@@ -26,7 +26,7 @@ fn bulks_of_every_length_keep_their_place_and_their_ascii_flag() {
             if let Some(byte) = content.get_mut(foreign) {
                 *byte = 0x80;
             }
-            let mut stream = Vec::new();
+            let mut stream = Bytes::new();
             bulk(&mut stream, &content);
             let [token] = parse(&stream)[..] else { panic!("one reply, one token") };
             assert_eq!(token.kind, Kind::Bulk);

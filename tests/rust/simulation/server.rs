@@ -1,7 +1,5 @@
 //! The other end of a link: as much of Redis as the core can tell apart.
 
-use edgis::resp::bulk;
-
 /// What a server wants to hear at the handshake, and how it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Temper {
@@ -227,4 +225,11 @@ fn frame(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
         at += length + 2;
     }
     Some((command, at))
+}
+
+/// A reply of the server's.
+fn bulk(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend_from_slice(format!("${}\r\n", text.len()).as_bytes());
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\r\n");
 }

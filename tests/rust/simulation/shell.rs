@@ -11,7 +11,7 @@ use crate::world::{Building, Wire, World};
 impl World {
     pub fn drain(&mut self, source: Option<(u32, &[u8])>) {
         let rows = self.manager.output().rows.clone();
-        let frames = self.manager.output().frames.bytes.clone();
+        let frames = self.manager.output().frames.bytes.to_vec();
         for row in rows {
             if row[0] & 0xff < rows::ACTION {
                 let (link, bytes) = source.expect("only received bytes lead to replies");

@@ -1,0 +1,125 @@
+//! Bytes in the making.
+
+use core::ops::{Deref, DerefMut};
+
+/// A growing row of bytes: `Vec<u8>` with an append that is inlined.
+///
+/// A command is written in half a dozen small pieces. The library's append is a call for each of them in a module that is
+/// compiled for size, which costs more than all the rest of a command.
+#[derive(Clone, Debug, Default)]
+pub struct Bytes {
+    /// Zeros behind `len`.
+    room: Vec<u8>,
+    len: usize,
+}
+
+impl Bytes {
+    /// None yet.
+    pub const fn new() -> Bytes {
+        Bytes { room: Vec::new(), len: 0 }
+    }
+
+    /// Appends a copy of `piece`.
+    #[inline(always)]
+    pub fn extend_from_slice(&mut self, piece: &[u8]) {
+        let from = self.len;
+        let to = from + piece.len();
+        if to > self.room.len() {
+            self.grow(to);
+        }
+        self.room[from..to].copy_from_slice(piece);
+        self.len = to;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, len: usize) {
+        self.room.resize(len.max(2 * self.room.len()).max(64), 0);
+    }
+
+    /// Makes room for `len` bytes in all, and for no more.
+    pub fn reserve_exact(&mut self, len: usize) {
+        let more = len.saturating_sub(self.room.len());
+        self.room.reserve_exact(more);
+        self.room.resize(self.room.len() + more, 0);
+    }
+
+    /// How many there is room for.
+    pub fn capacity(&self) -> usize {
+        self.room.len()
+    }
+
+    /// Forgets what stands behind `len`.
+    #[inline]
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Forgets everything and keeps the room.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Forgets the first `count`.
+    pub fn drop_front(&mut self, count: usize) {
+        self.room.copy_within(count..self.len, 0);
+        self.len -= count;
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.room[..self.len]
+    }
+}
+
+impl DerefMut for Bytes {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.room[..self.len]
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Bytes {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_follow_each_other_whatever_was_there() {
+        let (mut bytes, mut model) = (Bytes::new(), Vec::new());
+        for step in 0..500usize {
+            let piece = vec![step as u8; step * 7 % 50];
+            bytes.extend_from_slice(&piece);
+            model.extend_from_slice(&piece);
+            match step % 9 {
+                2 => {
+                    bytes.truncate(step * 3);
+                    model.truncate(step * 3);
+                }
+                5 => {
+                    let count = model.len() / 3;
+                    bytes.drop_front(count);
+                    model.drain(..count);
+                }
+                8 if step % 5 == 0 => {
+                    bytes.clear();
+                    model.clear();
+                }
+                _ => {}
+            }
+            assert!(bytes == model, "step {step}");
+        }
+        bytes.reserve_exact(100_000);
+        assert!(bytes == model && bytes.capacity() == 100_000);
+    }
+}
