@@ -173,7 +173,8 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
   if (target === undefined) return;
   target.stateNumber = state;
   const status = state === CLOSED ? closedStatus(engine) : engine.statusOf(target);
-  if (state === CONNECTING) renew(engine, target);
+  // Not only a dial ends it: a link may be lost that is not dialled again at once.
+  if (state === CONNECTING || state === DISABLED) renew(engine, target);
   if (state === READY || state === DISABLED || state === CLOSED) settle(engine, target, status);
   if (state === CLOSED) {
     engine.targets.delete(target.id);

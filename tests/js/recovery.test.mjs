@@ -223,6 +223,21 @@ test("one line a state change, with what happened, the address, the process and 
   assert.ok(log.lines.length <= 6, log.lines.join("\n"));
 });
 
+test("a target that is disabled straight from ready is not said to be ready", async (t) => {
+  // The fourth link in a row that dies young is not dialled again at once.
+  const peer = await scripted(([name], socket) => (name === "SET" ? void socket.destroy() : undefined));
+  t.after(() => peer.close());
+  const client = createClient({ url: peer.url, logger, retry: { base: "20s", cap: "20s" } });
+  t.after(() => client.close());
+  for (let i = 0; i < 4; i += 1) {
+    assert.equal((await client.init()).state, "ready");
+    await assert.rejects(client.set("k", "v"), { kind: "ConnectionLostError" });
+  }
+  assert.equal(client.status().state, "disabled");
+  assert.equal((await client.init()).state, "disabled");
+  await assert.rejects(client.ready({ timeout: 100 }), { kind: "ConnectError" });
+});
+
 test("a link that flaps does not flood the log, and says how much it left out", async (t) => {
   const server = await startRedis();
   t.after(() => server.stop());
