@@ -173,8 +173,9 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
   if (target === undefined) return;
   target.stateNumber = state;
   const status = state === CLOSED ? closedStatus(engine) : engine.statusOf(target);
-  // Not only a dial ends it: a link may be lost that is not dialled again at once.
-  if (state === CONNECTING || state === DISABLED) renew(engine, target);
+  // Not only a dial leads to these: a link may be lost and not be dialled again at once, and a dial that was to replace
+  // it may go on and succeed.
+  if (state === CONNECTING || state === READY || state === DISABLED) renew(engine, target);
   if (state === READY || state === DISABLED || state === CLOSED) settle(engine, target, status);
   if (state === CLOSED) {
     engine.targets.delete(target.id);

@@ -238,6 +238,30 @@ test("a target that is disabled straight from ready is not said to be ready", as
   await assert.rejects(client.ready({ timeout: 100 }), { kind: "ConnectError" });
 });
 
+test("a target that comes back by the dial that was to replace a link in doubt is said to be ready", async (t) => {
+  const peer = await scripted(([name], socket) => {
+    if (name === "SET") socket.destroy();
+    if (name === "PING" && peer.accepted === 5) setTimeout(() => socket.write("+PONG\r\n"), 150);
+    else if (name !== "GET") return undefined;
+    return "";
+  });
+  t.after(() => peer.close());
+  const client = createClient({ url: peer.url, logger, retry: { base: "20s", cap: "20s" }, timeouts: { command: 50 } });
+  t.after(() => client.close());
+  for (let i = 0; i < 3; i += 1) {
+    await client.init();
+    await assert.rejects(client.set("k", "v"), { kind: "ConnectionLostError" });
+  }
+  await client.init();
+  // The link is doubted, a dial begins, and then the link is lost: it is the fourth that dies young.
+  await assert.rejects(client.get("k"), { kind: "TimeoutError" });
+  await assert.rejects(client.set("k", "v"), { kind: "ConnectionLostError" });
+  assert.equal((await client.init()).state, "disabled");
+  await until(() => client.status().state === "ready");
+  assert.equal((await client.init()).state, "ready");
+  assert.equal(await client.ready({ timeout: 100 }), client);
+});
+
 test("a link that flaps does not flood the log, and says how much it left out", async (t) => {
   const server = await startRedis();
   t.after(() => server.stop());
