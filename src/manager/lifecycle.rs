@@ -40,6 +40,7 @@ impl Manager {
     /// Somebody needs the target.
     pub(super) fn demand(&mut self, target: u32, now: Time) {
         let Some(known) = self.target_mut(target) else { return };
+        known.unasked = false;
         if known.may_dial(now) {
             let in_background = known.state == State::Disabled;
             self.begin_dial(target, now, in_background, Duration::ZERO);
@@ -265,7 +266,7 @@ impl Manager {
         let Some(failed) = self.links.get(link) else { return };
         let (target, candidate) = (failed.target, failed.candidate);
         let is_retired = |known: &Target| known.retired == Some(link);
-        let was_idle = failed.inflight.is_empty() && now.since(failed.heard()) >= IDLE_PROBE;
+        let quiet_since = failed.inflight.is_empty().then(|| failed.heard());
         let random = self.draw();
         self.discard(link, reason, now);
         let Some(known) = self.target_mut(target) else { return };
@@ -274,7 +275,7 @@ impl Manager {
         }
         if known.link == Some(link) {
             known.link = None;
-            return self.link_lost(target, reason, text, was_idle, now);
+            return self.link_lost(target, reason, text, quiet_since, now);
         }
         let Some(dial) = &mut known.dial else { return };
         if !dial.links().contains(&link) {
@@ -291,8 +292,8 @@ impl Manager {
         }
     }
 
-    /// The link that commands were written to is gone.
-    fn link_lost(&mut self, target: u32, reason: Reason, text: String, was_idle: bool, now: Time) {
+    /// The link that commands were written to is gone. When nothing was in flight on it: since when.
+    fn link_lost(&mut self, target: u32, reason: Reason, text: String, quiet_since: Option<Time>, now: Time) {
         let Some(known) = self.target_mut(target) else { return };
         if known.released {
             return self.abort(target, now);
@@ -304,6 +305,11 @@ impl Manager {
         if matches!(reason, Reason::Cluster | Reason::Auth) || known.short_lives > SHORT_LIVES {
             return self.disable(target, now);
         }
+        // What was dialled again for nobody and not used either would be dialled for ever, at a server that closes what is
+        // idle within seconds.
+        let unused = known.unasked && lived >= SHORT_LIFE && reason == Reason::Closed;
+        let is_idle = |quiet| now.since(quiet) >= IDLE_PROBE || unused && quiet <= known.since;
+        let was_idle = quiet_since.is_some_and(is_idle);
         match &mut known.dial {
             // It was doubted with reason, and the dial to replace it is under way.
             Some(dial) => {
@@ -312,7 +318,10 @@ impl Manager {
             }
             // Servers close links that nobody uses: let it be until somebody needs one.
             None if was_idle && known.staged.is_empty() => self.set_state(target, State::Idle, now),
-            None => self.begin_dial(target, now, false, PATIENCE),
+            None => {
+                known.unasked = known.staged.is_empty();
+                self.begin_dial(target, now, false, PATIENCE);
+            }
         }
     }
 

@@ -104,6 +104,8 @@ pub(super) struct Target {
     /// The address that answered the last dial: the next one begins with it.
     pub(super) winner: Option<String>,
     pub(super) since: Time,
+    /// The dial that is under way, or that led to the link, was begun because a link was lost; nobody has asked since.
+    pub(super) unasked: bool,
     /// Links in a row that died within a second of becoming ready.
     pub(super) short_lives: u32,
     pub(super) stats: Stats,
@@ -132,6 +134,7 @@ impl Target {
             address: None,
             winner: None,
             since: now,
+            unasked: false,
             short_lives: 0,
             stats: Stats::default(),
         }

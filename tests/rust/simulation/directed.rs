@@ -305,3 +305,28 @@ fn a_link_that_nobody_used_is_let_go_until_somebody_needs_one() {
     world.serve(link);
     assert_eq!(world.ended(read), Some(Ended::Replied));
 }
+
+#[test]
+fn a_link_that_was_dialled_again_for_nobody_is_not_dialled_for_ever() {
+    // A server that closes what is idle for two seconds.
+    let mut world = World::new(17);
+    let target = world.ready(Options::default());
+    let link = world.link(target);
+    let read = world.submit(target, "GET", PROMPT);
+    world.serve(link);
+    assert_eq!(world.ended(read), Some(Ended::Replied));
+    pass(&mut world, 2_000);
+    world.lose(link, "END");
+    assert_eq!((world.state(target), world.dials), ("connecting", 2), "somebody has just used it");
+    let link = world.link(target);
+    world.accept(link);
+    world.serve(link);
+    pass(&mut world, 2_000);
+    world.lose(link, "END");
+    assert_eq!((world.state(target), world.dials), ("idle", 2));
+    let write = world.submit(target, "SET", PROMPT);
+    let link = world.link(target);
+    world.accept(link);
+    world.serve(link);
+    assert_eq!(world.ended(write), Some(Ended::Replied));
+}
