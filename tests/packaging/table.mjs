@@ -3,9 +3,10 @@
 import { availableParallelism } from "node:os";
 import { cells as bundlers } from "./cells/bundlers.mjs";
 import { cells as checks } from "./cells/checks.mjs";
+import { cells as next } from "./cells/next.mjs";
 import { cells as runtimes } from "./cells/runtimes.mjs";
 
-const all = [...checks, ...runtimes, ...bundlers];
+const all = [...next, ...checks, ...runtimes, ...bundlers];
 
 /**
  * A cell is `{ name, version(), run() }`; `impossible` in its place of `run` says why nobody can run it. One whose tools
