@@ -21,8 +21,8 @@ export interface HandleOptions extends CallOptions {
 /** What the calls made through `with({ timeout, signal })` differ in. */
 export interface CallOptions {
   /**
-   * The longest that a call may take, the wait for a connection included; `timeouts` do not apply to it then. Rounded
-   * up to three digits. Rejects with `TimeoutError`.
+   * The longest that a call may take, the wait for a connection included; `timeouts` do not apply to it then. Like
+   * those it is rounded up to three digits. Rejects with `TimeoutError`.
    */
   timeout?: Duration;
   /**

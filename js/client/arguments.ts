@@ -14,6 +14,8 @@ export type CommandArgument = Value | readonly CommandArgument[] | { readonly [k
 /** A value in an object among the arguments. */
 export type OptionValue = Value | boolean | null | undefined | readonly Value[];
 
+/** What servers take by default. */
+const LONGEST_ARGUMENT = 512 << 20;
 /** More than any command's, and little enough to stand in one piece anywhere. */
 const LONGEST_NAME = 256;
 
@@ -46,7 +48,10 @@ function append(flat: Argument[], value: unknown, name: string, position: number
       flat.push(String(value));
       return;
     case "object":
-      if (value instanceof Uint8Array) {
+      if (value instanceof Uint8Array && ArrayBuffer.isView(value)) {
+        if (value.length === 0 && isDetached(value))
+          throw wrong(name, position, "a Uint8Array that was transferred away");
+        if (value.length > LONGEST_ARGUMENT) throw wrong(name, position, "more than 512 MiB (proto-max-bulk-len)");
         flat.push(value);
         return;
       }
@@ -69,6 +74,15 @@ function appendFields(flat: Argument[], object: object, name: string, position: 
     if (value === true) continue;
     if (isPlain(value)) throw wrong(name, position, "an object inside an object");
     append(flat, value, name, position, depth + 1);
+  }
+}
+
+/** Whether its memory is another thread's by now. */
+function isDetached({ buffer }: Uint8Array): boolean {
+  try {
+    return new Uint8Array(buffer).length < 0;
+  } catch {
+    return true;
   }
 }
 

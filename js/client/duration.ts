@@ -1,15 +1,22 @@
 /** Durations: milliseconds, or text with a unit. */
 
-/** A number of milliseconds, or text like `"250ms"`, `"1.5s"`, `"5m"`, `"2h"`, `"1d"`. */
+/**
+ * A number of milliseconds, or text like `"250ms"`, `"1.5s"`, `"5m"`, `"2h"`, `"1d"`. More than 23 days count as 23 days.
+ */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
 const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Timers and the core's clock count to 2³¹ milliseconds, and wrap. */
+const LONGEST = 23 * 86_400_000;
+
 /** In milliseconds; undefined when it is not a positive duration. */
 export function milliseconds(duration: unknown): number | undefined {
-  if (typeof duration === "number") return duration > 0 && Number.isFinite(duration) ? duration : undefined;
+  if (typeof duration === "number") {
+    return duration > 0 && Number.isFinite(duration) ? Math.min(duration, LONGEST) : undefined;
+  }
   const parts = typeof duration === "string" ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) : null;
   if (parts === null) return undefined;
   const value = Number(parts[1]) * (units[parts[2] as string] as number);
-  return value > 0 ? value : undefined;
+  return value > 0 ? Math.min(value, LONGEST) : undefined;
 }

@@ -86,16 +86,9 @@ function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSe
     waits: offline === undefined ? base.waits : offline === "wait",
     mode: integers === undefined ? base.mode : integers === "bigint" ? base.mode | 2 : base.mode & ~2,
     logger: logger === undefined ? base.logger : logger === false ? undefined : logger,
-    timeout: coarse(milliseconds(timeout)) ?? base.timeout,
+    timeout: milliseconds(timeout) ?? base.timeout,
     signal: signal ?? base.signal,
   };
-}
-
-/** Rounded up to three digits: the core remembers each duration that it was ever given. */
-function coarse(duration: number | undefined): number | undefined {
-  if (duration === undefined) return undefined;
-  const step = 10 ** Math.max(0, Math.floor(Math.log10(duration)) - 2);
-  return Math.ceil(duration / step) * step;
 }
 
 /** The settings that options mean. Reads the environment, so it is called at first use and not before. */

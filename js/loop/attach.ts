@@ -62,7 +62,8 @@ export function release(engine: Engine, target: Target, closed: () => void): voi
 
 /** The core's number for a policy. */
 export function policyOf(engine: Engine, settings: Omit<Policy, "id">): Policy {
-  const { connect, command, waits, total } = settings;
+  const { waits, total } = settings;
+  const [connect, command] = [coarse(settings.connect), coarse(settings.command)];
   const key = `${connect} ${command} ${waits} ${total}`;
   let policy = engine.policies.get(key);
   if (policy === undefined) {
@@ -71,6 +72,12 @@ export function policyOf(engine: Engine, settings: Omit<Policy, "id">): Policy {
     engine.policies.set(key, policy);
   }
   return policy;
+}
+
+/** Rounded up to three digits: the core remembers each pair of durations, and a program may compute its budgets. */
+function coarse(duration: number): number {
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(duration)) - 2);
+  return Math.ceil(duration / step) * step;
 }
 
 /** THE connection promise of a target: begins a dial where one may begin, and joins where one is under way. */

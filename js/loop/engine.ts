@@ -40,6 +40,8 @@ const HOLD = 100;
 /** …and after so many in any case. */
 const HOLD_AT_MOST = 2_000;
 const READY = 2;
+const DISABLED = 3;
+const SPOILT = "the bytes of an argument were transferred away or resized before they were written";
 const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
 const EARLY_WORDS = 1_800;
@@ -164,7 +166,9 @@ export class Engine {
         const length = typeof argument === "string" ? this.runtime.byteLength(argument) : argument.length;
         target.externalBytes += length;
         stage.addOutside(length);
-        this.pending.keepExternal(tag, argument, length);
+        // What waits may be changed by its owner meanwhile; what leaves at the end of this tick is not worth a copy.
+        const content = leaves || typeof argument === "string" ? argument : argument.slice();
+        this.pending.keepExternal(tag, content, length);
       } else if (typeof argument === "string") stage.addText(argument);
       else stage.addBytes(argument);
     }
@@ -199,7 +203,11 @@ export class Engine {
     this.#pipeIsEmpty = this.pending.size === 1;
     if (this.#pipeIsEmpty) settled.then(this.#spread);
     this.#due.push(target);
-    if (this.#due.length === 1) this.runtime.defer(this.flush);
+    if (this.#due.length === 1) {
+      // A caller who tries again at once must not keep the event loop from what would make it ready.
+      if (target.stateNumber === DISABLED) this.runtime.afterPoll(this.flush);
+      else this.runtime.defer(this.flush);
+    }
     if (!this.#busy) {
       // Nothing else could be hurt by a link that died in a sleep. The timer was set by the time before it; the call into
       // the core that follows sets it anew.
@@ -320,6 +328,7 @@ export class Engine {
     core.refresh();
     let later: Row[] | undefined;
     let corked: Link | undefined;
+    let spoilt: Link | undefined;
     const { u32, rowCount, received, frames } = core;
     this.#reader.begin(core.u8, this.#chunkEnd);
     for (let row = core.rows, end = row + 4 * rowCount; row < end; row += 4) {
@@ -344,7 +353,13 @@ export class Engine {
         this.#write(to, core.u8.subarray(frames + b, frames + b + c), c);
       } else if (kind === ROW.External) {
         const { content, byteLength } = this.pending.external(b, c);
-        this.#write(this.links.get(a) as Link, content, byteLength);
+        const to = this.links.get(a) as Link;
+        if (typeof content === "string" || content.length === byteLength) this.#write(to, content, byteLength);
+        else {
+          // The server would take what follows for the content of the argument: not a byte of it must leave.
+          to.stream?.destroy();
+          spoilt = to;
+        }
       } else if (kind === ROW.Abort) {
         this.links.get(a)?.forget();
       } else {
@@ -357,6 +372,7 @@ export class Engine {
     corked?.stream?.uncork();
     this.#arm(core.deadline);
     if (later !== undefined) act(this, later);
+    spoilt?.lost("ECONNABORTED", SPOILT);
     if (this.#busy) this.balance();
   }
 

@@ -41,7 +41,9 @@ export function failure(
         queue: `waited too long for a connection to ${target.display} (${budget})`,
         reply: `no reply from ${target.display} in time (${budget}); the server may have executed it`,
       }[phase];
-      return new TimeoutError(where + text, phase, details);
+      // What kept it waiting, where that is known.
+      const cause = phase !== "reply" && "reason" in status ? unreachable(status, target) : undefined;
+      return new TimeoutError(where + text, phase, { ...details, cause });
     }
     case FAILURE.Full: {
       const limit = ["limits.staged", "limits.stagedBytes", "limits.pending"][detail];
@@ -57,6 +59,12 @@ export function failure(
       return new ProtocolError(where + text, { ...details, retry: true });
     }
     case FAILURE.Disabled:
+      // The last dial of a client that is being closed: the core has forgotten the target by now.
+      if (status.state === "closed") {
+        const reason = REASONS[detail] ?? "closed";
+        const text = `no connection to ${target.display} could be made (${reason}), and the client was closed`;
+        return new DisabledError(where + text, reason, details);
+      }
       return disabled(status, target, command, sent);
     default: {
       const text = `the connection to ${target.display} was lost before the reply; the server may have executed it`;

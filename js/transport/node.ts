@@ -253,6 +253,9 @@ class NodeLink implements Link {
   }
 
   destroy(): void {
+    // What was gathered for it must not leave on another link.
+    if (this.#corked) gathered = 0;
+    this.#corked = false;
     this.#socket.destroy();
   }
 

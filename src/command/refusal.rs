@@ -32,10 +32,12 @@ pub enum Refusal {
     Asking = 13,
     /// BLPOP, WAIT, XREAD BLOCK and kin: everybody's commands would wait behind it.
     Blocking = 14,
+    /// SCRIPT DEBUG: the next script would turn the link into a debugger's.
+    Debugger = 15,
 }
 
 impl Refusal {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Subscription,
         Self::Monitor,
         Self::Transaction,
@@ -50,6 +52,7 @@ impl Refusal {
         Self::ReadMode,
         Self::Asking,
         Self::Blocking,
+        Self::Debugger,
     ];
 
     /// From its number at the boundary.
@@ -102,6 +105,7 @@ impl Refusal {
                 "would hold up everyone who shares the link: blocking commands are refused until they have their \
                  own links; poll with the form that does not block"
             }
+            Self::Debugger => "would turn the shared link into a debugger's: run `redis-cli --ldb` instead",
         }
     }
 }

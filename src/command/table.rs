@@ -151,7 +151,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("EVAL_RO", READ),
     ("EVALSHA_RO", READ),
     ("FCALL_RO", READ),
-    ("SCRIPT", sub(&[("EXISTS", READ), ("HELP", READ)])),
+    ("SCRIPT", sub(&[("EXISTS", READ), ("HELP", READ), ("DEBUG", refuse(Refusal::Debugger))])),
     (
         "FUNCTION",
         sub(&[

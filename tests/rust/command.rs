@@ -102,6 +102,7 @@ fn what_would_break_a_shared_link_is_refused() {
         ("RESET", Refusal::Reset),
         ("QUIT", Refusal::Quit),
         ("CLIENT REPLY OFF", Refusal::ClientReply),
+        ("SCRIPT DEBUG YES", Refusal::Debugger),
         ("client tracking on", Refusal::Tracking),
         ("CLIENT CACHING YES", Refusal::Tracking),
         ("SYNC", Refusal::Replication),

@@ -1,0 +1,143 @@
+// Arguments whose memory goes away, and durations and names at their ends: one call fails, nobody else notices.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClient } from "edgis";
+import { faultProxy, startRedis } from "edgis/testing";
+
+const logger = false;
+const caught = (promise) =>
+  Promise.resolve(promise).then(
+    (value) => value,
+    (error) => error,
+  );
+const transfer = (bytes) => structuredClone(bytes, { transfer: [bytes.buffer] });
+
+let server;
+test.before(async () => {
+  server = await startRedis({ args: ["--enable-debug-command", "local"] });
+});
+test.after(() => server.stop());
+
+function client(t, options) {
+  const made = createClient({ url: server.url, logger, share: false, ...options });
+  t.after(() => made.close());
+  return made;
+}
+
+test("bytes that were transferred away before the call are a UsageError, as is what only looks like bytes", async (t) => {
+  const redis = client(t);
+  const other = client(t, { db: 1 });
+  await Promise.all([redis.init(), other.init()]);
+  for (const size of [1, 8, 300, 100_000]) {
+    const gone = new Uint8Array(size);
+    transfer(gone);
+    const error = await caught(redis.set("k", gone));
+    assert.equal(error.kind, "UsageError");
+    assert.match(error.message, /argument 2 is a Uint8Array that was transferred away/);
+    assert.equal(await redis.ping(), "PONG");
+  }
+  const proxy = await caught(redis.echo(new Proxy(new Uint8Array(3), {})));
+  assert.equal(proxy.kind, "UsageError");
+  assert.equal(await redis.bytes.echo(new Uint8Array(0)).then((bytes) => bytes.length), 0, "no bytes are bytes");
+  assert.deepEqual([await other.ping(), redis.stats().dials, other.stats().dials], ["PONG", 1, 1]);
+});
+
+test("bytes that are transferred away while they wait for the dial arrive all the same", async (t) => {
+  for (const size of [10, 300, 5_000_000]) {
+    const redis = client(t);
+    const bytes = new Uint8Array(size).fill(67);
+    const stored = redis.set(`waiting:${size}`, bytes);
+    transfer(bytes);
+    assert.equal(await stored, "OK");
+    assert.equal(await redis.get(`waiting:${size}`), "C".repeat(size));
+  }
+});
+
+test("bytes that are transferred away in the tick of the call cost the link, and corrupt nothing", async (t) => {
+  const redis = client(t);
+  const other = client(t, { db: 1 });
+  await Promise.all([redis.init(), other.init(), redis.set("spoilt", "before")]);
+  const bytes = new Uint8Array(5_000_000).fill(67);
+  const all = [redis.set("spoilt", bytes), redis.echo("behind"), redis.get("spoilt"), other.echo("elsewhere")];
+  transfer(bytes);
+  const [set, ...others] = await Promise.all(all.map(caught));
+  assert.equal(set.kind, "ConnectionLostError");
+  assert.deepEqual(others, ["behind", "before", "elsewhere"], "reads are sent again on the next link");
+  assert.deepEqual([await redis.get("spoilt"), other.stats().dials], ["before", 1]);
+});
+
+test("a core that is replaced in the middle of a write leaves no byte behind for another link", async (t) => {
+  const redis = client(t);
+  await redis.init();
+  const engine = globalThis[Symbol.for("edgis.engine.1")];
+  const { external } = engine.pending;
+  engine.pending.external = () => {
+    throw new Error("of the test");
+  };
+  const lost = await caught(redis.set("k", "v".repeat(100_000)));
+  engine.pending.external = external;
+  assert.equal(lost.kind, "InternalError");
+  const fresh = client(t, { db: 2 });
+  assert.equal((await fresh.init()).state, "ready");
+  assert.deepEqual([await redis.ping(), fresh.stats().dials], ["PONG", 1]);
+});
+
+test("durations longer than a timer can count are long, not short", async (t) => {
+  for (const long of [2 ** 31 - 1, 2 ** 31, 1e12, "30d", "900d"]) {
+    const redis = client(t, { timeouts: { command: long, connect: long } });
+    const brief = redis.with({ timeouts: { command: 50 } });
+    t.after(() => brief.close());
+    assert.equal(await redis.ready({ timeout: long }), redis);
+    const [slow, late] = await Promise.all([
+      redis.with({ timeout: long }).call("DEBUG", "SLEEP", 0.15),
+      caught(brief.echo("late")),
+    ]);
+    assert.deepEqual([slow, late.kind], ["OK", "TimeoutError"]);
+    assert.equal(await redis.echo("well"), "well");
+  }
+});
+
+test("a program may compute its budgets: seventy thousand of them", async (t) => {
+  const redis = client(t);
+  await redis.init();
+  for (let i = 0; i < 70_000; i += 1) {
+    const view = redis.with({ timeout: 1_000 + i / 100 });
+    if (i % 1_000 === 0) assert.equal(await view.echo("x"), "x");
+    else view.status();
+  }
+  assert.equal(await redis.with({ timeout: "9s" }).call("DEBUG", "SLEEP", 0.05), "OK");
+  assert.ok(globalThis[Symbol.for("edgis.engine.1")].policies.size < 2_000);
+});
+
+test("who tries again at once while Redis is away leaves the event loop its turns", async (t) => {
+  const away = await startRedis();
+  const redis = client(t, { url: away.url });
+  await redis.init();
+  await away.kill();
+  let tries = 0;
+  const until = sleep(300).then(() => away.restart());
+  const start = performance.now();
+  for (;;) {
+    tries += 1;
+    if ((await caught(redis.echo("back"))) === "back") break;
+    assert.ok(performance.now() - start < 20_000, "timers have their turn");
+  }
+  await until;
+  assert.ok(tries > 10);
+  await away.stop();
+});
+
+test("a client that is closed while it dials says so", async (t) => {
+  const proxy = await faultProxy(server.url);
+  t.after(() => proxy.close());
+  await proxy.hang();
+  const redis = client(t, { url: proxy.url, timeouts: { connect: 400 } });
+  const errors = [caught(redis.get("x")), caught(redis.set("x", 1))];
+  await sleep(30);
+  await redis.close();
+  for (const error of await Promise.all(errors)) {
+    assert.match(error.message, /^(GET|SET): no connection to 127\.0\.0\.1:\d+ could be made \(timeout\)/);
+    assert.equal(error.reason, "timeout");
+  }
+});
