@@ -26,7 +26,7 @@ demo: ## plays the cold-start incident on a throwaway Redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cold-start-incident/demo.mjs
 
 test: ## runs all tests; ONLY="rust node" runs some (rust, fuzz, wasm, browser, node, packaging)
-	@scripts/setup.sh build redis wasm browser c++ runtimes apps
+	@scripts/setup.sh build redis wasm browser c++ runtimes apps workerd
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
 
 test-packaging: ## runs the tarball in real apps: runtimes, bundlers, Next.js; ONLY="deno vite" runs some

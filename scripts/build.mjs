@@ -25,6 +25,7 @@ import { at, files, kilobytes, run, step } from "./steps.mjs";
 const entries = [
   { name: "node", sources: { node: "js/entry/node.ts" }, platform: "node", target: "node20" },
   { name: "others", sources: { bun: "js/entry/bun.ts", deno: "js/entry/deno.ts" }, platform: "node", target: "es2023" },
+  { name: "workerd", sources: { workerd: "js/entry/workerd.ts" }, platform: "neutral", target: "es2022" },
   { name: "testing", sources: { testing: "js/testing/index.ts" }, platform: "node", target: "node20" },
 ];
 
@@ -103,6 +104,8 @@ async function bundle({ name, sources, platform, target }) {
     format: "esm",
     platform,
     target,
+    // What the runtime brings along, and the module where it is shipped beside the bundle.
+    external: ["cloudflare:*", "./edgis.wasm"],
     // Names stay: they are what a user sees of an error and of its stack. A user's own bundler shortens them.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -131,7 +134,7 @@ function declare() {
   const emitted = at("target/types");
   rmSync(emitted, { recursive: true, force: true });
   run("tsc", ["-p", "tsconfig.build.json"]);
-  const shipped = shippedDeclarations(emitted, ["index.d.ts", "testing/index.d.ts"]);
+  const shipped = shippedDeclarations(emitted, ["index.d.ts", "entry/workerd.d.ts", "testing/index.d.ts"]);
   rmSync(at("pkg/dist/types"), { recursive: true, force: true });
   for (const [file, text] of shipped) replaceFile(at("pkg/dist/types", file), text);
   return `${shipped.size} files`;
@@ -154,6 +157,9 @@ for (const entry of entries) {
   const built = Object.keys(entry.sources).map((name) => at("pkg/dist", `${name}.js`));
   await step(`${entry.name}.js`, sources, built, () => bundle(entry));
 }
+await step("edgis.wasm", [wasm], [at("pkg/dist/edgis.wasm")], () => {
+  replaceFile(at("pkg/dist/edgis.wasm"), readFileSync(wasm));
+});
 const typed = [
   at("js"),
   at("target/wasm/glue.d.ts"),

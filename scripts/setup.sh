@@ -5,6 +5,7 @@
 #   wasm     wasm-pack, for the Rust tests that run as wasm
 #   browser  Chromium and its driver, for those of them that run in a browser
 #   runtimes Bun, Deno and several Nodes
+#   workerd  Cloudflare's runtime, under miniflare
 #   apps     bundlers, checkers of packages, and Next.js
 #   c++      a C++ compiler, for libFuzzer
 #   fuzz     cargo-fuzz, for `make fuzz`
@@ -214,6 +215,11 @@ step_runtimes() {
   echo "$(cd "$state/npm/runtimes/node_modules" && echo node-* @deno/* @oven/*) in $tools/npm"
 }
 
+step_workerd() {
+  npm_app workerd
+  echo "miniflare $(installed_version workerd miniflare), workerd $(installed_version workerd workerd) in $tools/npm"
+}
+
 step_apps() {
   npm_app bundlers
   npm_app next
@@ -277,10 +283,11 @@ for wanted in "$@"; do
     wasm) step wasm_pack ;;
     browser) step browser ;;
     runtimes) step runtimes ;;
+    workerd) step workerd ;;
     apps) step apps ;;
     c++) step cxx ;;
     fuzz) step cargo_fuzz ;;
-    *) fail "Unknown step \"$wanted\"." "Steps: build redis wasm browser runtimes apps c++ fuzz" ;;
+    *) fail "Unknown step \"$wanted\"." "Steps: build redis wasm browser runtimes workerd apps c++ fuzz" ;;
   esac
 done
 write_env

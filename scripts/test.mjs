@@ -7,7 +7,7 @@ import { at, files, root } from "./steps.mjs";
 const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode", "no-install", "--", ...features]];
 const which = (program) => spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
 const chromedriver = which("chromedriver");
-const nodeTests = files(at("tests/js"), at("tests/faults"), at("tests/packaging")).filter((path) =>
+const nodeTests = files(at("tests/js"), at("tests/faults"), at("tests/packaging"), at("tests/workerd")).filter((path) =>
   path.endsWith(".test.mjs"),
 );
 const nodeTest = (timeout, ...paths) => [

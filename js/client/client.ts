@@ -1,10 +1,12 @@
 /** A client: one handle on a target that may have many. */
 import { DisabledError, type RedisError } from "../core/errors.js";
-import { engineOf } from "../core/registry.js";
+import { engineIfAny, engineOf } from "../core/registry.js";
 import type { DisabledStatus, Stats, Status } from "../core/status.js";
+import { isNews } from "../loop/actions.js";
 import { attach, connect, hold, nudge, policyOf, release } from "../loop/attach.js";
 import { Engine } from "../loop/engine.js";
 import { disabled, unreachable } from "../loop/failures.js";
+import type { Scope } from "../loop/scope.js";
 import type { Argument } from "../loop/stage.js";
 import type { Handle, Subscriber, Target } from "../loop/target.js";
 import { MODE } from "../reply/build.js";
@@ -23,6 +25,12 @@ interface Share {
   readonly logger: Logger | undefined;
   subscriber: WeakRef<Subscriber> | undefined;
   released: boolean;
+}
+
+/** What a client has in a request, on runtimes where every request has links of its own. */
+interface Seat {
+  readonly handle: Handle;
+  readonly share: Share | undefined;
 }
 
 const collected =
@@ -62,6 +70,8 @@ export class BaseClient implements Subscriber {
   #closing: Promise<void> | undefined;
   #isClosed = false;
   #broken: DisabledStatus | undefined;
+  /** The last use was where there is no request. */
+  #outside: DisabledStatus | undefined;
   #views: Map<number, BaseClient> | undefined;
 
   /** @internal Use `createClient`. */
@@ -95,6 +105,16 @@ export class BaseClient implements Subscriber {
     return this.#handle ?? this.#attach();
   }
 
+  /** The handle, if there is one already. */
+  get #present(): Handle | undefined {
+    return this.#handle ?? this.#seat?.handle;
+  }
+
+  get #seat(): Seat | undefined {
+    if (this.#runtime.mark === undefined) return undefined;
+    return engineIfAny<Engine>()?.requests?.known()?.request?.seats.get(this) as Seat | undefined;
+  }
+
   /** @internal */
   get target(): Target | undefined {
     return this.#attached?.target;
@@ -103,8 +123,12 @@ export class BaseClient implements Subscriber {
   #attach(): Handle | undefined {
     if (this.#isClosed || this.#broken !== undefined) return undefined;
     try {
+      if (!this.#isPlaced()) return undefined;
       const engine = engineOf(() => new Engine(this.#runtime));
-      const target = this.#isView ? this.#origin?.target : (this.#share?.target ?? this.#join(engine));
+      const scope = engine.here();
+      const seat = scope.request?.seats.get(this) as Seat | undefined;
+      if (seat !== undefined) return seat.handle;
+      const target = this.#isView ? this.#origin?.target : (this.#share?.target ?? this.#join(engine, scope));
       if (target === undefined) return undefined;
       const { connect, command, waits, mode, timeout, signal } = this.#settings;
       const policy =
@@ -112,6 +136,12 @@ export class BaseClient implements Subscriber {
           ? policyOf(engine, { connect, command, waits, total: false })
           : policyOf(engine, { connect: timeout, command: timeout, waits, total: true });
       const handle: Handle = { engine, target, policy, mode, client: this, number: this.#number, used: false };
+      if (scope.request !== undefined) {
+        // Signals or not: calls take the general way, and each finds out whose it is.
+        scope.request.seats.set(this, { handle, share: this.#share } satisfies Seat);
+        this.#share = undefined;
+        return handle;
+      }
       // Calls under a signal take the general way, which the absence of a kept handle leads to.
       if (signal !== undefined) return handle;
       this.#handle = handle;
@@ -122,14 +152,29 @@ export class BaseClient implements Subscriber {
     return this.#handle;
   }
 
-  #join(engine: Engine): Target {
+  /** Whether there may be links here: where they belong to requests, there is none while modules are loaded. */
+  #isPlaced(): boolean {
+    this.#outside = undefined;
+    const { mark } = this.#runtime;
+    if (mark === undefined || engineIfAny<Engine>()?.requests?.known() !== undefined) return true;
+    try {
+      mark();
+      return true;
+    } catch {
+      this.#outside = outsideStatus(this.#runtime);
+      return false;
+    }
+  }
+
+  #join(engine: Engine, scope: Scope): Target {
     const { logger } = this.#settings;
     let target = this.#origin?.target;
     if (target !== undefined) hold(target);
     else {
       const { env } = this.#runtime;
-      const settings = settingsOf(this.#options, this.#settings, env, (value) => engine.identify(value));
-      target = attach(engine, settings.target, settings.key, settings.share);
+      const resolves = this.#runtime.lookup !== undefined;
+      const settings = settingsOf(this.#options, this.#settings, env, (value) => engine.identify(value), resolves);
+      target = attach(engine, scope, settings.target, settings.key, settings.share);
       if (target.link === undefined) target.link = settings.link;
       else if (target.link !== settings.link && logger !== undefined && !target.warned) {
         target.warned = true;
@@ -139,20 +184,26 @@ export class BaseClient implements Subscriber {
       }
     }
     this.#share = { engine, target, logger, subscriber: undefined, released: false };
-    collected?.register(this, this.#share, this);
+    // What a request holds it holds for its own time only.
+    if (scope.request === undefined) collected?.register(this, this.#share, this);
     if (logger !== undefined && target.joinLog(logger, () => new StateLog(logger)) && target.state === "disabled") {
       // A target that is disabled from the start has no change to be told of.
       const status = engine.statusOf(target);
-      target.logs.get(logger)?.log.changed(status, target.display, this.#runtime.identity(), "configuration");
+      if (isNews(engine, target, status))
+        target.logs.get(logger)?.log.changed(status, target.display, this.#runtime.identity(), "configuration");
     }
     if (this.#listeners !== undefined) this.#subscribe();
     return target;
   }
 
   #subscribe(): void {
-    const share = this.#share;
-    if (share === undefined || share.subscriber !== undefined || typeof WeakRef === "undefined") return;
-    share.subscriber = new WeakRef<Subscriber>(this);
+    const share = this.#share ?? this.#seat?.share;
+    if (share === undefined || share.subscriber !== undefined) return;
+    const isScoped = this.#runtime.mark !== undefined;
+    if (!isScoped && typeof WeakRef === "undefined") return;
+    // Older Workers have no WeakRef; a request's target does not outlive it by much.
+    const strong = { deref: () => this } as unknown as WeakRef<Subscriber>;
+    share.subscriber = isScoped ? strong : new WeakRef<Subscriber>(this);
     share.target.subscribers.add(share.subscriber);
   }
 
@@ -204,7 +255,7 @@ export class BaseClient implements Subscriber {
   }
 
   #notReady(status: Status): RedisError {
-    const target = this.#handle?.target ?? { display: "redis" };
+    const target = this.#present?.target ?? { display: "redis" };
     if (status.state === "disabled") return status.retryable ? unreachable(status, target) : disabled(status, target);
     if (status.state === "closed") return new DisabledError("the client was closed", "closed", {});
     return new DisabledError(`${target.display} is not ready in time (${status.state})`, "timeout", { retry: true });
@@ -213,7 +264,8 @@ export class BaseClient implements Subscriber {
   status(): Status {
     const handle = this.#attached;
     if (handle !== undefined) return handle.engine.statusOf(handle.target);
-    return this.#broken ?? { state: "closed", attempts: 0, since: this.#runtime.timeOrigin() };
+    const absent = this.#isClosed ? undefined : (this.#broken ?? this.#outside);
+    return absent ?? { state: "closed", attempts: 0, since: this.#runtime.timeOrigin() };
   }
 
   stats(): Stats {
@@ -238,7 +290,7 @@ export class BaseClient implements Subscriber {
   }
 
   get isOpen(): boolean {
-    const state = this.#handle?.target.state;
+    const state = this.#present?.target.state;
     return state === "ready" || state === "connecting";
   }
 
@@ -299,7 +351,7 @@ export class BaseClient implements Subscriber {
   #away(command: string): Promise<never> {
     const closed = () => new DisabledError(`${command}: the client was closed`, "closed", { command });
     const status = this.status();
-    const target = this.#handle?.target ?? { display: "redis" };
+    const target = this.#present?.target ?? { display: "redis" };
     return forgiven(Promise.reject(status.state === "closed" ? closed() : disabled(status, target, command)));
   }
 
@@ -338,7 +390,7 @@ export class BaseClient implements Subscriber {
     if (event !== "state") return this;
     this.#listeners ??= new Set();
     this.#listeners.add(listener);
-    if (this.#handle !== undefined) this.#subscribe();
+    if (this.#present !== undefined) this.#subscribe();
     return this;
   }
 
@@ -364,19 +416,29 @@ export class BaseClient implements Subscriber {
 
   close(): Promise<void> {
     if (this.#isView) return this.#origin?.close() ?? Promise.resolve();
+    // On the same terms as everywhere, but only here: the links of other requests end with them.
+    const seat = this.#isClosed ? undefined : this.#seat;
     this.#isClosed = true;
+    if (this.#runtime.mark !== undefined) return new Promise<void>((resolve) => this.#end(seat?.share, resolve));
     this.#closing ??= new Promise<void>((resolve) => {
       const share = this.#share;
       this.#handle = undefined;
       for (const view of this.#views?.values() ?? []) view.#handle = undefined;
-      if (share === undefined) return resolve();
       collected?.unregister(this);
-      giveBack(share, () => {
-        this.changed(this.status());
-        resolve();
-      });
+      this.#end(share, resolve);
     });
     return this.#closing;
+  }
+
+  #end(share: Share | undefined, resolve: () => void): void {
+    if (share === undefined) {
+      resolve();
+      return;
+    }
+    giveBack(share, () => {
+      this.changed(this.status());
+      resolve();
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -402,6 +464,18 @@ function misused(runtime: Runtime, message: string): DisabledStatus {
   const since = runtime.timeOrigin() + runtime.now();
   const hint = "correct the option that the message names";
   return { state: "disabled", reason: "bad-option", message, hint, retryable: false, attempts: 0, since };
+}
+
+function outsideStatus(runtime: Runtime): DisabledStatus {
+  return {
+    state: "disabled",
+    reason: "runtime",
+    message: "this runtime allows no connection while a module is loaded, outside of any request",
+    hint: "createClient() may stay where it is; call commands and init() from within a handler",
+    retryable: false,
+    attempts: 0,
+    since: runtime.timeOrigin() + runtime.now(),
+  };
 }
 
 function brokenStatus(runtime: Runtime, error: unknown): DisabledStatus {

@@ -1,5 +1,4 @@
 /** What the options of `createClient` come to, or what is wrong with them. */
-import { isNear } from "../core/near.js";
 import type { TargetSettings } from "../loop/target.js";
 import type { CallOptions, HandleOptions } from "./api.js";
 import { milliseconds } from "./duration.js";
@@ -92,17 +91,21 @@ function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSe
   };
 }
 
-/** The settings that options mean. Reads the environment, so it is called at first use and not before. */
+/**
+ * The settings that options mean. Reads the environment, so it is called at first use and not before. `resolves`: the
+ * transport looks names up.
+ */
 export function settingsOf(
   options: ClientOptions,
   handle: HandleSettings,
   env: (name: string) => string | undefined,
   identify: (value: object) => number,
+  resolves: boolean,
 ): Settings {
   let problem: string | undefined;
   try {
     problem = problemOf(options);
-    if (problem === undefined) return validSettings(options, handle, env, identify);
+    if (problem === undefined) return validSettings(options, handle, env, identify, resolves);
   } catch (error) {
     problem = unreadable(error);
   }
@@ -137,6 +140,7 @@ function validSettings(
   handle: HandleSettings,
   env: (name: string) => string | undefined,
   identify: (value: object) => number,
+  resolves: boolean,
 ): Settings {
   const url = urlOf(options, env);
   const { retry, limits, credentials, id } = options;
@@ -168,7 +172,7 @@ function validSettings(
   const beyond = JSON.stringify(id === undefined ? [family, source, secrets] : { id });
   const own = id === undefined ? JSON.stringify(core) : `id ${id}`;
   return {
-    target: { options: { ...core, ...link, resolves: true }, tls, family, credentials },
+    target: { options: { ...core, ...link, resolves }, tls, family, credentials },
     key: `${own}\n${beyond}`,
     link: JSON.stringify(link),
     share: options.share !== false,
@@ -237,4 +241,19 @@ function unknown(name: string, names: readonly string[], prefix: string): string
   const near = names.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()));
   const shown = /^\w{1,40}$/.test(name) ? name : "?";
   return `unknown option ${prefix}${shown}${near === undefined ? "" : `; did you mean ${prefix}${near}?`}`;
+}
+
+/** Whether one can be made of the other by two single letters, or holds it. */
+function isNear(a: string, b: string): boolean {
+  if (b.length > 2 && (a.includes(b) || b.includes(a))) return true;
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const swap = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return (row[b.length] as number) <= 2;
 }

@@ -109,12 +109,12 @@ function prepare(engine: Engine, target: Target | undefined, dial: number): void
       target.addresses = found;
       const names = found.map((address) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
       const shown = endpoint.path === undefined ? names : [endpoint.path];
-      engine.enter(undefined, (core, now) => core.prepared(target.id, dial, shown, secret, now));
+      engine.enter(target.scope, undefined, (core, now) => core.prepared(target.id, dial, shown, secret, now));
     },
     (error) => {
       if (engine.epoch !== epoch || engine.targets.get(target.id) !== target) return;
       const { code, message } = coded(error, "EDNS");
-      engine.enter(undefined, (core, now) => core.unprepared(target.id, dial, code, message, now));
+      engine.enter(target.scope, undefined, (core, now) => core.unprepared(target.id, dial, code, message, now));
     },
   );
 }
@@ -155,6 +155,7 @@ export function renew(engine: Engine, target: Target): void {
   target.connection = new Promise<Status>((settle) => {
     target.settle = settle;
   });
+  target.scope.request?.begun();
   engine.core.calls.keep_connection(target.id, target.connection);
 }
 
@@ -166,7 +167,9 @@ export function settle(engine: Engine, target: Target, status: Status): void {
     target.awaited = false;
     engine.awaited -= 1;
   }
-  settle?.(status);
+  if (settle === undefined) return;
+  settle(status);
+  target.scope.request?.ended();
 }
 
 function changed(engine: Engine, target: Target | undefined, state: number): void {
@@ -195,19 +198,34 @@ export function closedStatus(engine: Engine): Status {
   return { state: "closed", attempts: 0, since: engine.runtime.timeOrigin() + engine.now() };
 }
 
+/** Every request finds out for itself how Redis is; what another has logged already is not logged again. */
+export function isNews(engine: Engine, target: Target, status: Status): boolean {
+  if (engine.requests === undefined) return true;
+  if (status.state !== "ready" && status.state !== "disabled") return false;
+  const key = `${target.display}\n${target.kind}`;
+  const told = `${status.state} ${"reason" in status ? status.reason : ""}`;
+  if (engine.told.get(key) === told) return false;
+  if (engine.told.size > 1_000) engine.told.clear();
+  engine.told.set(key, told);
+  return true;
+}
+
 /** Loggers and listeners are users' code: they run later, and what they throw is theirs. */
 function tell(engine: Engine, target: Target, status: Status, story: string): void {
   const { subscribers, logs, dial, cause } = target;
   const { news, runtime } = engine;
-  const told = [...logs.values()];
+  if (subscribers.size + logs.size === 0) return;
+  const told = logs.size > 0 && isNews(engine, target, status) ? [...logs.values()] : [];
   const write = () => {
     const who = `${runtime.identity()}, client ${cause}`;
     for (const { log } of told) log.changed(status, target.display, who, `dial ${dial}${story}`);
   };
+  // A request may end before its timers fire: there, nothing waits.
+  const canWait = engine.requests === undefined;
   const isGood = status.state === "ready" || (status.state === "connecting" && status.reason === undefined);
-  if (isGood && told.length > 0) news.add(runtime, write);
+  if (canWait && isGood && told.length > 0) news.add(runtime, write);
   runtime.defer(() => {
-    if (!isGood) {
+    if (!canWait || !isGood) {
       news.flush();
       if (told.length > 0) write();
     }

@@ -3,6 +3,7 @@ import type { Registered } from "../core/core.js";
 import type { DisabledStatus, Status } from "../core/status.js";
 import { closedStatus, renew, settle } from "./actions.js";
 import type { Engine } from "./engine.js";
+import type { Scope } from "./scope.js";
 import { endpointOf, type Policy, Target, type TargetSettings } from "./target.js";
 
 /** A core that dies more often than this within a minute is not started again. */
@@ -10,26 +11,28 @@ const DEATHS = 5;
 const MINUTE = 60_000;
 
 /** The target of these settings: the one that others hold already, or a new one. */
-export function attach(engine: Engine, settings: TargetSettings, key: string, share: boolean): Target {
-  const { byKey } = engine;
+export function attach(engine: Engine, scope: Scope, settings: TargetSettings, key: string, share: boolean): Target {
+  const { byKey } = scope;
+  // Only where there are several scopes the core must tell what it cannot compare.
+  const kind = scope.request === undefined ? "" : key.slice(key.indexOf("\n") + 1);
   const known = share ? byKey.get(key) : undefined;
   if (known !== undefined) return hold(known);
   let registered: Registered = { target: -1 };
   if (!engine.isDown) {
-    engine.enter(undefined, (core, now) => {
-      registered = core.configure(settings.options, now);
+    engine.enter(scope, undefined, (core, now) => {
+      registered = core.configure(settings.options, scope.id, kind, now);
     });
   }
   // The same server may be written in several ways.
   const identity = `${registered.identity} ${key.slice(key.indexOf("\n"))}`;
   const same = share && registered.identity !== undefined ? byKey.get(identity) : undefined;
   if (same !== undefined) {
-    engine.enter(undefined, (core, now) => core.calls.release(registered.target, now));
+    engine.enter(scope, undefined, (core, now) => core.calls.release(registered.target, now));
     byKey.set(key, same);
     same.keys.push(key);
     return hold(same);
   }
-  const target = new Target(settings, registered);
+  const target = new Target(settings, registered, scope, kind);
   engine.targets.set(registered.target, target);
   if (registered.target === -1) target.dead = internalStatus(engine);
   target.stateNumber = engine.statusOf(target).state === "disabled" ? 3 : 0;
@@ -53,11 +56,21 @@ export function release(engine: Engine, target: Target, closed: () => void): voi
     closed();
     return;
   }
-  for (const key of target.keys) engine.byKey.delete(key);
+  for (const key of target.keys) target.scope.byKey.delete(key);
   target.closers.push(closed);
   // What was staged before the close is sent before it.
   engine.handOver(target);
-  engine.enter(undefined, (core, now) => core.calls.release(target.id, now));
+  engine.enter(target.scope, undefined, (core, now) => core.calls.release(target.id, now));
+}
+
+/** A request has no more use for what it has: links drain and close. */
+export function releaseAll(engine: Engine, scope: Scope): void {
+  scope.request?.seats.clear();
+  for (const target of [...engine.targets.values()]) {
+    if (target.scope !== scope || target.dead !== undefined) continue;
+    target.handles = 1;
+    release(engine, target, () => {});
+  }
 }
 
 /** The core's number for a policy. */
@@ -85,7 +98,7 @@ export function connect(engine: Engine, target: Target, client: number): Promise
   engine.join(target, client);
   if (target.dead !== undefined) return Promise.resolve(target.dead);
   if (target.settle === undefined && target.stateNumber !== READY) {
-    engine.enter(undefined, (core, now) => core.calls.connect(target.id, now));
+    engine.enter(target.scope, undefined, (core, now) => core.calls.connect(target.id, now));
   }
   if (target.connection === undefined) renew(engine, target);
   // No dial began: it is disabled, and says so at once.
@@ -108,7 +121,7 @@ export function nudge(engine: Engine, target: Target, client: number): void {
     target.nudged = false;
     engine.join(target, client);
     if (engine.targets.get(target.id) === target) {
-      engine.enter(undefined, (core, now) => core.calls.connect(target.id, now));
+      engine.enter(target.scope, undefined, (core, now) => core.calls.connect(target.id, now));
     }
   });
 }
@@ -132,7 +145,7 @@ export function revive(engine: Engine): void {
       continue;
     }
     if (alive) {
-      const registered = engine.core.configure(target.settings.options, now);
+      const registered = engine.core.configure(target.settings.options, target.scope.id, target.kind, now);
       target.id = registered.target;
       target.endpoint = endpointOf(registered, target.settings);
       target.stateNumber = 0;

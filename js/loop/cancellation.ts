@@ -32,7 +32,7 @@ export class Cancellation {
       // The number may have been given to another command since.
       if (!engine.pending.isAt(tag, promise)) continue;
       engine.pending.reject(tag, this.#signal.reason, true);
-      engine.enter(undefined, (core, now) => core.calls.abandon(target.id, tag, now));
+      engine.enter(target.scope, undefined, (core, now) => core.calls.abandon(target.id, tag, now));
     }
   };
 }

@@ -17,7 +17,7 @@ import { BigValue } from "../reply/big.js";
 import { scalar } from "../reply/build.js";
 import { reshape } from "../reply/shape.js";
 import { TextReader } from "../reply/text.js";
-import type { Runtime, Timer } from "../transport/types.js";
+import type { Runtime } from "../transport/types.js";
 import { act, type Row } from "./actions.js";
 import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
@@ -25,6 +25,8 @@ import { Clock } from "./clock.js";
 import { died } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
 import { News } from "./news.js";
+import { Requests } from "./requests.js";
+import { Scope } from "./scope.js";
 import type { Argument, Segment } from "./stage.js";
 import type { Handle, Policy, Target } from "./target.js";
 
@@ -40,7 +42,6 @@ const HOLD = 100;
 /** …and after so many in any case. */
 const HOLD_AT_MOST = 2_000;
 const READY = 2;
-const DISABLED = 3;
 const SPOILT = "the bytes of an argument were transferred away or resized before they were written";
 const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
@@ -50,17 +51,21 @@ export class Engine {
   readonly runtime: Runtime;
   readonly module: WebAssembly.Module;
   core: Core;
-  readonly pending = new Pending<Handle>();
+  readonly pending: Pending<Handle>;
   readonly targets = new Map<number, Target>();
   readonly links = new Map<number, Link>();
-  /** Targets that are shared, by what was asked for and by what it means. */
-  readonly byKey = new Map<string, Target>();
+  /** The thread; all there is, unless there are requests. */
+  readonly #thread: Scope;
+  /** Where input and output belong to requests. */
+  readonly requests: Requests | undefined;
   readonly policies = new Map<string, Policy>();
   readonly news = new News();
   readonly #identities = new WeakMap<object, number>();
   #identityCount = 0;
   /** Calls into the core. */
   crossings = 0;
+  /** What loggers were told last of each server, where there are many requests. */
+  readonly told = new Map<string, string>();
   /** Connection promises that somebody awaits. */
   awaited = 0;
   /** Raised when the core is replaced: nothing of the one before is believed. */
@@ -70,9 +75,6 @@ export class Engine {
   /** When cores died, lately. */
   readonly deaths: number[] = [];
   readonly #reader: TextReader;
-  #due: Target[] = [];
-  #timer: Timer | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
   #busy = false;
   readonly #clock: Clock;
   readonly #cancellations = new WeakMap<AbortSignal, Cancellation>();
@@ -83,6 +85,9 @@ export class Engine {
 
   constructor(runtime: Runtime) {
     this.runtime = runtime;
+    this.#thread = new Scope(this, 0);
+    this.requests = runtime.mark === undefined ? undefined : new Requests(this, runtime.mark);
+    this.pending = new Pending(this.requests && ((handle) => handle.target.scope.request?.ended()));
     this.#clock = new Clock(runtime);
     this.module = runtime.compile();
     this.#reader = new TextReader(runtime);
@@ -98,6 +103,11 @@ export class Engine {
       this.#identities.set(value, number);
     }
     return number;
+  }
+
+  /** Whose input and output it is that the running code does. Throws where there can be none. */
+  here(): Scope {
+    return this.requests === undefined ? this.#thread : this.requests.here();
   }
 
   newCore(): Core {
@@ -155,6 +165,7 @@ export class Engine {
     const name = args[0] as string;
     const promise = this.pending.add(handle, name);
     const tag = this.pending.lastTag;
+    if (this.requests !== undefined) target.scope.request?.staged();
     if (!handle.used) this.#firstUse(handle);
     const { stage } = target;
     const leaves = target.stateNumber === READY && target.blockedBy === undefined;
@@ -202,30 +213,14 @@ export class Engine {
     target.scheduled = true;
     this.#pipeIsEmpty = this.pending.size === 1;
     if (this.#pipeIsEmpty) settled.then(this.#spread);
-    this.#due.push(target);
-    if (this.#due.length === 1) {
-      // A caller who tries again at once must not keep the event loop from what would make it ready.
-      if (target.stateNumber === DISABLED) this.runtime.afterPoll(this.flush);
-      else this.runtime.defer(this.flush);
-    }
+    target.scope.schedule(target);
     if (!this.#busy) {
       // Nothing else could be hurt by a link that died in a sleep. The timer was set by the time before it; the call into
       // the core that follows sets it anew.
-      if (this.#clock.noticeSleep()) this.#disarm();
+      if (this.#clock.noticeSleep()) target.scope.disarm();
       this.balance();
     }
   }
-
-  /** Hands over what is staged. */
-  readonly flush = (): void => {
-    const due = this.#due;
-    if (due.length === 0) return;
-    this.#due = [];
-    for (const target of due) {
-      target.scheduled = false;
-      if (!this.#submitAll(target)) return;
-    }
-  };
 
   /** The tick's commands come from many microtasks: there may be a chunk's worth of them, and they share one write. */
   readonly #spread = (): void => {
@@ -235,11 +230,11 @@ export class Engine {
   /** The server has nothing to do: it works on the beginning of a large tick while the rest is staged. */
   #flushEarly(target: Target): void {
     this.#pipeIsEmpty = false;
-    if (target.stateNumber === READY) this.#submitAll(target);
+    if (target.stateNumber === READY) this.submitAll(target);
   }
 
   /** Hands over what is staged, as long as the link takes it; says whether the core lived through it. */
-  #submitAll(target: Target): boolean {
+  submitAll(target: Target): boolean {
     const { epoch } = this;
     while (target.blockedBy === undefined) {
       const segment = target.stage.next();
@@ -268,11 +263,11 @@ export class Engine {
     target.blockedBy = undefined;
     // What is staged from here on schedules anew: only that notices that something is pending again.
     target.scheduled = false;
-    this.#submitAll(target);
+    this.submitAll(target);
   }
 
   #submit(target: Target, { words, wordCount, text, bytes, byteCount }: Segment): void {
-    this.enter(undefined, (core, now) => {
+    this.enter(target.scope, undefined, (core, now) => {
       const written = core.writeBatch(words, wordCount, text, bytes, byteCount);
       const isAscii = written === text.length;
       const agrees = core.calls.submit(target.id, wordCount, written, +isAscii, byteCount, now);
@@ -281,12 +276,17 @@ export class Engine {
   }
 
   /** The one door to the core: whatever happens behind it, promises settle. */
-  enter(link: Link | undefined, call: (core: Core, now: number) => void): void {
+  enter(scope: Scope, link: Link | undefined, call: (core: Core, now: number) => void): void {
     const { epoch } = this;
+    if (this.requests !== undefined) {
+      if (scope.isOver) return;
+      // Whoever goes on because of what follows is found at once.
+      this.requests.use(scope);
+    }
     try {
       this.crossings += 1;
       call(this.core, this.now());
-      this.#drain(link);
+      this.#drain(scope, link);
     } catch (error) {
       // Only the first to see it replaces the core.
       if (this.epoch === epoch) this.replace(error);
@@ -296,24 +296,24 @@ export class Engine {
   // ── Links ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   opened(link: Link): void {
-    this.enter(undefined, (core, now) => core.calls.opened(link.id, now));
+    this.enter(link.target.scope, undefined, (core, now) => core.calls.opened(link.id, now));
   }
 
   drained(link: Link): void {
     const { target } = link;
     if (target.blockedBy === link) target.blockedBy = undefined;
     target.drains += 1;
-    this.enter(undefined, (core, now) => core.calls.drained(link.id, now));
-    this.#submitAll(target);
+    this.enter(target.scope, undefined, (core, now) => core.calls.drained(link.id, now));
+    this.submitAll(target);
   }
 
   lost(link: Link, code: string, message: string): void {
-    this.enter(undefined, (core, now) => core.lost(link.id, code, message, now));
+    this.enter(link.target.scope, undefined, (core, now) => core.lost(link.id, code, message, now));
   }
 
   /** At most one chunk region's worth of bytes. */
   received(link: Link, chunk: Uint8Array): void {
-    this.enter(link, (core, now) => {
+    this.enter(link.target.scope, link, (core, now) => {
       core.refresh();
       core.u8.set(chunk, core.chunk);
       this.#chunkEnd = core.chunk + chunk.length;
@@ -323,7 +323,7 @@ export class Engine {
 
   // ── Rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #drain(link: Link | undefined): void {
+  #drain(scope: Scope, link: Link | undefined): void {
     const { core } = this;
     core.refresh();
     let later: Row[] | undefined;
@@ -370,7 +370,7 @@ export class Engine {
     }
     this.#reader.finish();
     corked?.stream?.uncork();
-    this.#arm(core.deadline);
+    scope.arm(core.deadline);
     if (later !== undefined) act(this, later);
     spoilt?.lost("ECONNABORTED", SPOILT);
     if (this.#busy) this.balance();
@@ -416,44 +416,20 @@ export class Engine {
     return this.#clock.now();
   }
 
-  #arm(deadline: number): void {
-    if (deadline >= this.#timerAt) return;
-    this.#disarm();
-    this.#timerAt = deadline;
-    const wait = Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(deadline - this.now())));
-    this.#timer = this.runtime.setTimer(this.#fired, wait);
-    this.#timer.hold(this.#busy && this.links.size === 0);
-  }
-
-  #disarm(): void {
-    this.#timer?.clear();
-    this.#timer = undefined;
-    this.#timerAt = Number.POSITIVE_INFINITY;
-  }
-
-  readonly #fired = (): void => {
-    this.#disarm();
-    const { deadline } = this.core;
-    if (deadline > this.now()) {
-      this.#arm(deadline);
-      return;
-    }
-    // A blocked event loop makes timers late, and the replies may have arrived meanwhile: read them first.
-    this.runtime.afterPoll(() => this.enter(undefined, (core, now) => core.calls.advance(now)));
-  };
-
   /** What is pending keeps the process alive, what is idle does not. */
   balance(): void {
+    // No request may touch another's links, and each keeps itself alive.
+    if (this.requests !== undefined) return;
     const busy = this.pending.size + this.awaited > 0;
     if (busy === this.#busy) return;
     this.#busy = busy;
     for (const link of this.links.values()) link.stream?.hold(busy);
-    if (this.links.size === 0) this.#timer?.hold(busy);
+    if (this.links.size === 0) this.#thread.holdTimer();
   }
 
   /** A link has come or gone. */
   linksChanged(): void {
-    this.#timer?.hold(this.#busy && this.links.size === 0);
+    this.#thread.holdTimer();
   }
 
   get isBusy(): boolean {
@@ -466,12 +442,13 @@ export class Engine {
   replace(cause: unknown): void {
     this.epoch += 1;
     this.deaths.push(this.now());
-    this.#disarm();
-    this.#due = [];
+    this.requests?.forgetOthers();
+    this.#thread.clear();
     for (const link of this.links.values()) link.close(false);
     this.links.clear();
     for (const target of this.targets.values()) {
       target.stage.clear();
+      target.scope.clear();
       target.scheduled = false;
       target.blockedBy = undefined;
     }

@@ -68,6 +68,12 @@ export class Link implements LinkEvents {
     else this.stream?.destroy();
   }
 
+  /** Its request is taken for over: the stream is left as it is. Gives the link's name. */
+  abandon(): number {
+    this.#gone = true;
+    return this.id;
+  }
+
   /** Drops what is built of the current reply. */
   forget(): void {
     this.builder.reset();

@@ -5,6 +5,7 @@ import type { State, Status } from "../core/status.js";
 import type { Credentials, Endpoint, TlsOptions } from "../transport/types.js";
 import type { Engine } from "./engine.js";
 import type { Link } from "./link.js";
+import type { Scope } from "./scope.js";
 import { Stage } from "./stage.js";
 
 /** What a target is made from; the first handle of a target decides. */
@@ -103,9 +104,15 @@ export class Target {
   told = "";
 
   readonly settings: TargetSettings;
+  /** Whose it is. */
+  readonly scope: Scope;
+  /** What the core does not know of it and yet makes it another than one with the same options. */
+  readonly kind: string;
 
-  constructor(settings: TargetSettings, registered: Registered) {
+  constructor(settings: TargetSettings, registered: Registered, scope: Scope, kind: string) {
     this.settings = settings;
+    this.scope = scope;
+    this.kind = kind;
     this.id = registered.target;
     this.endpoint = endpointOf(registered, settings);
   }

@@ -30,7 +30,13 @@ export class Pending<Owner> {
   readonly #names: string[] = [];
   readonly #externals = new Map<number, External[]>();
   readonly #free: number[] = [];
+  readonly #left: ((owner: Owner) => void) | undefined;
   #size = 0;
+
+  /** `left` is told of each that waits no more. */
+  constructor(left?: (owner: Owner) => void) {
+    this.#left = left;
+  }
 
   /** How many wait. */
   get size(): number {
@@ -86,6 +92,7 @@ export class Pending<Owner> {
   }
 
   #forget(tag: number): void {
+    this.#left?.(this.#owners[tag] as Owner);
     this.#resolves[tag] = undefined;
     this.#rejects[tag] = undefined;
     this.#promises[tag] = undefined;
@@ -105,6 +112,18 @@ export class Pending<Owner> {
 
   external(tag: number, index: number): External {
     return this.#externals.get(tag)?.[index] as External;
+  }
+
+  /** Lets go of those whose owner `isGone`, without settling them; gives what they are still owed. */
+  disown(isGone: (owner: Owner) => boolean): { command: string; reject: Reject }[] {
+    return this.tags()
+      .filter((tag) => isGone(this.owner(tag)))
+      .map((tag) => {
+        const owed = { command: this.name(tag), reject: this.#rejects[tag] as Reject };
+        (this.#promises[tag] as Promise<unknown>).catch(nobody);
+        this.#forget(tag);
+        return owed;
+      });
   }
 
   /** The tags of all that wait. */

@@ -26,22 +26,22 @@ export type Strike =
 /** What happens to one direction of a connection. Each property works by itself and with the others. */
 export interface Flow {
   /** Milliseconds by which all bytes are late. */
-  readonly delay?: number | undefined;
+  readonly delay?: number;
   /** Bytes that leave in one write at the most; the next write follows in another turn of the event loop. */
-  readonly split?: number | undefined;
+  readonly split?: number;
   /** Milliseconds between two such writes. Default 0. With `split: 1` the flow trickles. */
-  readonly pace?: number | undefined;
+  readonly pace?: number;
   /** Bytes that pass before `do`. Default 0: at once, before anything has come. */
-  readonly after?: number | undefined;
-  readonly do?: Strike | undefined;
+  readonly after?: number;
+  readonly do?: Strike;
 }
 
 /** What happens to a connection; a direction that is absent passes unharmed. */
 export interface Fault {
   /** What the client sends. */
-  readonly toServer?: Flow | undefined;
+  readonly toServer?: Flow;
   /** What the server sends. */
-  readonly toClient?: Flow | undefined;
+  readonly toClient?: Flow;
 }
 
 /** A connection that a script decides about. */
@@ -50,8 +50,5 @@ export interface ProxiedConnection {
   readonly number: number;
 }
 
-/**
- * What happens to a new connection: the same for all, or what a function says at once; undefined lets it pass. A function
- * that throws, or gives what is no fault, resets the connection and is told of by `errors` and `close()` of the proxy.
- */
+/** What happens to a new connection: the same for all, or what a function says; undefined lets it pass. */
 export type Script = Fault | ((connection: ProxiedConnection) => Fault | undefined) | undefined;

@@ -105,4 +105,11 @@ export interface Runtime {
   /** The addresses of a name; absent where the runtime looks them up itself. Rejects with an error that has a code. */
   lookup?(host: string, family: 0 | 4 | 6): Promise<string[]>;
   open(endpoint: Endpoint, events: LinkEvents): Link;
+  /**
+   * Only where sockets, timers and promises belong to the request that made them: marks the request that is here, and
+   * gives what says whether it is here again. Throws where there is none.
+   */
+  mark?(): () => boolean;
+  /** Keeps the request that is here alive until the promise is settled. */
+  waitUntil?(promise: Promise<unknown>): void;
 }

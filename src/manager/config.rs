@@ -22,6 +22,10 @@ pub struct Options<'a> {
     pub db: Option<u32>,
     /// The client's name in `CLIENT LIST`.
     pub name: Option<&'a str>,
+    /// What of the target the core does not know and yet makes it another than one with the same options.
+    pub kind: Option<&'a str>,
+    /// Whose it is: 0 where there is one scope.
+    pub scope: u32,
     /// TLS was asked for by an option (`rediss://` asks for it too).
     pub tls: bool,
     /// 2 to speak RESP2; 0 and 3 mean RESP3.

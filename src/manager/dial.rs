@@ -109,12 +109,16 @@ impl Dial {
     }
 
     /// The links that are being tried.
-    pub fn links(&self) -> Vec<u32> {
-        let trying = |candidate: &Candidate| match candidate.outcome {
+    pub fn trying(&self) -> impl Iterator<Item = u32> + '_ {
+        self.candidates.iter().filter_map(|candidate| match candidate.outcome {
             Outcome::Trying(link) => Some(link),
             _ => None,
-        };
-        self.candidates.iter().filter_map(trying).collect()
+        })
+    }
+
+    /// The same, for when the dial is not kept.
+    pub fn links(&self) -> Vec<u32> {
+        self.trying().collect()
     }
 
     /// When there is something to do.

@@ -39,10 +39,16 @@ fn again(policies: &[Policy], mut entry: Entry, frame: &[u8], accepted: bool, no
 impl Manager {
     /// Somebody needs the target.
     pub(super) fn demand(&mut self, target: u32, now: Time) {
-        let Some(known) = self.target_mut(target) else { return };
+        self.consult(target, now);
+        let Manager { targets, breakers, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
         known.unasked = false;
-        if known.may_dial(now) {
-            let in_background = known.state == State::Disabled;
+        if !known.may_dial(now) {
+            return;
+        }
+        let in_background = known.state == State::Disabled;
+        let budget = known.config.as_ref().map_or(Duration::ZERO, |config| config.connect);
+        if !in_background || breakers.may_try(known, budget, now) {
             self.begin_dial(target, now, in_background, Duration::ZERO);
         }
     }
@@ -85,7 +91,7 @@ impl Manager {
 
     /// The transport has connected a link.
     pub fn opened(&mut self, link: u32, now: Time) {
-        self.output.clear();
+        self.begin_for_link(link);
         let Manager { targets, links, output, policies, .. } = self;
         let Some(open) = links.get_mut(link) else { return };
         let Some(Some(known)) = targets.get_mut(open.target as usize) else { return };
@@ -98,7 +104,7 @@ impl Manager {
 
     /// Bytes have come. Says how many were consumed; the rest must be shown again, before what follows.
     pub fn receive(&mut self, link: u32, bytes: &[u8], now: Time) -> usize {
-        self.output.clear();
+        self.begin_for_link(link);
         let Manager { targets, links, output, .. } = self;
         let Some(open) = links.get_mut(link) else { return bytes.len() };
         let Some(Some(known)) = targets.get_mut(open.target as usize) else { return bytes.len() };
@@ -126,7 +132,7 @@ impl Manager {
 
     /// The transport has let go of a link, or could not connect it. `code` is the runtime's name for it.
     pub fn lost(&mut self, link: u32, code: &str, text: &str, now: Time) {
-        self.output.clear();
+        self.begin_for_link(link);
         self.link_failed(link, Reason::of_code(code), text.to_string(), now);
     }
 
@@ -139,7 +145,7 @@ impl Manager {
 
     /// The transport takes bytes again.
     pub fn drained(&mut self, link: u32, now: Time) {
-        self.output.clear();
+        self.begin_for_link(link);
         let Some(open) = self.links.get_mut(link) else { return };
         open.set_blocked(false);
         let target = open.target;
@@ -149,7 +155,7 @@ impl Manager {
 
     /// The caller of this command does not wait any more; its reply is dropped when it comes.
     pub fn abandon(&mut self, target: u32, tag: u32, now: Time) {
-        self.output.clear();
+        self.begin_for(target);
         let Manager { targets, links, output, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
         known.staged.remove(|entry| entry.tag == tag);
@@ -178,13 +184,15 @@ impl Manager {
             let dial = known.dial.take();
             let rest = dial.as_ref().map(Dial::links).unwrap_or_default();
             let candidate = self.links.get(link).map_or(0, |link| link.candidate);
-            let Some(known) = self.target_mut(target) else { return };
+            let Manager { targets, breakers, .. } = self;
+            let Some(Some(known)) = targets.get_mut(target as usize) else { return };
             known.address = dial.and_then(|dial| Some(dial.candidates.get(candidate)?.address.clone()));
             known.winner = known.address.clone();
             known.stats.connects += 1.0;
             if known.short_lives < SHORT_LIVES {
                 known.backoff.reset();
             }
+            breakers.closed(known, now);
             for other in rest.into_iter().filter(|other| *other != link) {
                 self.discard(other, Reason::Timeout, now);
             }
@@ -361,13 +369,22 @@ impl Manager {
 
     fn disable(&mut self, target: u32, now: Time) {
         let random = self.draw();
+        let Manager { targets, breakers, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let reason = known.reason();
+        let slow = matches!(reason, Reason::Auth | Reason::Cluster).then(|| now.after(SLOW_RETRY));
+        let next = known.backoff.next(now, random);
+        known.retry_at = slow.unwrap_or(next);
+        breakers.opened(known, slow, now, random);
+        self.turn_away(target);
+        self.set_state(target, State::Disabled, now);
+    }
+
+    /// Tells those who do not want to wait for a disabled target, or would in vain.
+    pub(super) fn turn_away(&mut self, target: u32) {
         let Manager { targets, policies, output, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
         let reason = known.reason();
-        known.retry_at = known.backoff.next(now, random);
-        if matches!(reason, Reason::Auth | Reason::Cluster) {
-            known.retry_at = now.after(SLOW_RETRY);
-        }
         let disabled = &mut known.stats.disabled;
         known.staged.remove(|entry| {
             let leaves = !policies[usize::from(entry.policy)].waits || !reason.retryable();
@@ -377,7 +394,6 @@ impl Manager {
             }
             leaves
         });
-        self.set_state(target, State::Disabled, now);
     }
 
     /// Closes a link. Its read-only commands go back to the queue, the callers of the others are told.

@@ -47,6 +47,13 @@ impl Links {
         slot.link.take_if(|link| link.id == id)
     }
 
+    /// Forgets all others.
+    pub fn retain(&mut self, stays: impl Fn(&Link) -> bool) {
+        for slot in &mut self.slots {
+            slot.link.take_if(|link| !stays(link));
+        }
+    }
+
     /// All links.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
         self.slots.iter_mut().filter_map(|slot| slot.link.as_mut())

@@ -14,10 +14,12 @@
 //! - Bytes come by [`Manager::receive`]; what it did not consume must be shown again, before what follows.
 
 mod batch;
+mod breaker;
 mod config;
 mod dial;
 mod lifecycle;
 mod links;
+mod scope;
 mod staged;
 mod submit;
 mod target;
@@ -30,6 +32,7 @@ pub use target::{State, Stats, Status};
 use crate::connection::{Deadline, Output, PREPARE};
 use crate::error::{Failure, Phase, Reason};
 use crate::time::{Duration, Time};
+use breaker::Breakers;
 use links::Links;
 use target::Target;
 
@@ -52,7 +55,10 @@ pub struct Manager {
     targets: Vec<Option<Target>>,
     links: Links,
     policies: Vec<Policy>,
+    breakers: Breakers,
     output: Output,
+    /// Whose target the last mutation concerned.
+    scope: u32,
     random: u64,
     dials: u32,
 }
@@ -64,7 +70,9 @@ impl Manager {
             targets: Vec::new(),
             links: Links::default(),
             policies: Vec::new(),
+            breakers: Breakers::default(),
             output: Output::default(),
+            scope: 0,
             random: seed | 1,
             dials: 0,
         }
@@ -75,10 +83,12 @@ impl Manager {
         &self.output
     }
 
-    /// Registers a target. With options that make no sense it is disabled from the start.
+    /// Registers a target. With options that make no sense it is disabled from the start, and so it is when others of its
+    /// kind, in other scopes, have just found that its server does not answer. Scope 0 has nothing to do with others.
     pub fn configure(&mut self, options: &Options<'_>, now: Time) -> u32 {
-        self.output.clear();
-        let target = Target::new(Config::new(options), now);
+        self.begin(options.scope);
+        let mut target = Target::new(Config::new(options), options.scope, now);
+        self.breakers.join(&mut target, options.kind, now);
         let free = self.targets.iter().position(Option::is_none);
         let index = free.unwrap_or_else(|| {
             self.targets.push(None);
@@ -95,7 +105,7 @@ impl Manager {
 
     /// Nobody holds the target any more: its link drains and closes, and its number may be used again after that.
     pub fn release(&mut self, target: u32, now: Time) {
-        self.output.clear();
+        self.begin_for(target);
         self.shut_down(target, now);
     }
 
@@ -112,7 +122,7 @@ impl Manager {
 
     /// Somebody wants the target to be ready: begins a dial where one may begin.
     pub fn connect(&mut self, target: u32, now: Time) {
-        self.output.clear();
+        self.begin_for(target);
         self.demand(target, now);
     }
 
@@ -125,7 +135,7 @@ impl Manager {
         credentials: Option<(String, String)>,
         now: Time,
     ) {
-        self.output.clear();
+        self.begin_for(target);
         let Some(known) = self.target_mut(target) else { return };
         let (Ok(config), Some(current)) = (&mut known.config, &mut known.dial) else { return };
         if current.number != dial || !current.candidates.is_empty() {
@@ -143,39 +153,11 @@ impl Manager {
 
     /// The addresses or credentials of a dial cannot be had.
     pub fn unprepared(&mut self, target: u32, dial: u32, code: &str, text: &str, now: Time) {
-        self.output.clear();
+        self.begin_for(target);
         let Some(known) = self.target_mut(target) else { return };
         if known.dial.as_ref().is_some_and(|current| current.number == dial && current.candidates.is_empty())
         {
             self.dial_failed(target, Some((Reason::of_code(code), text.to_string())), now);
-        }
-    }
-
-    /// The earliest moment at which [`Manager::advance`] has something to do.
-    pub fn deadline(&self, now: Time) -> Time {
-        let mut earliest = Time::NEVER;
-        for target in self.targets.iter().flatten() {
-            if let Some(dial) = &target.dial {
-                earliest = earliest.min(dial.next_deadline());
-            } else if target.state == State::Disabled && !target.staged.is_empty() {
-                earliest = earliest.min(target.retry_at);
-            }
-            if !target.staged.is_empty() {
-                earliest = earliest.min(target.staged.deadline(now));
-            }
-        }
-        self.links.iter().fold(earliest, |earliest, link| earliest.min(link.deadline()))
-    }
-
-    /// Time has passed.
-    pub fn advance(&mut self, now: Time) {
-        self.output.clear();
-        for target in 0..self.targets.len() as u32 {
-            self.advance_dial(target, now);
-            self.advance_links(target, now);
-            self.settle_retired(target, now);
-            self.advance_staged(target, now);
-            self.finish(target, now);
         }
     }
 

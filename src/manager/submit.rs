@@ -11,7 +11,7 @@ use super::{Manager, Policy};
 impl Manager {
     /// A tick's commands. Each is settled by a reply or a `REJECT` row, in this or a later mutation.
     pub fn submit(&mut self, target: u32, mut batch: Batch<'_>, now: Time) -> Result<(), Malformed> {
-        self.output.clear();
+        self.begin_for(target);
         if self.write_through(target, &mut batch, now)? {
             return Ok(());
         }
@@ -63,6 +63,7 @@ impl Manager {
     }
 
     fn stage(&mut self, target: u32, mut batch: Batch<'_>, now: Time) -> Result<(), Malformed> {
+        self.consult(target, now);
         // Asked before the demand: the command that starts a background dial does not wait for it.
         let turned_away = self.target_mut(target).is_some_and(|known| known.turns_away());
         self.demand(target, now);

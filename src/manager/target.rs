@@ -84,6 +84,10 @@ pub struct Status<'a> {
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) config: Result<Config, Invalid>,
+    /// Whose it is.
+    pub(super) scope: u32,
+    /// What it shares with targets of other scopes.
+    pub(super) breaker: Option<u32>,
     /// Nobody holds it any more.
     pub(super) released: bool,
     pub(super) state: State,
@@ -112,7 +116,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(config: Result<Config, Invalid>, now: Time) -> Target {
+    pub(super) fn new(config: Result<Config, Invalid>, scope: u32, now: Time) -> Target {
         let trouble = config.as_ref().err().cloned();
         let (base, cap) = match &config {
             Ok(config) => config.backoff,
@@ -121,6 +125,8 @@ impl Target {
         Target {
             state: if trouble.is_some() { State::Disabled } else { State::Idle },
             config,
+            scope,
+            breaker: None,
             released: false,
             link: None,
             dial: None,
@@ -142,6 +148,12 @@ impl Target {
 
     pub(super) fn reason(&self) -> Reason {
         self.trouble.as_ref().map_or(Reason::Closed, |(reason, _)| *reason)
+    }
+
+    /// All its links.
+    pub(super) fn links(&self) -> impl Iterator<Item = u32> + '_ {
+        let dialled = self.dial.iter().flat_map(Dial::trying);
+        self.link.into_iter().chain(self.retired).chain(dialled)
     }
 
     /// Whether commands that do not ask to wait are told at once that there is no link.

@@ -44,7 +44,7 @@ fn mutate<T>(now: f64, act: impl FnOnce(&mut Core, Time) -> T) -> T {
     with(|core| {
         let now = Time::from_millis(now);
         let value = act(core, now);
-        let deadline = core.manager.deadline(now);
+        let deadline = core.manager.deadline(core.manager.scope(), now);
         core.memory.publish(core.manager.output(), deadline);
         value
     })
@@ -247,10 +247,20 @@ pub fn abandon(target: u32, tag: u32, now: f64) {
     mutate(now, |core, now| core.manager.abandon(target, tag, now));
 }
 
-/// Time has passed.
+/// Time has passed in a scope.
 #[wasm_bindgen]
-pub fn advance(now: f64) {
-    mutate(now, |core, now| core.manager.advance(now));
+pub fn advance(scope: u32, now: f64) {
+    mutate(now, |core, now| core.manager.advance(scope, now));
+}
+
+/// A scope is no more: what it had is forgotten, and nothing is said of it.
+#[wasm_bindgen]
+pub fn forget(scope: u32) {
+    mutate(0.0, |core, _| {
+        let Core { manager, memory, .. } = core;
+        manager.forget(scope);
+        memory.forget(|link| manager.is_alive(link));
+    });
 }
 
 /// A target's [`Status`](crate::manager::Status): an array of the numbers of its state and reason, its message, the

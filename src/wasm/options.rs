@@ -6,7 +6,7 @@ use crate::manager::Options;
 /// In place of a number that is not given.
 const NOT_GIVEN: u32 = u32::MAX;
 
-/// `texts`, one after the other: problem, url, username, password, name; an empty one is not given. `words`: the bytes
+/// `texts`, one after the other: problem, url, username, password, name, kind; an empty one is not given. `words`: the bytes
 /// of each of them, then the numbers in the order below. `js/core/core.ts` packs them.
 pub(super) fn read<'a>(words: &[u32], texts: &'a [u8]) -> Options<'a> {
     let mut words = words.iter().copied();
@@ -23,6 +23,7 @@ pub(super) fn read<'a>(words: &[u32], texts: &'a [u8]) -> Options<'a> {
         username: text(word()),
         password: text(word()),
         name: text(word()),
+        kind: text(word()),
         db: Some(word()).filter(|db| *db != NOT_GIVEN),
         tls: word() != 0,
         protocol: word() as u8,
@@ -36,5 +37,6 @@ pub(super) fn read<'a>(words: &[u32], texts: &'a [u8]) -> Options<'a> {
         max_pending: word(),
         max_bulk: word(),
         max_depth: word(),
+        scope: word(),
     }
 }

@@ -67,11 +67,11 @@ impl Shell {
         texts.map(str::len)
     }
 
-    /// Texts: problem, url, user, password, name; then the db (not given) and twelve more numbers.
+    /// Texts: problem, url, user, password, name, kind; then the db (not given) and thirteen more numbers.
     fn register(&self, url: &str) -> Array {
-        let mut words = self.texts(["", url, "", "", ""]).map(|length| length as u32).to_vec();
+        let mut words = self.texts(["", url, "", "", "", ""]).map(|length| length as u32).to_vec();
         words.push(u32::MAX);
-        words.resize(18, 0);
+        words.resize(20, 0);
         self.put_words(&words);
         wasm::configure(0.0).unchecked_into()
     }

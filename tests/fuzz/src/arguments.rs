@@ -167,5 +167,5 @@ fn nonsense(mut choices: Random) {
         }
     }
     manager.release(0, Time::ZERO);
-    manager.advance(Time::from_millis(10_000.0));
+    manager.advance(0, Time::from_millis(10_000.0));
 }

@@ -49,11 +49,11 @@ fn numbers(bytes: &[u8]) {
     let target = manager.configure(&options, Time::ZERO);
     manager.connect(target, Time::ZERO);
     for _ in 0..3 {
-        let deadline = manager.deadline(Time::ZERO);
+        let deadline = manager.deadline(0, Time::ZERO);
         if deadline == Time::NEVER {
             break;
         }
-        manager.advance(deadline);
+        manager.advance(0, deadline);
         manager.connect(target, deadline);
     }
 }

@@ -9,6 +9,7 @@ mod paths;
 mod random;
 mod replaced;
 mod schedule;
+mod scopes;
 mod server;
 mod shell;
 mod world;

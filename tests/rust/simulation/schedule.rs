@@ -14,6 +14,7 @@ const POLICIES: [(u64, u64, bool); 4] =
 const COMMANDS: [&str; 9] = ["GET", "GET", "ECHO", "LRANGE", "HGETALL", "SET", "INCR", "DEL", "LPUSH"];
 /// Timers fire this late at the most.
 const LATE: usize = 20;
+const SCOPES: u32 = 3;
 /// Of a fuzzer's schedule.
 const MOST_STEPS: usize = 400;
 /// What a liar may say next; most of it is the beginning of something.
@@ -120,6 +121,7 @@ impl Schedule {
             name: random.one_of(&[None, Some("app")]),
             protocol: random.one_of(&[0, 0, 3, 2]),
             resolves: true,
+            scope: random.one_of(&[0, 0, 1, 2]),
             dynamic_credentials: random.percent(10),
             connect_timeout: random.one_of(&[0, 200]),
             max_pending: random.one_of(&[0, 0, 3]),
@@ -149,6 +151,7 @@ impl Schedule {
             80..=81 => self.abandon(),
             82 if self.random.percent(30) => self.release(),
             83 => self.late_news(),
+            84 if self.random.percent(20) => self.forget(),
             84..=85 => self.thaw(),
             _ => self.pass(),
         }
@@ -363,7 +366,23 @@ impl Schedule {
         self.world.pass(millis, Duration::from_millis(late));
         if self.random.percent(10) {
             // A timer that fires early does no harm.
-            self.world.advance();
+            self.advance_all();
+        }
+    }
+
+    fn advance_all(&mut self) {
+        for scope in 0..SCOPES {
+            self.world.advance(scope);
+        }
+    }
+
+    /// A request is cancelled.
+    fn forget(&mut self) {
+        let scope = 1 + self.random.below(SCOPES as usize - 1) as u32;
+        self.targets.retain(|target| self.world.scopes[target] != scope);
+        self.world.forget(scope);
+        if self.world.states.len() < 4 {
+            self.configure();
         }
     }
 
@@ -382,7 +401,7 @@ impl Schedule {
             2 => self.late_news(),
             _ => {}
         }
-        self.world.advance();
+        self.advance_all();
     }
 
     fn check_links(&self) {
@@ -410,6 +429,6 @@ impl Schedule {
         for (target, states) in &self.world.states {
             assert_eq!(states.last().map(|(state, _)| *state), Some(4), "target {target} is not closed");
         }
-        assert_eq!(self.world.manager.deadline(self.world.now), Time::NEVER);
+        assert_eq!(self.world.deadline().0, Time::NEVER);
     }
 }

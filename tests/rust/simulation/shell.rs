@@ -24,6 +24,7 @@ impl World {
     }
 
     fn act(&mut self, [head, a, b, c]: Row, frames: &[u8]) {
+        self.check_scope([head, a, b, c]);
         match head & 0xff {
             rows::TRANSMIT => {
                 let bytes = frames.get(b as usize..(b + c) as usize).expect("TRANSMIT is in bounds");
@@ -85,6 +86,17 @@ impl World {
             }
             other => panic!("no row is of kind {other}"),
         }
+    }
+
+    /// What is to be done is the business of the scope that was acted upon.
+    fn check_scope(&self, [head, a, b, _]: Row) {
+        let target = match head & 0xff {
+            rows::TRANSMIT | rows::EXTERNAL | rows::CLOSE | rows::ABORT => self.wires[&a].target,
+            rows::REJECT => self.commands[a as usize].target,
+            rows::OPEN => b,
+            _ => a,
+        };
+        assert_eq!(self.scopes[&target], self.manager.scope(), "row {head:x} {a} {b} concerns another scope");
     }
 
     fn write(&mut self, link: u32, bytes: Vec<u8>) {

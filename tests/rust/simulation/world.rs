@@ -52,6 +52,8 @@ pub struct World {
     /// Questions that have been answered.
     pub answered: Vec<(u32, u32)>,
     pub background_dial: BTreeMap<u32, bool>,
+    /// Whose each target is.
+    pub scopes: BTreeMap<u32, u32>,
 }
 
 impl World {
@@ -69,12 +71,14 @@ impl World {
             frozen: Duration::ZERO,
             answered: Vec::new(),
             background_dial: BTreeMap::new(),
+            scopes: BTreeMap::new(),
         }
     }
 
     pub fn target(&mut self, options: Options<'_>) -> u32 {
         let url = options.url.or(Some("redis://10.0.0.1"));
         let target = self.manager.configure(&Options { url, ..options }, self.now);
+        self.scopes.insert(target, options.scope);
         self.states.insert(target, Vec::new());
         self.background_dial.remove(&target);
         target
@@ -134,6 +138,22 @@ impl World {
     pub fn release(&mut self, target: u32) {
         self.manager.release(target, self.now);
         self.drain(None);
+    }
+
+    /// A scope ends: its request was cancelled, or is over.
+    pub fn forget(&mut self, scope: u32) {
+        self.manager.forget(scope);
+        assert!(self.manager.output().rows.is_empty(), "something was said of a scope that is no more");
+        assert_eq!(self.manager.deadline(scope, self.now), Time::NEVER);
+        let gone: Vec<u32> =
+            self.states.keys().copied().filter(|target| self.scopes[target] == scope).collect();
+        for target in gone {
+            self.states.remove(&target);
+            self.wires.retain(|_, wire| wire.target != target);
+            self.questions.retain(|(asked, _)| *asked != target);
+            let waits = |command: &&mut Command| command.target == target && command.ended.is_none();
+            self.commands.iter_mut().filter(waits).for_each(|command| command.abandoned = true);
+        }
     }
 
     pub fn state(&self, target: u32) -> &'static str {
@@ -266,12 +286,12 @@ impl World {
     pub fn pass(&mut self, millis: u64, late: Duration) {
         let until = self.now.after(Duration::from_millis(millis));
         loop {
-            let due = self.manager.deadline(self.now).after(late);
-            if due > until {
+            let (due, scope) = self.deadline();
+            if due.after(late) > until {
                 break;
             }
-            self.now = self.now.max(due);
-            self.advance();
+            self.now = self.now.max(due.after(late));
+            self.advance(scope);
         }
         self.now = until;
     }
@@ -283,11 +303,17 @@ impl World {
         self.frozen = self.frozen + frozen;
     }
 
-    pub fn advance(&mut self) {
+    /// The earliest deadline, and whose it is.
+    pub fn deadline(&self) -> (Time, u32) {
+        let of = |scope: &u32| (self.manager.deadline(*scope, self.now), *scope);
+        self.scopes.values().map(of).min().unwrap_or((Time::NEVER, 0))
+    }
+
+    pub fn advance(&mut self, scope: u32) {
         for _ in 0..4 {
-            self.manager.advance(self.now);
+            self.manager.advance(scope, self.now);
             self.drain(None);
-            if self.manager.deadline(self.now) > self.now {
+            if self.manager.deadline(scope, self.now) > self.now {
                 return;
             }
         }
@@ -296,10 +322,10 @@ impl World {
 
     /// What must be true at any time.
     pub fn check(&self) {
-        let deadline = self.manager.deadline(self.now);
         let mut waiting: BTreeMap<u32, usize> = BTreeMap::new();
         for (index, command) in self.commands.iter().enumerate() {
             if command.whole && command.ended.is_none() && !command.abandoned {
+                let deadline = self.manager.deadline(self.scopes[&command.target], self.now);
                 assert_ne!(deadline, Time::NEVER, "command {index} waits for ever");
                 *waiting.entry(command.target).or_default() += 1;
             }

@@ -1,0 +1,38 @@
+/** The explicit form of what is found by itself on runtimes where links belong to requests. */
+import { engineOf } from "../core/registry.js";
+import { releaseAll } from "../loop/attach.js";
+import { Engine } from "../loop/engine.js";
+import type { Runtime } from "../transport/types.js";
+
+/** What is used of the context of a request or of a Durable Object. */
+export interface RequestContext {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/**
+ * Runs a function within a request: its links are closed as soon as the function has ended, instead of when the runtime
+ * ends the request, and the request is kept alive by `context` while commands are pending. Gives what the function gives.
+ *
+ * Nothing needs it: without it requests are told apart all the same. Rejects where there is no request, and with what
+ * the function throws.
+ */
+export type RunInScope = <T>(context: RequestContext, run: () => T | Promise<T>) => Promise<T>;
+
+/** @internal `scope` for a runtime. */
+export function bindScope(runtime: Runtime): RunInScope {
+  return async (context, run) => {
+    const engine = engineOf(() => new Engine(runtime));
+    const scope = engine.here();
+    const { request } = scope;
+    if (request === undefined) return run();
+    request.keepAliveBy((promise) => context.waitUntil(promise));
+    request.runs += 1;
+    try {
+      return await run();
+    } finally {
+      request.runs -= 1;
+      // Of an object's requests that run side by side the last one closes.
+      if (request.runs === 0) releaseAll(engine, scope);
+    }
+  };
+}

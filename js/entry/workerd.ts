@@ -1,0 +1,12 @@
+/** The package on Cloudflare Workers: the core is imported as a module, since nothing may be compiled from bytes there. */
+import { bind } from "../client/create.js";
+import { bindScope, type RunInScope } from "../client/scope.js";
+import type { CreateClient } from "../index.js";
+import { workerdRuntime } from "../transport/workerd.js";
+import module from "./edgis.wasm";
+
+const runtime = { ...workerdRuntime, compile: () => module };
+
+export * from "../index.js";
+export const createClient: CreateClient = bind(runtime);
+export const scope: RunInScope = bindScope(runtime);

@@ -1,0 +1,131 @@
+/** A request on a runtime where input and output belong to requests: whether it is here, and whether it still lives. */
+import { ConnectionLostError } from "../core/errors.js";
+import type { Runtime } from "../transport/types.js";
+import type { Link } from "./link.js";
+
+/**
+ * Nobody says that a request has ended. But its timers end with it: each request has one that beats, at first after so
+ * many milliseconds, then less and less often; one that has missed its beat is over.
+ */
+const FIRST_BEAT = 20;
+const SLOWEST_BEAT = 10_000;
+/** A blocked event loop makes beats late… */
+const GRACE = 250;
+/** …and who waits for a reply may only be forgotten when there can be no doubt. */
+const GRACE_IF_WAITING = 10_000;
+/** Links of a request, or an object, that does nothing for so long are closed. */
+const IDLE = 60_000;
+/** The flush comes after so many rounds of microtasks in which no command was staged… */
+const QUIET_ROUNDS = 12;
+/** …and after so many in any case. */
+const ROUNDS = 256;
+
+/** A rejection that is still owed to somebody. */
+export interface Owed {
+  readonly command: string;
+  reject(error: unknown): void;
+}
+
+export class Presence {
+  /** What clients have in it; theirs to interpret. */
+  readonly seats = new Map<object, unknown>();
+  readonly isHere: () => boolean;
+  /** Commands and dials that are not settled. */
+  open = 0;
+  /** Functions that run in it explicitly. */
+  runs = 0;
+  lastUsed: number;
+  /** When it must have given a sign of life. */
+  #beatAt = 0;
+  #beat = FIRST_BEAT;
+  #staged = 0;
+  #done: (() => void) | undefined;
+  #waitUntil: ((promise: Promise<unknown>) => void) | undefined;
+  #left: { links: Link[]; owed: Owed[] } | undefined;
+  readonly #runtime: Runtime;
+  /** Neighbours by use, for `Requests`. */
+  newer: Presence | undefined;
+  older: Presence | undefined;
+
+  /** `idle` is told when the links are to be closed. */
+  constructor(runtime: Runtime, isHere: () => boolean, idle: () => void) {
+    this.#runtime = runtime;
+    this.isHere = isHere;
+    this.lastUsed = runtime.now();
+    this.#waitUntil = runtime.waitUntil;
+    this.#next(idle);
+  }
+
+  #next(idle: () => void): void {
+    const { now, setTimer } = this.#runtime;
+    this.#beatAt = now() + this.#beat;
+    setTimer(() => {
+      if (this.#left !== undefined) return this.bury();
+      if (this.open === 0 && now() - this.lastUsed >= IDLE) return idle();
+      this.#beat = Math.min(SLOWEST_BEAT, 2 * this.#beat);
+      this.#next(idle);
+    }, this.#beat);
+  }
+
+  /** Whether it has not given the sign of life that it must have given. */
+  isOverdue(now: number): boolean {
+    return now > this.#beatAt + (this.open > 0 ? GRACE_IF_WAITING : GRACE);
+  }
+
+  /** The request is to be kept alive by this, which belongs to it, instead of by what the runtime offers to all. */
+  keepAliveBy(waitUntil: (promise: Promise<unknown>) => void): void {
+    this.#waitUntil = waitUntil;
+  }
+
+  /** A command was staged. */
+  staged(): void {
+    this.#staged += 1;
+    this.begun();
+  }
+
+  /** A command or a dial is under way: the request must not end before it. */
+  begun(): void {
+    this.open += 1;
+    if (this.open === 1) this.#waitUntil?.(new Promise<void>((done) => (this.#done = done)));
+  }
+
+  ended(): void {
+    this.open -= 1;
+    if (this.open > 0 || this.#left !== undefined) return;
+    this.#done?.();
+    this.#done = undefined;
+  }
+
+  /** Runs `flush` when nobody stages any more: callers at several depths of promises share a write. */
+  gather(flush: () => void): void {
+    let seen = this.#staged;
+    let quiet = 0;
+    let rounds = 0;
+    const look = () => {
+      quiet = seen === this.#staged ? quiet + 1 : 0;
+      seen = this.#staged;
+      rounds += 1;
+      if (quiet < QUIET_ROUNDS && rounds < ROUNDS) this.#runtime.defer(look);
+      else flush();
+    };
+    this.#runtime.defer(look);
+  }
+
+  /** It is taken for over. What it leaves is not touched: that would be another request's input and output. */
+  leave(links: Link[], owed: Owed[]): void {
+    this.#left = { links, owed };
+  }
+
+  /** It was taken for over, and lives all the same: now that it is here, what it left can be dealt with. */
+  bury(): void {
+    const left = this.#left;
+    if (left === undefined) return;
+    this.#left = { links: [], owed: [] };
+    for (const link of left.links) link.stream?.destroy();
+    for (const { command, reject } of left.owed) {
+      const text = `${command}: the connection was given up because its request gave no sign of life; the server may have executed it`;
+      reject(new ConnectionLostError(text, "closed", { command, sent: "maybe" }));
+    }
+    this.#done?.();
+  }
+}

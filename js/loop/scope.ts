@@ -1,0 +1,98 @@
+/**
+ * Whose input and output it is. On most runtimes there is one scope, the thread. Where sockets, timers and promises belong
+ * to the request that made them, each request is one: it has targets, a flush and a timer of its own.
+ */
+import type { Timer } from "../transport/types.js";
+import type { Engine } from "./engine.js";
+import type { Presence } from "./presence.js";
+import type { Target } from "./target.js";
+
+const DISABLED = 3;
+
+export class Scope {
+  /** 0 is the thread. */
+  readonly id: number;
+  /** Where there are requests: what is known of this one. */
+  readonly request: Presence | undefined;
+  /** It is taken for over: nothing of it is believed any more. */
+  isOver = false;
+  /** Targets that are shared, by what was asked for and by what it means. */
+  readonly byKey = new Map<string, Target>();
+  readonly #engine: Engine;
+  #due: Target[] = [];
+  #deadline = Number.POSITIVE_INFINITY;
+  #timer: Timer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(engine: Engine, id: number, request?: Presence) {
+    this.#engine = engine;
+    this.id = id;
+    this.request = request;
+  }
+
+  /** Commands are staged. */
+  schedule(target: Target): void {
+    this.#due.push(target);
+    if (this.#due.length > 1) return;
+    const { runtime } = this.#engine;
+    // A caller who tries again at once must not keep the event loop from what would make it ready.
+    if (target.stateNumber === DISABLED) runtime.afterPoll(this.flush);
+    else if (this.request === undefined) runtime.defer(this.flush);
+    else this.request.gather(this.flush);
+  }
+
+  /** Hands over what is staged. */
+  readonly flush = (): void => {
+    const due = this.#due;
+    if (due.length === 0) return;
+    this.#due = [];
+    for (const target of due) {
+      target.scheduled = false;
+      if (!this.#engine.submitAll(target)) return;
+    }
+  };
+
+  /** Forgets what was due. */
+  clear(): void {
+    this.#due = [];
+    this.disarm();
+  }
+
+  /** The core has something to do at that moment, and nothing before. */
+  arm(deadline: number): void {
+    this.#deadline = deadline;
+    if (deadline >= this.#timerAt) return;
+    this.disarm();
+    this.#timerAt = deadline;
+    const wait = Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(deadline - this.#engine.now())));
+    this.#timer = this.#engine.runtime.setTimer(this.#fired, wait);
+    this.holdTimer();
+  }
+
+  disarm(): void {
+    this.#timer?.clear();
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** While there is no link the timer alone keeps the process alive for what is pending. */
+  holdTimer(): void {
+    this.#timer?.hold(this.#engine.isBusy && this.#engine.links.size === 0);
+  }
+
+  readonly #fired = (): void => {
+    const engine = this.#engine;
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    if (this.isOver) {
+      this.request?.bury();
+      return;
+    }
+    if (this.#deadline > engine.now()) {
+      this.arm(this.#deadline);
+      return;
+    }
+    // A blocked event loop makes timers late, and the replies may have arrived meanwhile: read them first.
+    engine.runtime.afterPoll(() => engine.enter(this, undefined, (core, now) => core.calls.advance(this.id, now)));
+  };
+}

@@ -1,0 +1,27 @@
+/** What we use of the modules that Workers bring along. */
+declare module "cloudflare:sockets" {
+  interface Socket {
+    readonly readable: ReadableStream<Uint8Array>;
+    readonly writable: WritableStream<Uint8Array>;
+    readonly opened: Promise<unknown>;
+    readonly closed: Promise<void>;
+    close(): Promise<void>;
+  }
+  interface SocketOptions {
+    secureTransport?: "off" | "on" | "starttls";
+    allowHalfOpen?: boolean;
+    expectedServerHostname?: string;
+  }
+  function connect(address: { hostname: string; port: number }, options?: SocketOptions): Socket;
+}
+
+declare module "cloudflare:workers" {
+  // Absent with older compatibility dates.
+  const env: Record<string, unknown> | undefined;
+  const waitUntil: ((promise: Promise<unknown>) => void) | undefined;
+}
+
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}

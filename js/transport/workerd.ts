@@ -1,0 +1,227 @@
+/**
+ * Cloudflare Workers: sockets from `cloudflare:sockets`. A socket, a timer and a promise belong to the request that made
+ * them. Names are resolved by the runtime; there is no clock, no random number and no timer before the first request.
+ */
+import { connect, type Socket } from "cloudflare:sockets";
+import * as workers from "cloudflare:workers";
+import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
+
+/** Bytes that one read brings at the most. */
+const READ_BUFFER = 64 << 10;
+/** A socket that holds more unsent bytes asks for a pause. */
+const HIGH_WATER = 1 << 20;
+/** Shorter text is measured faster here than encoded. */
+const SHORT_TEXT = 256;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const text = (bytes: Uint8Array, start: number, end: number): string => decoder.decode(bytes.subarray(start, end));
+
+/** Everything but how the core is compiled. */
+export const workerdRuntime: Omit<Runtime, "compile"> = {
+  name: "workerd",
+  now,
+  timeOrigin: () => 0,
+  wallClock: now,
+  seed: () => Math.random() * Number.MAX_SAFE_INTEGER,
+  defer: (act) => queueMicrotask(act),
+  afterPoll: (act) => void setTimeout(act, 0),
+  setTimer,
+  env: (name) => {
+    // A namespace: with older compatibility dates it has no env.
+    const value = workers.env?.[name];
+    return typeof value === "string" ? value : undefined;
+  },
+  identity: () => "workerd",
+  ascii: text,
+  utf8: text,
+  byteLength,
+  allocate: (length) => new Uint8Array(length),
+  open,
+  mark,
+  waitUntil: (promise) => workers.waitUntil?.(promise),
+};
+
+let latest = 0;
+
+/** Every request has a clock that stands still between its events; the core's must not go back from one to the next. */
+function now(): number {
+  latest = Math.max(latest, Date.now());
+  return latest;
+}
+
+/** A signal belongs to the request that made it: to read it in another throws. To make one outside of any throws too. */
+function mark(): () => boolean {
+  const { signal } = new AbortController();
+  return () => {
+    try {
+      return !signal.aborted;
+    } catch {
+      return false;
+    }
+  };
+}
+
+function setTimer(act: () => void, milliseconds: number): Timer {
+  const timer = setTimeout(act, milliseconds);
+  // What keeps a request alive is `waitUntil`.
+  return { clear: () => clearTimeout(timer), hold: () => {} };
+}
+
+function byteLength(string: string): number {
+  if (string.length > SHORT_TEXT) return encoder.encode(string).length;
+  let length = string.length;
+  for (let i = 0; i < string.length; i += 1) {
+    const unit = string.charCodeAt(i);
+    // A pair of surrogates is four bytes, and one alone becomes U+FFFD, which is three.
+    if (unit > 0x7f) length += unit < 0x800 ? 1 : 2;
+    // Both of a pair are counted by now: two units and two bytes more.
+    if (unit >= 0xd800 && unit < 0xdc00 && (string.charCodeAt(i + 1) & 0xfc00) === 0xdc00) i += 1;
+  }
+  return length;
+}
+
+function refused(what: string): Error {
+  return Object.assign(new Error(`Cloudflare Workers ${what}`), { code: "ERUNTIME" });
+}
+
+function open(endpoint: Endpoint, events: LinkEvents): Link {
+  const { host, port, path, tls } = endpoint;
+  if (path !== undefined || host === undefined) throw refused("have no Unix sockets: use a redis:// or rediss:// URL");
+  const { servername, rejectUnauthorized, ...files } = tls ?? {};
+  if (rejectUnauthorized === false) throw refused("verify every certificate: leave out tls.rejectUnauthorized");
+  const given = Object.entries(files).filter(([, value]) => value !== undefined);
+  if (given.length > 0) throw refused(`take no certificates of ours: leave out tls.${given[0]?.[0]}`);
+  const name = servername === undefined || servername === host ? {} : { expectedServerHostname: servername };
+  const hostname = host.includes(":") ? `[${host}]` : host;
+  const secureTransport = tls === undefined ? "off" : "on";
+  const socket = connect({ hostname, port: port as number }, { secureTransport, allowHalfOpen: false, ...name });
+  return new WorkerdLink(socket, events, tls !== undefined);
+}
+
+class WorkerdLink implements Link {
+  readonly #socket: Socket;
+  readonly #events: LinkEvents;
+  readonly #isSecure: boolean;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #parts: Uint8Array[] = [];
+  #corked = false;
+  #gone = false;
+  /** Bytes that were handed over and not taken. */
+  #unsent = 0;
+  #asked = false;
+
+  constructor(socket: Socket, events: LinkEvents, isSecure: boolean) {
+    this.#isSecure = isSecure;
+    this.#socket = socket;
+    this.#events = events;
+    this.#writer = socket.writable.getWriter();
+    // What fails is told once, by whoever hears of it first.
+    const failed = (error: unknown) => this.#failed(error);
+    this.#writer.closed.catch(failed);
+    socket.closed.catch(failed);
+    socket.opened.then(() => {
+      if (this.#gone) return;
+      events.opened();
+      this.#read().catch(failed);
+    }, failed);
+  }
+
+  async #read(): Promise<void> {
+    const reader = this.#socket.readable.getReader({ mode: "byob" });
+    let buffer = new ArrayBuffer(READ_BUFFER);
+    while (!this.#gone) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (this.#gone) return;
+      if (done || value === undefined) return this.#lost("END", "the peer closed the connection");
+      this.#events.received(value);
+      // The chunk was only lent: the next one comes into the same memory.
+      buffer = value.buffer as ArrayBuffer;
+    }
+  }
+
+  #failed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = codeOf(message);
+    const certificate = this.#isSecure ? ", or its certificate is not trusted" : "";
+    const causes = `nothing listens there, the name is unknown, the address is private or Cloudflare's own${certificate}`;
+    this.#lost(code, code === "EHOSTUNREACH" ? `${message} (Workers do not say why: ${causes})` : message);
+  }
+
+  #lost(code: string, message: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#socket.close().catch(() => {});
+    this.#events.lost(code, message);
+  }
+
+  write(content: Uint8Array | string, _byteLength: number): boolean {
+    if (this.#gone) return true;
+    const part = typeof content === "string" ? encoder.encode(content) : content.slice();
+    this.#unsent += part.length;
+    this.#parts.push(part);
+    if (!this.#corked) this.#flush();
+    this.#asked = this.#unsent >= HIGH_WATER;
+    return !this.#asked;
+  }
+
+  #flush(): void {
+    const parts = this.#parts;
+    if (parts.length === 0 || this.#gone) return;
+    this.#parts = [];
+    const bytes = parts.length === 1 ? (parts[0] as Uint8Array) : joined(parts);
+    const { length } = bytes;
+    this.#writer.write(bytes).then(
+      () => {
+        this.#unsent -= length;
+        if (!this.#asked || this.#unsent >= HIGH_WATER / 2 || this.#gone) return;
+        this.#asked = false;
+        this.#events.drained();
+      },
+      (error) => this.#failed(error),
+    );
+  }
+
+  cork(): void {
+    this.#corked = true;
+  }
+
+  uncork(): void {
+    this.#corked = false;
+    this.#flush();
+  }
+
+  end(): void {
+    this.#flush();
+    this.#gone = true;
+    // What was written before it leaves before it.
+    this.#writer
+      .close()
+      .then(() => this.#socket.close())
+      .catch(() => {});
+  }
+
+  destroy(): void {
+    this.#gone = true;
+    this.#socket.close().catch(() => {});
+  }
+
+  hold(): void {}
+}
+
+function joined(parts: Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** The runtime tells what happened in words only, and of a connection that cannot be made it does not tell why. */
+function codeOf(message: string): string {
+  if (/cannot connect to the specified address/.test(message)) return "EHOSTUNREACH";
+  if (/TLS|certificate/i.test(message)) return "ERR_TLS_HANDSHAKE";
+  return "ECONNRESET";
+}

@@ -1,0 +1,79 @@
+//! Scopes: whose input and output it is.
+//!
+//! On most runtimes there is one scope, number 0. Where a socket, a timer and a promise belong to the request that made
+//! them, each request is a scope: targets and links belong to one, and no mutation of one scope acts on another.
+
+use crate::time::Time;
+
+use super::target::{State, Target};
+use super::Manager;
+
+impl Manager {
+    /// Begins a mutation.
+    pub(super) fn begin(&mut self, scope: u32) {
+        self.output.clear();
+        self.scope = scope;
+    }
+
+    pub(super) fn begin_for(&mut self, target: u32) {
+        let scope = self.targets.get(target as usize).and_then(Option::as_ref).map(|known| known.scope);
+        self.begin(scope.unwrap_or(self.scope));
+    }
+
+    pub(super) fn begin_for_link(&mut self, link: u32) {
+        match self.links.get(link).map(|link| link.target) {
+            Some(target) => self.begin_for(target),
+            None => self.output.clear(),
+        }
+    }
+
+    /// The scope that the last mutation concerned: the one whose timer is to be armed after it.
+    pub fn scope(&self) -> u32 {
+        self.scope
+    }
+
+    /// The earliest moment at which [`Manager::advance`] has something to do in the scope.
+    pub fn deadline(&self, scope: u32, now: Time) -> Time {
+        let mut earliest = Time::NEVER;
+        for target in self.targets.iter().flatten().filter(|target| target.scope == scope) {
+            if let Some(dial) = &target.dial {
+                earliest = earliest.min(dial.next_deadline());
+            } else if target.state == State::Disabled && !target.staged.is_empty() {
+                earliest = earliest.min(target.retry_at);
+            }
+            if !target.staged.is_empty() {
+                earliest = earliest.min(target.staged.deadline(now));
+            }
+            let links = target.links().filter_map(|link| self.links.get(link));
+            earliest = links.fold(earliest, |earliest, link| earliest.min(link.deadline()));
+        }
+        earliest
+    }
+
+    /// Time has passed in a scope.
+    pub fn advance(&mut self, scope: u32, now: Time) {
+        self.begin(scope);
+        for target in 0..self.targets.len() as u32 {
+            if self.targets[target as usize].as_ref().is_none_or(|known| known.scope != scope) {
+                continue;
+            }
+            self.advance_dial(target, now);
+            self.advance_links(target, now);
+            self.settle_retired(target, now);
+            self.advance_staged(target, now);
+            self.finish(target, now);
+        }
+    }
+
+    /// A scope is no more: its targets and links are forgotten, and nothing is said of them. Whoever waits there does so in
+    /// vain, and nobody else may tell him.
+    pub fn forget(&mut self, scope: u32) {
+        self.begin(scope);
+        let Manager { targets, links, .. } = self;
+        let is_gone = |target: &Target| target.scope == scope;
+        links.retain(|link| !targets[link.target as usize].as_ref().is_some_and(is_gone));
+        for slot in targets {
+            slot.take_if(|target| target.scope == scope);
+        }
+    }
+}

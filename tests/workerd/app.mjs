@@ -1,0 +1,108 @@
+// A worker as a user writes it: one client for the module, and no ctx handed around.
+
+import { DurableObject } from "cloudflare:workers";
+import { createClient, scope } from "edgis/workerd";
+
+const redis = createClient({ url: () => location.url, logger: false });
+const location = { url: undefined };
+// At import, outside of any request: refused, and nothing breaks.
+const early = { status: redis.status() };
+redis.get("early").catch((error) => {
+  early.code = error.code;
+});
+
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+function engine() {
+  const { requests, targets, links, pending } = globalThis[Symbol.for("edgis.engine.1")];
+  return {
+    requests: requests.size,
+    targets: targets.size,
+    links: links.size,
+    pending: pending.size,
+    misses: requests.misses,
+  };
+}
+
+const routes = {
+  /** What a page does: a read, its work, a write, all in a few rounds. */
+  async page({ id, rounds = 3 }) {
+    const values = [];
+    for (let i = 0; i < Number(rounds); i += 1) {
+      await redis.set(`page:${id}:${i}`, `${id}:${i}`);
+      values.push(await redis.get(`page:${id}:${i}`));
+    }
+    return { values };
+  },
+  async tick({ count }) {
+    const before = redis.stats().writes;
+    const values = await Promise.all(
+      Array.from({ length: Number(count) }, async (_, i) => {
+        for (let depth = 0; depth < i % 8; depth += 1) await null;
+        return redis.incr("tick");
+      }),
+    );
+    return { distinct: new Set(values).size, writes: redis.stats().writes - before };
+  },
+  /** Waits for something that is not Redis between two commands: another request is the last used by then. */
+  async away({ id, milliseconds = 30 }) {
+    await redis.set(`away:${id}`, id);
+    await sleep(Number(milliseconds));
+    return { value: await redis.get(`away:${id}`), dials: redis.stats().dials };
+  },
+  async large({ length }) {
+    const value = "ü".repeat(Number(length));
+    await redis.set("large", value);
+    return { same: (await redis.get("large")) === value, bytes: (await redis.bytes.get("large")).length };
+  },
+  async slow() {
+    return { value: await redis.call("DEBUG", "SLEEP", "0.3").catch((error) => error.code) };
+  },
+  /** Nobody waits for it. */
+  async forget({ id }) {
+    redis.set(`forgotten:${id}`, id);
+    return {};
+  },
+  async try() {
+    const start = Date.now();
+    const told = await redis.get("x").then(
+      () => "ok",
+      (error) => error.code,
+    );
+    return { told, milliseconds: Date.now() - start, status: redis.status() };
+  },
+  async init() {
+    return { status: await redis.init(), isReady: redis.isReady };
+  },
+  async explicit({ id }, context) {
+    return scope(context, async () => ({ value: await redis.set(`explicit:${id}`, id) }));
+  },
+  async probe({ count }) {
+    await redis.get("x");
+    const start = Date.now();
+    for (let i = 0; i < Number(count); i += 1) redis.isOpen;
+    await sleep(1);
+    return { microseconds: (1000 * (Date.now() - start)) / Number(count) };
+  },
+  early: async () => early,
+  engine: async () => engine(),
+};
+
+export default {
+  async fetch(request, env, context) {
+    location.url ??= env.REDIS_URL;
+    const { pathname, searchParams } = new URL(request.url);
+    const [, where] = pathname.split("/");
+    if (where === "object") return env.OBJECT.get(env.OBJECT.idFromName("one")).fetch(request);
+    return Response.json(await routes[where](Object.fromEntries(searchParams), context));
+  },
+};
+
+/** The same routes in a Durable Object, whose requests share what it has. */
+export class Counter extends DurableObject {
+  async fetch(request) {
+    location.url ??= this.env.REDIS_URL;
+    const { pathname, searchParams } = new URL(request.url);
+    return Response.json(await routes[pathname.split("/")[2]](Object.fromEntries(searchParams), this.ctx));
+  }
+}
