@@ -26,22 +26,22 @@ export type Strike =
 /** What happens to one direction of a connection. Each property works by itself and with the others. */
 export interface Flow {
   /** Milliseconds by which all bytes are late. */
-  readonly delay?: number;
+  readonly delay?: number | undefined;
   /** Bytes that leave in one write at the most; the next write follows in another turn of the event loop. */
-  readonly split?: number;
+  readonly split?: number | undefined;
   /** Milliseconds between two such writes. Default 0. With `split: 1` the flow trickles. */
-  readonly pace?: number;
+  readonly pace?: number | undefined;
   /** Bytes that pass before `do`. Default 0: at once, before anything has come. */
-  readonly after?: number;
-  readonly do?: Strike;
+  readonly after?: number | undefined;
+  readonly do?: Strike | undefined;
 }
 
 /** What happens to a connection; a direction that is absent passes unharmed. */
 export interface Fault {
   /** What the client sends. */
-  readonly toServer?: Flow;
+  readonly toServer?: Flow | undefined;
   /** What the server sends. */
-  readonly toClient?: Flow;
+  readonly toClient?: Flow | undefined;
 }
 
 /** A connection that a script decides about. */
@@ -50,5 +50,8 @@ export interface ProxiedConnection {
   readonly number: number;
 }
 
-/** What happens to a new connection: the same for all, or what a function says; undefined lets it pass. */
+/**
+ * What happens to a new connection: the same for all, or what a function says at once; undefined lets it pass. A function
+ * that throws, or gives what is no fault, resets the connection and is told of by `errors` and `close()` of the proxy.
+ */
 export type Script = Fault | ((connection: ProxiedConnection) => Fault | undefined) | undefined;

@@ -4,5 +4,12 @@
 export type { Certificate } from "./certificate.js";
 export type { Fault, Flow, ProxiedConnection, Script, Strike } from "./faults.js";
 export { type FaultProxy, type FaultProxyOptions, faultProxy } from "./proxy.js";
-export { findRedisServer, freePort, type RedisOptions, type RedisServer, startRedis } from "./redis.js";
+export {
+  findRedisServer,
+  freePort,
+  type RedisOptions,
+  type RedisServer,
+  type RestartOptions,
+  startRedis,
+} from "./redis.js";
 export { resetRegistry } from "./registry.js";

@@ -1,5 +1,6 @@
 /** A TCP proxy that fails on demand, to stand before a real server. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { checkFault, checkOptions, isDelay, isHost, isPort, type Rule, shown } from "./checks.js";
 import type { Fault, ProxiedConnection, Script } from "./faults.js";
 import { Pump } from "./flow.js";
 import { later } from "./time.js";
@@ -10,16 +11,16 @@ const CLOSING = 1_000;
 /** What `faultProxy` takes besides its target; all of it is optional. */
 export interface FaultProxyOptions {
   /** The address to listen on, as in `::1`. Default `127.0.0.1`. */
-  host?: string;
+  host?: string | undefined;
   /** Default: a free one. */
-  port?: number;
+  port?: number | undefined;
   /** What happens to connections from the start: see `script` of the proxy. */
   script?: Script;
 }
 
 /**
  * A proxy before a server. Each method that returns a promise resolves once the change is in force; several need not be
- * awaited one by one, the last one counts.
+ * awaited one by one, the last one counts. A fault that makes no sense is a `TypeError`, and changes nothing.
  */
 export interface FaultProxy extends AsyncDisposable {
   /** The target's URL with host and port of the proxy in their place; credentials, database and TLS stay. */
@@ -30,6 +31,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly connections: number;
   /** Connections of clients so far. */
   readonly accepted: number;
+  /** What script functions threw, or what was wrong with the faults that they gave; their connections were reset. */
+  readonly errors: readonly Error[];
 
   /** As if the server were gone: open connections are closed, new ones are refused. */
   down(): Promise<void>;
@@ -58,7 +61,12 @@ export interface FaultProxy extends AsyncDisposable {
   script(script: Script): Promise<void>;
   /** What happens from now on to the connections that are open; counts of bytes begin anew. Gives how many it hit. */
   strike(fault: Fault): number;
-  /** Closes everything. */
+  /**
+   * Closes everything.
+   *
+   * @throws (as a rejection, when all is closed) the first of `errors`, so that a mistake in a script is not taken for a
+   * fault; needs no listener
+   */
   close(): Promise<void>;
 }
 
@@ -67,12 +75,20 @@ export interface FaultProxy extends AsyncDisposable {
  *
  * @param target where to: the URL of a server (`redis[s]://` or `unix://`), or a port on 127.0.0.1. It need not be up:
  * a connection that cannot be passed on is reset
- * @throws (as a rejection) when it cannot listen
+ * @throws (as a rejection) TypeError when target, options or script make no sense; when it cannot listen
  */
 export async function faultProxy(target: string | URL | number, options: FaultProxyOptions = {}): Promise<FaultProxy> {
+  checkOptions("faultProxy()", options, proxyOptions);
+  checkScript("faultProxy()", options.script);
   const proxy = new Relay(target, options);
   await proxy.open();
   return proxy;
+}
+
+const proxyOptions: Record<string, Rule> = { host: isHost, port: isPort, script: { is: () => true, must: "" } };
+
+function checkScript(what: string, script: unknown): void {
+  if (script !== undefined && typeof script !== "function") checkFault(what, script);
 }
 
 const stalled: Fault = { toServer: { do: "stall" }, toClient: { do: "stall" } };
@@ -87,11 +103,11 @@ class Relay implements FaultProxy {
   #listening: Promise<void> | undefined;
   readonly #open = new Set<Connection>();
   #accepted = 0;
+  readonly #errors: Error[] = [];
 
   constructor(target: string | URL | number, { host = "127.0.0.1", port = 0, script }: FaultProxyOptions) {
-    const url = new URL(typeof target === "number" ? `redis://127.0.0.1:${target}` : target);
-    this.#target = url;
-    this.#where = whereOf(url);
+    this.#target = urlOf(target);
+    this.#where = whereOf(this.#target);
     this.host = host;
     this.#port = port;
     this.#script = script;
@@ -115,6 +131,10 @@ class Relay implements FaultProxy {
 
   get accepted(): number {
     return this.#accepted;
+  }
+
+  get errors(): readonly Error[] {
+    return this.#errors;
   }
 
   /** Listens, unless it does. */
@@ -149,8 +169,27 @@ class Relay implements FaultProxy {
     const dial = (): Socket => connect({ ...this.#where, allowHalfOpen: true, noDelay: true });
     const connection = new Connection(this.#accepted, client, dial, () => this.#open.delete(connection));
     this.#open.add(connection);
+    const fault = this.#faultOf(connection);
+    connection.begin(fault ?? {});
+    if (fault === undefined) connection.cut("reset");
+  }
+
+  /** What the script says; undefined when it fails, which must not end the process. */
+  #faultOf(connection: ProxiedConnection): Fault | undefined {
     const script = this.#script;
-    connection.begin((typeof script === "function" ? script(connection) : script) ?? {});
+    if (typeof script !== "function") return script ?? {};
+    try {
+      const fault: unknown = script(connection) ?? {};
+      if (fault instanceof Promise) {
+        fault.catch(() => {});
+        throw new TypeError("script: the function must give its fault at once, not a promise");
+      }
+      checkFault("script", fault);
+      return fault;
+    } catch (error) {
+      this.#errors.push(error instanceof Error ? error : new Error(`the script threw ${String(error)}`));
+      return undefined;
+    }
   }
 
   async down(): Promise<void> {
@@ -158,7 +197,8 @@ class Relay implements FaultProxy {
     for (const connection of this.#open) connection.cut("close");
   }
 
-  slow(milliseconds: number): Promise<void> {
+  async slow(milliseconds: number): Promise<void> {
+    if (!isDelay.is(milliseconds)) throw new TypeError(`slow() takes a number of milliseconds from 0`);
     return this.#be({ toClient: { delay: milliseconds } });
   }
 
@@ -185,21 +225,28 @@ class Relay implements FaultProxy {
     return this.script(undefined);
   }
 
-  script(script: Script): Promise<void> {
+  async script(script: Script): Promise<void> {
+    checkScript("script()", script);
     this.#script = script;
     return this.open();
   }
 
   strike(fault: Fault): number {
+    checkFault("strike()", fault);
     const struck = [...this.#open].filter((connection) => connection.isOpen);
     for (const connection of struck) connection.follow(fault);
     return struck.length;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     const closed = this.#shut();
     for (const connection of this.#open) connection.destroy();
-    await closed;
+    const told = closed.then(() => {
+      const [error] = this.#errors;
+      if (error !== undefined) throw error;
+    });
+    told.catch(() => {});
+    return told;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -209,10 +256,30 @@ class Relay implements FaultProxy {
 
 const isUnix = (url: URL): boolean => /unix:$/.test(url.protocol);
 
+/** Says nothing of a text but that it is no such URL: there may be a password in it. */
+function urlOf(target: unknown): URL {
+  const given =
+    typeof target === "string" && target !== ""
+      ? "a text that is no such URL"
+      : target instanceof URL
+        ? "another URL"
+        : shown(target);
+  const wrong = new TypeError(
+    `faultProxy() takes the URL of a Redis server, as in redis://127.0.0.1:6379, or a port from 1 to 65535, not ${given}`,
+  );
+  if (typeof target === "number") {
+    if (target === 0 || !isPort.is(target)) throw wrong;
+    return new URL(`redis://127.0.0.1:${target}`);
+  }
+  if ((typeof target !== "string" && !(target instanceof URL)) || !URL.canParse(String(target))) throw wrong;
+  const url = new URL(target);
+  const isTcp = /^(?:redis|valkey)s?:$/.test(url.protocol) && url.hostname !== "" && url.port !== "0";
+  if (!isTcp && !isUnix(url)) throw wrong;
+  return url;
+}
+
 function whereOf(url: URL): { host: string; port: number } | { path: string } {
   if (isUnix(url)) return { path: decodeURIComponent(url.pathname) };
-  if (!/^(?:redis|valkey)s?:$/.test(url.protocol) || url.hostname === "")
-    throw new TypeError("faultProxy() takes the URL of a Redis server, as in redis://127.0.0.1:6379, or a port");
   return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 6379) };
 }
 

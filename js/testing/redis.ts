@@ -6,11 +6,14 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { type Certificate, selfSigned } from "./certificate.js";
+import { checkOptions, isHost, isPort, type Rule } from "./checks.js";
 import { Guard } from "./guard.js";
 import { later, now, sleep } from "./time.js";
 
-/** A server that does not answer for so long does not start; one that does not end for so long is killed. */
+/** A server that says nothing for so long does not start, nor does one that says for so long that it loads its data. */
 const STARTUP = 10_000;
+const LOADING = 60_000;
+/** A server that does not end for so long is killed. */
 const SHUTDOWN = 5_000;
 const PING_TIMEOUT = 1_000;
 const PING_INTERVAL = 10;
@@ -26,23 +29,32 @@ const INSTALL =
 /** What `startRedis` takes; all of it is optional. */
 export interface RedisOptions {
   /** Further command-line options of the server, as in `["--requirepass", "secret"]`. Nothing is persisted by default. */
-  args?: readonly string[];
+  args?: readonly string[] | undefined;
   /** Default: a free one. */
-  port?: number;
+  port?: number | undefined;
   /** The address to listen on. Default `127.0.0.1`. */
-  host?: string;
+  host?: string | undefined;
   /** Listen on a Unix socket as well, and let `url` be that. */
-  socket?: boolean;
+  socket?: boolean | undefined;
   /** Listen with TLS only, with a certificate made on the spot: see `tls` of the server. */
-  tls?: boolean;
+  tls?: boolean | undefined;
   /**
    * The path of the server's binary. Default: `EDGIS_REDIS_SERVER` of the environment, else `redis-server`, else
    * `valkey-server`, on PATH.
    */
-  binary?: string;
+  binary?: string | undefined;
 }
 
-/** A running server. */
+/** What `restart` takes. */
+export interface RestartOptions {
+  /** Replace those that the server had. */
+  args?: readonly string[] | undefined;
+}
+
+/**
+ * A running server. `stop`, `kill` and `restart` take turns in the order of their calls, awaited or not, and the last
+ * one counts: a `restart()` that a later `stop()` or `kill()` overtakes rejects, and needs no listener for that.
+ */
 export interface RedisServer extends AsyncDisposable {
   /** For `createClient`; without credentials, which only `args` know. */
   readonly url: string;
@@ -59,19 +71,35 @@ export interface RedisServer extends AsyncDisposable {
   readonly log: string;
   /** Ends the server in good order, also a paused one, and removes its folder. Resolves when it has ended. */
   stop(): Promise<void>;
-  /** Ends the server as a crash does (SIGKILL). Resolves when it has ended. */
+  /** Ends the server as a crash does (SIGKILL), also one that is just starting. Resolves when it has ended. */
   kill(): Promise<void>;
   /**
-   * Brings the server up again on its port, ending it first where it runs. Resolves when it answers.
+   * Brings the server up again on its port, ending it first where it runs. Resolves when it answers: it may be silent for
+   * 10 s, and load its data for 60 s. After `stop()` it comes back empty, its folder being gone.
    *
-   * @param options.args replace those that the server had
+   * @throws (as a rejection) when it does not start, with what it printed, also because the port was taken meanwhile; when
+   * a later `stop()` or `kill()` ended it before it answered
    */
-  restart(options?: { args?: readonly string[] }): Promise<void>;
+  restart(options?: RestartOptions): Promise<void>;
   /** Freezes the process (SIGSTOP): connections stay open, the kernel accepts new ones, and nothing answers. */
   pause(): void;
   /** Lets a paused process go on (SIGCONT). */
   resume(): void;
 }
+
+const isFlag: Rule = { is: (value) => typeof value === "boolean", must: "be true or false" };
+
+const redisOptions = {
+  args: {
+    is: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
+    must: 'be an array of strings, as in ["--requirepass", "secret"]',
+  },
+  port: isPort,
+  host: isHost,
+  socket: isFlag,
+  tls: isFlag,
+  binary: { is: (value) => typeof value === "string" && value !== "", must: "be the path of a redis-server" },
+} satisfies Record<string, Rule>;
 
 /** The binary that `startRedis` would start, or undefined where there is none. */
 export function findRedisServer(): string | undefined {
@@ -93,10 +121,15 @@ export function findRedisServer(): string | undefined {
 
 /** A loopback port on which nobody listens; what is dialled there is refused. */
 export function freePort(host = "127.0.0.1"): Promise<number> {
+  return listened(host, 0);
+}
+
+/** Listens on a port for a moment, which shows that it is free. */
+function listened(host: string, wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen(0, host, () => {
+    server.listen(wanted, host, () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });
@@ -107,21 +140,22 @@ export function freePort(host = "127.0.0.1"): Promise<number> {
  * Starts a throwaway server and waits until it answers. It does not keep the process alive, and does not outlive it,
  * however that ends.
  *
- * @throws (as a rejection) when there is no binary, with what to install, and when the server does not start, with what
- * it printed
+ * @throws (as a rejection) TypeError for options that make no sense; when there is no binary, with what to install; and
+ * when the server does not start, with what it printed: it may be silent for 10 s, and load its data for 60 s
  */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  checkOptions("startRedis()", options, redisOptions);
   const { host = "127.0.0.1", binary = findRedisServer() } = options;
   if (binary === undefined) throw new Error(`There is no redis-server on PATH. ${INSTALL}`);
   for (let attempt = 1; ; attempt += 1) {
-    const server = new Server(binary, host, options.port ?? (await freePort(host)), options);
+    const server = new Server(binary, host, options.port || (await freePort(host)), options);
     try {
       await server.start();
       return server;
     } catch (error) {
       await server.stop();
-      const taken = server.log.includes("Address already in use");
-      if (options.port !== undefined || attempt === PORT_ATTEMPTS || !taken) throw error;
+      const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE" || server.log.includes("already in use");
+      if (options.port || attempt === PORT_ATTEMPTS || !taken) throw error;
     }
   }
 }
@@ -131,6 +165,9 @@ const started = new Set<Server>();
 const endAll = (): void => {
   for (const server of started) server.abandon();
 };
+
+/** What was asked for is no longer wanted. */
+class Overtaken extends Error {}
 
 class Server implements RedisServer {
   readonly host: string;
@@ -145,7 +182,13 @@ class Server implements RedisServer {
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #running = false;
+  #starting = false;
   #log = "";
+  /** The operation that was asked for last; it and all before have settled when this resolves. */
+  #turn: Promise<unknown> = Promise.resolve();
+  /** How often the server was ended, and by what last: what was to start it before then does not any more. */
+  #ends = 0;
+  #endedBy = "";
 
   constructor(binary: string, host: string, port: number, { args = [], socket, tls }: RedisOptions) {
     this.#binary = binary;
@@ -170,15 +213,59 @@ class Server implements RedisServer {
     return this.#log;
   }
 
-  /** Starts the process; resolves when it answers. */
-  async start(): Promise<void> {
+  /** Starts the process; resolves when it answers, and leaves none behind that does not. */
+  start(): Promise<void> {
+    return this.#next((call) => this.#start(call));
+  }
+
+  /** One operation after the other: two at once would each start a process, and know of one. */
+  #next(operation: (call: number) => Promise<void>): Promise<void> {
+    const call = this.#ends;
+    const turn = this.#turn.then(() => operation(call));
+    const told = turn.then();
+    this.#turn = turn.catch((error) => {
+      // Who ended the server knows.
+      if (error instanceof Overtaken) told.catch(() => {});
+    });
+    return told;
+  }
+
+  #stillWanted(call: number): void {
+    if (call !== this.#ends) throw new Overtaken(`the server was ended by ${this.#endedBy} before it answered`);
+  }
+
+  /** What starts now need not be waited for. */
+  #overtake(by: string): void {
+    this.#ends += 1;
+    this.#endedBy = by;
+    if (this.#starting) this.#signal("SIGKILL");
+  }
+
+  async #start(call: number): Promise<void> {
+    this.#log = "";
+    // Else whoever listens there would answer in the server's place.
+    await listened(this.host, this.port);
+    this.#stillWanted(call);
+    this.#starting = true;
+    try {
+      await this.#spawned();
+    } catch (error) {
+      await this.#end("SIGKILL");
+      this.#stillWanted(call);
+      throw error;
+    } finally {
+      this.#starting = false;
+    }
+    this.#stillWanted(call);
+  }
+
+  async #spawned(): Promise<void> {
     mkdirSync(this.#dir, { recursive: true });
     if (started.size === 0) process.once("exit", endAll);
     started.add(this);
     this.#guard ??= new Guard(this.#dir);
     const child = spawn(this.#binary, this.#arguments(), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
-    this.#log = "";
     this.#running = child.pid !== undefined;
     this.#guard.watch(child.pid);
     for (const stream of [child.stdout, child.stderr]) {
@@ -190,7 +277,8 @@ class Server implements RedisServer {
     this.#ended = new Promise<void>((resolve) => {
       child.once("exit", () => resolve());
       child.once("error", (error: NodeJS.ErrnoException) => {
-        this.#print(error.code === "ENOENT" ? `${this.#binary} is not there. ${INSTALL}` : error.message);
+        const { code, message } = error;
+        this.#print(`${this.#binary} ${code === "ENOENT" ? "is not there" : `cannot be run: ${message}`}. ${INSTALL}`);
         resolve();
       });
     }).then(() => {
@@ -222,12 +310,29 @@ class Server implements RedisServer {
 
   /** Resolves when the server answers PING, be it with an error: one that wants a password is up as well. */
   async #answering(): Promise<void> {
-    const until = now() + STARTUP;
+    const begun = now();
+    let limit = STARTUP;
     do {
-      if (/^(\+PONG|-(?!LOADING))/.test(await this.#ping())) return;
+      const answer = await this.#ping();
+      if (/^(\+PONG|-(?!LOADING))/.test(answer)) return;
+      if (answer.startsWith("-LOADING")) limit = LOADING;
       await sleep(PING_INTERVAL);
-    } while (this.#running && now() < until);
-    throw new Error(`redis-server did not start on port ${this.port}:\n${this.#log}`);
+    } while (this.#running && now() - begun < limit);
+    throw new Error(`redis-server did not start on port ${this.port}: ${this.#failure(limit)}`);
+  }
+
+  /** Why it does not answer. */
+  #failure(limit: number): string {
+    const printed = this.#log.trim();
+    const { exitCode = null, signalCode = null, pid } = this.#child ?? {};
+    if (pid === undefined) return printed;
+    const ended = signalCode === null ? `exit code ${exitCode}` : signalCode;
+    const happened = this.#running
+      ? `it ${limit === LOADING ? "was still loading its data" : "did not answer"} after ${limit / 1_000} s`
+      : `it ended with ${ended}`;
+    const isRedis = /redis|valkey/i.test(printed.replaceAll(this.#binary, "")) || limit === LOADING;
+    const guess = isRedis ? "" : `. ${this.#binary} seems to be no redis-server`;
+    return `${happened}${guess}. It printed ${printed === "" ? "nothing" : `:\n${printed}`}`;
   }
 
   /** The first bytes of the answer to an inline PING; "" when there is no connection or no answer. */
@@ -249,22 +354,33 @@ class Server implements RedisServer {
     });
   }
 
-  async stop(): Promise<void> {
-    await this.#end("SIGTERM");
-    rmSync(this.#dir, { recursive: true, force: true });
-    this.#guard?.dismiss();
-    this.#guard = undefined;
-    this.#forget();
+  stop(): Promise<void> {
+    this.#overtake("stop()");
+    return this.#next(async () => {
+      await this.#end("SIGTERM");
+      rmSync(this.#dir, { recursive: true, force: true });
+      this.#guard?.dismiss();
+      this.#guard = undefined;
+      this.#forget();
+    });
   }
 
   kill(): Promise<void> {
-    return this.#end("SIGKILL");
+    this.#overtake("kill()");
+    // Also one that is being ended in good order.
+    this.#signal("SIGKILL");
+    return this.#next(() => this.#end("SIGKILL"));
   }
 
-  async restart({ args = this.#args }: { args?: readonly string[] } = {}): Promise<void> {
-    await this.#end("SIGTERM");
-    this.#args = args;
-    await this.start();
+  restart(options: RestartOptions = {}): Promise<void> {
+    return this.#next(async (call) => {
+      checkOptions("restart()", options, { args: redisOptions.args });
+      this.#stillWanted(call);
+      await this.#end("SIGTERM");
+      this.#stillWanted(call);
+      this.#args = options.args ?? this.#args;
+      await this.#start(call);
+    });
   }
 
   pause(): void {

@@ -44,7 +44,7 @@ async function both(t, options) {
   await once(server, "listening");
   const proxy = await faultProxy(server.address().port, options);
   t.after(async () => {
-    await proxy.close();
+    await proxy.close().catch(() => {});
     for (const { socket } of ends) socket.destroy();
     server.close();
   });
@@ -331,4 +331,102 @@ test("before Redis: over TCP, TLS and a Unix socket, with the URL as the proxy g
     await proxy.close();
   }
   await observer.othersBecome(0);
+});
+
+test("a fault that makes no sense is refused by name, and changes nothing", async (t) => {
+  const { proxy, pair } = await both(t);
+  const [client, server] = await pair();
+  for (const [fault, message] of [
+    [{ toclient: { do: "reset" } }, /unknown direction "toclient"; did you mean toClient\?/],
+    [{ toClient: { do: "rest" } }, /toClient: unknown do "rest"; did you mean reset\?/],
+    [{ toClient: { do: "explode" } }, /unknown do "explode"; there are drop, stall, end, close, reset, repeat/],
+    [{ toServer: { spilt: 1 } }, /toServer: unknown option "spilt"; did you mean split\?/],
+    [{ toServer: { split: 0 } }, /split must be a whole number of bytes from 1; it is 0/],
+    [{ toServer: { split: Number.NaN } }, /split must be .*; it is NaN/],
+    [{ toServer: { after: -1, do: "drop" } }, /after must be a whole number of bytes from 0/],
+    [{ toClient: { delay: "10ms" } }, /delay must be a number of milliseconds/],
+    [{ toClient: { delay: Number.POSITIVE_INFINITY } }, /delay must be/],
+    [{ toClient: { pace: -1 } }, /pace must be/],
+    [{ toClient: { do: { wiat: 5 } } }, /toClient.do: unknown option "wiat"; did you mean wait\?/],
+    [{ toClient: { do: { wait: "5" } } }, /wait must be/],
+    [{ toClient: { do: { say: 5 } } }, /say must be a string or a Uint8Array/],
+    [{ toClient: { do: {} } }, /do is one of/],
+    [{ toClient: { do: { wait: 1, say: "x" } } }, /do is one of/],
+    [{ toClient: "reset" }, /toClient takes an object of options/],
+    [null, /a fault is an object.* not null/],
+    ["reset", /a fault is an object/],
+  ]) {
+    const isMistake = (error) => error instanceof TypeError && message.test(error.message);
+    assert.throws(() => proxy.strike(fault), isMistake);
+    await assert.rejects(proxy.script(fault), isMistake);
+    await assert.rejects(faultProxy(1, { script: fault }), isMistake);
+  }
+  assert.throws(() => proxy.strike(), /a fault is an object.* not undefined/);
+  await assert.rejects(proxy.slow("fast"), /slow\(\) takes a number of milliseconds/);
+  await assert.rejects(faultProxy(1, { prot: 1 }), /faultProxy\(\): unknown option "prot"; did you mean port\?/);
+  await assert.rejects(faultProxy(1, null), /takes an object of options/);
+  proxy.strike({ toServer: undefined, toClient: { delay: undefined, split: undefined, do: undefined } });
+  client.socket.write("well");
+  await until(() => server.text === "well", "what passes");
+  const [, far] = await pair();
+  assert.equal(far.closed, false);
+});
+
+test("a target that is none is refused in one sentence, without what may be a password in it", async () => {
+  for (const [target, what] of [
+    [undefined, "undefined"],
+    [null, "null"],
+    [Number.NaN, "NaN"],
+    [0, "0"],
+    [65_536, "65536"],
+    [1.5, "1.5"],
+    ["", "an empty string"],
+    ["nonsense", "a text that is no such URL"],
+    ["redis//:secret@host", "a text that is no such URL"],
+    ["http://u:secret@host", "a text that is no such URL"],
+    [new URL("http://u:secret@host"), "another URL"],
+    [{}, "an object"],
+  ]) {
+    const message =
+      "faultProxy() takes the URL of a Redis server, as in redis://127.0.0.1:6379, or a port from 1 to 65535, not ";
+    await assert.rejects(faultProxy(target), { name: "TypeError", message: message + what });
+  }
+});
+
+test("a script that fails resets its connection, and is told of by errors and close", async (t) => {
+  const mistake = new Error("a mistake in the test");
+  const results = [
+    () => {
+      throw mistake;
+    },
+    () => ({ toclient: {} }),
+    async () => {
+      throw new Error("late");
+    },
+    () => {
+      throw "no error";
+    },
+    () => null,
+  ];
+  const { proxy } = await both(t, { script: ({ number }) => results[number - 1]() });
+  for (let number = 1; number <= 4; number += 1) {
+    const client = await dialled(proxy);
+    await until(() => client.closed, "the reset");
+    assert.equal(proxy.errors.length, number);
+  }
+  const fine = await dialled(proxy);
+  assert.equal(proxy.connections, 1);
+  fine.socket.destroy();
+  assert.deepEqual(
+    proxy.errors.map(({ message }) => message),
+    [
+      "a mistake in the test",
+      'script: unknown direction "toclient"; did you mean toClient?',
+      "script: the function must give its fault at once, not a promise",
+      "the script threw no error",
+    ],
+  );
+  proxy.close();
+  await assert.rejects(proxy.close(), mistake);
+  assert.equal((await dialled(proxy)).error, "ECONNREFUSED");
 });

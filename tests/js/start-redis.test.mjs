@@ -1,14 +1,15 @@
 // edgis/testing: throwaway servers, and what becomes of them.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { createClient } from "edgis";
 import { findRedisServer, freePort, startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
-import { run } from "./programs.mjs";
+import { answer, run } from "./programs.mjs";
 
 const logger = false;
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -29,6 +30,24 @@ async function until(holds, within = 10_000) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+/** A server that takes 12 s to load its data; it does so while the other tests run. */
+const loading = await (async () => {
+  const server = await startRedis();
+  const observer = await observe(server);
+  for (let key = 0; key < 600; key += 1) observer.ask("SET", key, randomBytes(128).toString("hex"));
+  await observer.ask("SET", "last", "one");
+  await observer.ask("SAVE");
+  observer.close();
+  const begun = performance.now();
+  let ended = begun;
+  const slow = ["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"];
+  const promise = server.restart({ args: slow }).finally(() => {
+    ended = performance.now();
+  });
+  promise.catch(() => {});
+  return { server, promise, took: () => ended - begun };
+})();
 
 test("a server answers, can be killed, and comes back on its port as another process", async () => {
   const server = await startRedis();
@@ -162,4 +181,142 @@ test("a server does not outlive a process that is killed, not even a paused one,
     await until(() => !isAlive(pid));
     await until(() => !existsSync(path));
   }
+});
+
+/** What a promise came to: "up", or the beginning of its message. */
+const outcome = (promise) =>
+  Promise.race([
+    promise.then(
+      () => "up",
+      (error) => error.message,
+    ),
+    new Promise((resolve) => setTimeout(resolve, 30_000, "pending").unref()),
+  ]);
+
+/** The processes that hold the folder or the port of a server, as their command lines tell. */
+const processesOf = ({ port }) =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`:${port}`);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+
+const onLinux = { skip: process.platform !== "linux" };
+
+test(
+  "operations that are not awaited take turns: all settle, the last one counts, nothing is orphaned",
+  onLinux,
+  async () => {
+    const server = await startRedis();
+    const { port } = server;
+    const both = await Promise.all([server.restart(), server.restart()].map(outcome));
+    assert.deepEqual(both, ["up", "up"]);
+    assert.deepEqual(processesOf(server), [server.pid]);
+
+    const overtaken = await Promise.all([server.restart(), server.restart(), server.kill()].map(outcome));
+    assert.match(overtaken[0], /ended by kill\(\) before it answered/);
+    assert.match(overtaken[1], /ended by kill\(\) before it answered/);
+    assert.equal(overtaken[2], "up");
+    assert.deepEqual([server.running, processesOf(server)], [false, []]);
+
+    const revived = await Promise.all([server.kill(), server.stop(), server.restart()].map(outcome));
+    assert.deepEqual(revived, ["up", "up", "up"]);
+    assert.deepEqual([server.running, server.port, processesOf(server)], [true, port, [server.pid]]);
+
+    // In the midst of a start, at any moment of it.
+    for (let wait = 0; wait < 12; wait += 1) {
+      const start = outcome(server.restart());
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      const ends = [server.stop(), server.kill(), server.stop()].map(outcome);
+      assert.match(await start, /^up$|before it answered/);
+      assert.deepEqual(await Promise.all(ends), ["up", "up", "up"]);
+      assert.deepEqual([server.running, processesOf(server)], [false, []]);
+    }
+  },
+);
+
+test(
+  "after stop a restart brings up an empty server; one that fails leaves no process, and the next may do",
+  onLinux,
+  async () => {
+    const server = await startRedis({ args: ["--appendonly", "yes"] });
+    const asked = async (...command) => {
+      const observer = await observe(server);
+      const reply = await observer.ask(...command);
+      observer.close();
+      return reply;
+    };
+    await asked("SET", "k", "v");
+    await server.restart();
+    assert.equal(await asked("GET", "k"), "v");
+    await server.stop();
+    await server.restart();
+    assert.equal(await asked("DBSIZE"), 0);
+    await assert.rejects(server.restart({ args: ["--no-such-option", "1"] }), /exit code 1.*no-such-option/s);
+    assert.deepEqual([server.running, processesOf(server)], [false, []]);
+    await server.restart({ args: [] });
+    await server.kill();
+
+    // Whoever has taken the port meanwhile does not answer in its place.
+    const other = await startRedis({ port: server.port });
+    await assert.rejects(server.restart(), { code: "EADDRINUSE" });
+    await assert.rejects(startRedis({ port: server.port }), { code: "EADDRINUSE" });
+    assert.equal(server.running, false);
+    await Promise.all([server.stop(), other.stop()]);
+  },
+);
+
+test("a restart that a stop overtakes needs no listener", async () => {
+  const told = await answer(
+    `const { startRedis } = await import("edgis/testing");
+    const server = await startRedis();
+    server.restart();
+    server.restart();
+    await server.stop();
+    console.log(JSON.stringify({ unhandled: __unhandled, running: server.running }));`,
+    { witnessed: true },
+  );
+  assert.deepEqual([told.unhandled, told.running], [0, false]);
+});
+
+test("a binary that is no redis-server is said to be none, with its exit code", async () => {
+  await assert.rejects(startRedis({ binary: "/bin/true" }), /exit code 0.*\/bin\/true seems to be no redis-server/s);
+  await assert.rejects(startRedis({ binary: "/bin/false" }), /exit code 1.*seems to be no redis-server.*nothing/s);
+  await assert.rejects(startRedis({ binary: "/tmp" }), /\/tmp cannot be run: .*EACCES/);
+  await assert.rejects(startRedis({ args: ["--port", "none"] }), (error) => !error.message.includes("seems to be"));
+});
+
+test("options that make no sense are refused by name, before anything is started", async () => {
+  for (const [options, message] of [
+    [{ prot: 7000 }, /startRedis\(\): unknown option "prot"; did you mean port\?/],
+    [{ arguments: [] }, /unknown option "arguments"; did you mean args\?|there are args, port/],
+    [{ port: 70_000 }, /port must be a port/],
+    [{ port: "6379" }, /port must be a port/],
+    [{ args: "--maxclients 1" }, /args must be an array of strings/],
+    [{ args: ["--maxclients", 1] }, /args must be an array of strings/],
+    [{ tls: "yes" }, /tls must be true or false/],
+    [{ binary: "" }, /binary must be the path/],
+    [null, /takes an object of options, not null/],
+  ]) {
+    await assert.rejects(startRedis(options), (error) => error instanceof TypeError && message.test(error.message));
+  }
+  const server = await startRedis({ port: undefined, args: undefined, tls: undefined, binary: undefined });
+  await assert.rejects(server.restart({ arg: [] }), /restart\(\): unknown option "arg"; did you mean args\?/);
+  assert.equal(server.running, true);
+  await server.restart({ args: undefined });
+  await server.stop();
+});
+
+test("restart waits while the server loads its data, longer than for one that is silent", async () => {
+  await loading.promise;
+  const observer = await observe(loading.server);
+  assert.equal(await observer.ask("DBSIZE"), 601);
+  observer.close();
+  await loading.server.stop();
+  assert.ok(loading.took() > 10_500, `${loading.took()} ms are no long time to load`);
 });
