@@ -68,7 +68,8 @@ async function bindAndOptimise() {
   const features = wasmFeatures.map((name) => `--enable-${name}`);
   // The stack is at the bottom of memory: nothing else has an address below 1024. Runs of zeros are nothing to Brotli,
   // while each segment that is cut at one has a head.
-  const passes = ["-O3", "--low-memory-unused", "--skip-pass=memory-packing", "--strip-producers", "--strip-debug"];
+  const passes = ["-O3", "--converge", "--low-memory-unused", "--skip-pass=memory-packing"];
+  passes.push("--strip-producers", "--strip-target-features", "--strip-debug");
   run("wasm-opt", [...features, ...passes, `${bindings}/edgis_bg.wasm`, "-o", wasm]);
   copyFileSync(`${bindings}/edgis.d.ts`, at("target/wasm/bindgen.d.ts"));
   const bytes = readFileSync(wasm);

@@ -150,6 +150,10 @@ impl Replies<'_> {
 
     fn text(&self, token: Token) -> Option<String> {
         let range = token.a as usize..token.b as usize;
-        Some(String::from_utf8_lossy(self.bytes.get(range)?).into_owned())
+        let bytes = self.bytes.get(range)?;
+        // Servers speak ASCII of themselves; what is not even UTF-8 they repeat of an argument.
+        let ascii =
+            || bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();
+        Some(core::str::from_utf8(bytes).map_or_else(|_| ascii(), String::from))
     }
 }
