@@ -2,10 +2,16 @@
 import { bind } from "../client/create.js";
 import { bindScope, type RunInScope } from "../client/scope.js";
 import type { CreateClient } from "../index.js";
+import { Requests } from "../loop/requests.js";
+import type { Runtime } from "../transport/types.js";
 import { workerdRuntime } from "../transport/workerd.js";
 import module from "./edgis.wasm";
 
-const runtime = { ...workerdRuntime, compile: () => module };
+const runtime: Runtime = {
+  ...workerdRuntime,
+  compile: () => module,
+  tellApart: (engine, mark) => new Requests(engine, mark),
+};
 
 export * from "../index.js";
 export const createClient: CreateClient = bind(runtime);

@@ -25,7 +25,7 @@ import { Clock } from "./clock.js";
 import { died } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
 import { News } from "./news.js";
-import { Requests } from "./requests.js";
+import type { Requests } from "./requests.js";
 import { Scope } from "./scope.js";
 import type { Argument, Segment } from "./stage.js";
 import type { Handle, Policy, Target } from "./target.js";
@@ -86,7 +86,7 @@ export class Engine {
   constructor(runtime: Runtime) {
     this.runtime = runtime;
     this.#thread = new Scope(this, 0);
-    this.requests = runtime.mark === undefined ? undefined : new Requests(this, runtime.mark);
+    this.requests = runtime.mark && runtime.tellApart?.(this, runtime.mark);
     this.pending = new Pending(this.requests && ((handle) => handle.target.scope.request?.ended()));
     this.#clock = new Clock(runtime);
     this.module = runtime.compile();

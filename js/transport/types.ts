@@ -1,4 +1,6 @@
 /** What a runtime must bring along: a way to open byte streams, a clock, timers, text codecs. */
+import type { Engine } from "../loop/engine.js";
+import type { Requests } from "../loop/requests.js";
 
 /** Settings of TLS; those that are not given are the runtime's defaults. Verification is on. */
 export interface TlsOptions {
@@ -110,6 +112,8 @@ export interface Runtime {
    * gives what says whether it is here again. Throws where there is none.
    */
   mark?(): () => boolean;
+  /** Tells requests apart by their marks; given by the entry, so that the others do not ship it. */
+  tellApart?(engine: Engine, mark: () => () => boolean): Requests;
   /** Keeps the request that is here alive until the promise is settled. */
   waitUntil?(promise: Promise<unknown>): void;
 }
