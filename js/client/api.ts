@@ -12,10 +12,10 @@ export type StateListener = (status: Status) => void;
 
 /** What handles on one link may differ in. */
 export interface HandleOptions extends CallOptions {
-  offline?: "reject" | "wait";
-  timeouts?: Timeouts;
-  integers?: "number" | "bigint";
-  logger?: Logger | false;
+  offline?: "reject" | "wait" | undefined;
+  timeouts?: Timeouts | undefined;
+  integers?: "number" | "bigint" | undefined;
+  logger?: Logger | false | undefined;
 }
 
 /** What the calls made through `with({ timeout, signal })` differ in. */
@@ -24,20 +24,21 @@ export interface CallOptions {
    * The longest that a call may take, the wait for a connection included; `timeouts` do not apply to it then. Like
    * those it is rounded up to three digits. Rejects with `TimeoutError`.
    */
-  timeout?: Duration;
+  timeout?: Duration | undefined;
   /**
    * Ends the calls when it is aborted: they reject with `signal.reason`, unchanged. A command that was written by then
    * may still be executed; one that was not is never sent. With a signal that is aborted already nothing is sent.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * A handle on a target. All handles of a target share one link.
  *
  * Commands reject with `ReplyError` for the server's errors and with `UsageError` for mistakes; for want of Redis with
- * `DisabledError`, `TimeoutError` or `ConnectionLostError`, and these need no listener. A
- * `ReplyError` or `UsageError` that nobody awaits ends a process, as any unhandled rejection does.
+ * `DisabledError`, `TimeoutError` or `ConnectionLostError`, and these need no listener; promises derived from them, such
+ * as that of an async function that awaits a call, do. A `ReplyError` or `UsageError` that nobody awaits ends a process,
+ * as any unhandled rejection does.
  *
  * `T` is how text comes back (`string`, or `Uint8Array` from `bytes`), `I` how integers do (`number`, or `bigint`).
  */
@@ -57,7 +58,7 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
    * @param options.timeout default 10 s
    * @throws ConnectError, AuthError or DisabledError with the reason, when it is not ready in time, or never can be
    */
-  ready(options?: { timeout?: Duration }): Promise<this>;
+  ready(options?: { timeout?: Duration | undefined }): Promise<this>;
 
   /** Where the target stands, at this moment. */
   status(): Status;
@@ -88,7 +89,7 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
    * Another handle on the same link, with settings of its own. Close it like any other.
    *
    * With nothing but `timeout` and `signal` it is a view of this client, cheap enough for a single call, and nothing to
-   * close: `redis.with({ timeout: "50ms", signal: request.signal }).get("k")`.
+   * close (its `close()` closes this client): `redis.with({ timeout: "50ms", signal: request.signal }).get("k")`.
    *
    * Options that make no sense show as the status `bad-option`, and calls reject with `DisabledError`.
    */
@@ -96,7 +97,10 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
   with(options: HandleOptions & { integers: "number" }): Client<T, number>;
   with(options: HandleOptions): Client<T, I>;
 
-  /** A view of this client whose text replies are `Uint8Array`, for values that are no text. */
+  /**
+   * A view of this client whose text replies are `Uint8Array`, for values that are no text. Its `close()` closes this
+   * client.
+   */
   readonly bytes: Client<Uint8Array, I>;
 
   /**

@@ -69,6 +69,7 @@ export class BaseClient implements Subscriber {
   #share: Share | undefined;
   #closing: Promise<void> | undefined;
   #isClosed = false;
+  #closedAt = 0;
   #broken: DisabledStatus | undefined;
   /** The last use was where there is no request. */
   #outside: DisabledStatus | undefined;
@@ -265,7 +266,8 @@ export class BaseClient implements Subscriber {
     const handle = this.#attached;
     if (handle !== undefined) return handle.engine.statusOf(handle.target);
     const absent = this.#isClosed ? undefined : (this.#broken ?? this.#outside);
-    return absent ?? { state: "closed", attempts: 0, since: this.#runtime.timeOrigin() };
+    if (absent === undefined && this.#isView && this.#origin !== undefined) return this.#origin.status();
+    return absent ?? { state: "closed", attempts: 0, since: this.#closedAt };
   }
 
   stats(): Stats {
@@ -418,6 +420,7 @@ export class BaseClient implements Subscriber {
     if (this.#isView) return this.#origin?.close() ?? Promise.resolve();
     // On the same terms as everywhere, but only here: the links of other requests end with them.
     const seat = this.#isClosed ? undefined : this.#seat;
+    if (!this.#isClosed) this.#closedAt = this.#runtime.timeOrigin() + this.#runtime.now();
     this.#isClosed = true;
     if (this.#runtime.mark !== undefined) return new Promise<void>((resolve) => this.#end(seat?.share, resolve));
     this.#closing ??= new Promise<void>((resolve) => {

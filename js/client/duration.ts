@@ -1,7 +1,8 @@
 /** Durations: milliseconds, or text with a unit. */
 
 /**
- * A number of milliseconds, or text like `"250ms"`, `"1.5s"`, `"5m"`, `"2h"`, `"1d"`. More than 23 days count as 23 days.
+ * A positive number of milliseconds, or text like `"250ms"`, `"1.5s"`, `"5m"`, `"2h"`, `"1d"`. More than 23 days count
+ * as 23 days.
  */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
@@ -15,8 +16,9 @@ export function milliseconds(duration: unknown): number | undefined {
   if (typeof duration === "number") {
     return duration > 0 && Number.isFinite(duration) ? Math.min(duration, LONGEST) : undefined;
   }
-  const parts = typeof duration === "string" ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) : null;
+  const parts = typeof duration === "string" ? /^(.*?)(ms|s|m|h|d)$/.exec(duration) : null;
   if (parts === null) return undefined;
+  // Whatever the type takes for a number, also "1e3s" and "5 s".
   const value = Number(parts[1]) * (units[parts[2] as string] as number);
-  return value > 0 ? Math.min(value, LONGEST) : undefined;
+  return value > 0 && Number.isFinite(value) ? Math.min(value, LONGEST) : undefined;
 }

@@ -8,7 +8,10 @@ export interface Logger {
   warn(line: string): void;
 }
 
-/** Settings of a client. All are optional; none makes `createClient` throw: mistakes become the status `bad-option`. */
+/**
+ * Settings of a client. All are optional, and but for `url` `undefined` is the same as none; none makes `createClient`
+ * throw: mistakes become the status `bad-option`.
+ */
 export interface ClientOptions {
   /**
    * `redis[s]://[user:password@]host[:port][/db]` or `unix:///path`, or a function that gives it at first use. Without
@@ -17,59 +20,61 @@ export interface ClientOptions {
    */
   url?: string | URL | (() => string | URL | undefined) | undefined;
   /** Names the target: all clients with this id share one link, whatever their other options. */
-  id?: string;
+  id?: string | undefined;
   /** The client's name in `CLIENT LIST`. */
-  name?: string;
+  name?: string | undefined;
   /** Overrides the user of the URL. */
-  username?: string;
+  username?: string | undefined;
   /** Overrides the password of the URL. */
-  password?: string;
+  password?: string | undefined;
   /** Gives the credentials of each dial, for secrets that rotate. */
-  credentials?: () => Credentials | Promise<Credentials>;
+  credentials?: (() => Credentials | Promise<Credentials>) | undefined;
   /** Overrides the database of the URL. */
-  db?: number;
+  db?: number | undefined;
   /** `true` or settings turn TLS on, as `rediss://` does. */
-  tls?: boolean | TlsOptions;
+  tls?: boolean | TlsOptions | undefined;
   /** Which addresses of a name are used. Default 0: all, both families in turns. */
-  family?: 0 | 4 | 6 | "0" | "4" | "6";
+  family?: 0 | 4 | 6 | "0" | "4" | "6" | undefined;
   /** 3 (default) or 2. */
-  protocol?: 2 | 3;
+  protocol?: 2 | 3 | undefined;
   /** Integers of replies as bigint, all of them. Default `"number"`: bigint only beyond 2⁵³ − 1. */
-  integers?: "number" | "bigint";
-  timeouts?: Timeouts;
+  integers?: "number" | "bigint" | undefined;
+  timeouts?: Timeouts | undefined;
   /** `"reject"` (default): while the target is disabled commands reject at once. `"wait"`: they wait for a link. */
-  offline?: "reject" | "wait";
-  retry?: {
-    /** First bound of the random wait after a failed dial; it doubles with each. Default 50 ms. */
-    base?: Duration;
-    /** Last bound. Default 2 s. */
-    cap?: Duration;
-  };
-  limits?: Limits;
+  offline?: "reject" | "wait" | undefined;
+  retry?:
+    | {
+        /** First bound of the random wait after a failed dial; it doubles with each. Default 50 ms. */
+        base?: Duration | undefined;
+        /** Last bound. Default 2 s. */
+        cap?: Duration | undefined;
+      }
+    | undefined;
+  limits?: Limits | undefined;
   /** Gets one line a state change; `false` for silence. Default `console`. */
-  logger?: Logger | false;
+  logger?: Logger | false | undefined;
   /** `false`: a link of one's own. Default `true`. */
-  share?: boolean;
+  share?: boolean | undefined;
 }
 
 /** Budgets of time. */
 export interface Timeouts {
   /** Of a dial over all its addresses, TLS and handshake included, and of a command's wait for it. Default 2 s. */
-  connect?: Duration;
+  connect?: Duration | undefined;
   /** Of a command, from when it is written to its reply. Default 1 s. */
-  command?: Duration;
+  command?: Duration | undefined;
 }
 
 /** Bounds on what is held in memory. */
 export interface Limits {
   /** Commands that may wait for a link. Default 10,000; more are rejected at once. */
-  staged?: number;
+  staged?: number | undefined;
   /** Bytes of commands that may wait for a link. Default 16 MiB. */
-  stagedBytes?: number;
+  stagedBytes?: number | undefined;
   /** Commands that may be written and not answered. Default 1,000,000; more are rejected at once. */
-  pending?: number;
+  pending?: number | undefined;
   /** Bytes of one string in a reply. Default 512 MiB, the server's own limit. */
-  bulk?: number;
+  bulk?: number | undefined;
   /** Nesting of a reply. Default 64, which is also the most. */
-  nesting?: number;
+  nesting?: number | undefined;
 }

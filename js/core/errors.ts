@@ -61,13 +61,27 @@ export class RedisError extends Error {
   }
 }
 
+/** Any error of edgis; `kind` tells which, and what else it has. */
+export type AnyRedisError =
+  | ConfigError
+  | UsageError
+  | DisabledError
+  | ConnectError
+  | AuthError
+  | ConnectionLostError
+  | TimeoutError
+  | ProtocolError
+  | ReplyError
+  | InternalError;
+
 /** Whether `error` is an error of edgis, also of another copy of the package. */
-export function isRedisError(error: unknown): error is RedisError {
+export function isRedisError(error: unknown): error is AnyRedisError {
   return typeof error === "object" && error !== null && (error as Record<symbol, unknown>)[brand] === true;
 }
 
 /** The options of `createClient` make no sense. */
 export class ConfigError extends RedisError {
+  declare readonly kind: "ConfigError";
   constructor(message: string, details: ErrorDetails) {
     super("ConfigError", message, details);
   }
@@ -75,13 +89,18 @@ export class ConfigError extends RedisError {
 
 /** A call makes no sense: an argument of a wrong type, a command that would break a shared link. Nothing was sent. */
 export class UsageError extends RedisError {
+  declare readonly kind: "UsageError";
   constructor(message: string, command?: string) {
     super("UsageError", message, { code: "EDGIS_USAGE", command });
   }
 }
 
-/** The target is disabled: there is no link and the command did not ask to wait for one. Nothing was sent. */
+/**
+ * The target is disabled: there is no link and the command did not ask to wait for one. Nothing was sent, but for
+ * read-only commands of a link that was lost and did not come back: their `sent` is `maybe`.
+ */
 export class DisabledError extends RedisError {
+  declare readonly kind: "DisabledError";
   /** As in `status().reason`; also `closed` and `queue-full`. */
   readonly reason: string;
 
@@ -93,6 +112,7 @@ export class DisabledError extends RedisError {
 
 /** No address of the target answered; the message lists each with what happened there. */
 export class ConnectError extends RedisError {
+  declare readonly kind: "ConnectError";
   /** As in `status().reason`. */
   readonly reason: string;
 
@@ -104,6 +124,7 @@ export class ConnectError extends RedisError {
 
 /** The server wants other credentials. It is dialled again every 30 s, so that a rotated secret recovers by itself. */
 export class AuthError extends RedisError {
+  declare readonly kind: "AuthError";
   constructor(message: string, details: Omit<ErrorDetails, "code">) {
     super("AuthError", message, { ...details, code: "EDGIS_AUTH" });
   }
@@ -111,6 +132,7 @@ export class AuthError extends RedisError {
 
 /** The link died with the command on it. `sent` says whether the server may have executed it. */
 export class ConnectionLostError extends RedisError {
+  declare readonly kind: "ConnectionLostError";
   /** As in `status().reason`. */
   readonly reason: string;
 
@@ -122,6 +144,7 @@ export class ConnectionLostError extends RedisError {
 
 /** A deadline passed. */
 export class TimeoutError extends RedisError {
+  declare readonly kind: "TimeoutError";
   /** What was waited for: the dial, a link to write to, or the reply. */
   readonly phase: "connect" | "queue" | "reply";
 
@@ -133,6 +156,7 @@ export class TimeoutError extends RedisError {
 
 /** The peer sent bytes that are not RESP. The link was closed. */
 export class ProtocolError extends RedisError {
+  declare readonly kind: "ProtocolError";
   constructor(message: string, details: Omit<ErrorDetails, "code">) {
     super("ProtocolError", message, { ...details, code: "EDGIS_PROTOCOL" });
   }
@@ -143,6 +167,7 @@ const repeated = /, with args beginning with:.*$/s;
 
 /** The server's error, word for word but for arguments; `code` is its prefix, as in `WRONGTYPE`. */
 export class ReplyError extends RedisError {
+  declare readonly kind: "ReplyError";
   constructor(message: string, details: Omit<ErrorDetails, "code"> = {}) {
     super("ReplyError", message.replace(repeated, ""), {
       sent: "yes",
@@ -154,6 +179,7 @@ export class ReplyError extends RedisError {
 
 /** A bug in edgis: its core trapped. The core was replaced; the command may have been executed. */
 export class InternalError extends RedisError {
+  declare readonly kind: "InternalError";
   constructor(message: string, details: Omit<ErrorDetails, "code">) {
     super("InternalError", message, { ...details, code: "EDGIS_INTERNAL" });
   }
