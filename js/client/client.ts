@@ -124,9 +124,9 @@ export class BaseClient implements Subscriber {
   #attach(): Handle | undefined {
     if (this.#isClosed || this.#broken !== undefined) return undefined;
     try {
-      if (!this.#isPlaced()) return undefined;
-      const engine = engineOf(() => new Engine(this.#runtime));
-      const scope = engine.here();
+      const place = this.#place();
+      if (place === undefined) return undefined;
+      const { engine, scope } = place;
       const seat = scope.request?.seats.get(this) as Seat | undefined;
       if (seat !== undefined) return seat.handle;
       const target = this.#isView ? this.#origin?.target : (this.#share?.target ?? this.#join(engine, scope));
@@ -153,18 +153,20 @@ export class BaseClient implements Subscriber {
     return this.#handle;
   }
 
-  /** Whether there may be links here: where they belong to requests, there is none while modules are loaded. */
-  #isPlaced(): boolean {
+  /** Where the running code is. Undefined where links belong to requests and there is none, as while modules are loaded. */
+  #place(): { engine: Engine; scope: Scope } | undefined {
     this.#outside = undefined;
-    const { mark } = this.#runtime;
-    if (mark === undefined || engineIfAny<Engine>()?.requests?.known() !== undefined) return true;
+    const known = engineIfAny<Engine>();
     try {
-      mark();
-      return true;
+      // Not even the engine is made there: it needs a random number.
+      if (known === undefined) this.#runtime.mark?.();
+      if (known?.requests !== undefined) return { engine: known, scope: known.here() };
     } catch {
       this.#outside = outsideStatus(this.#runtime);
-      return false;
+      return undefined;
     }
+    const engine = engineOf(() => new Engine(this.#runtime));
+    return { engine, scope: engine.here() };
   }
 
   #join(engine: Engine, scope: Scope): Target {

@@ -7,10 +7,10 @@ import type { Link } from "./link.js";
  * Nobody says that a request has ended. But its timers end with it: each request has one that beats, at first after so
  * many milliseconds, then less and less often; one that has missed its beat is over.
  */
-const FIRST_BEAT = 20;
+const FIRST_BEAT = 10;
 const SLOWEST_BEAT = 10_000;
 /** A blocked event loop makes beats late… */
-const GRACE = 250;
+const GRACE = 100;
 /** …and who waits for a reply may only be forgotten when there can be no doubt. */
 const GRACE_IF_WAITING = 10_000;
 /** Links of a request, or an object, that does nothing for so long are closed. */
