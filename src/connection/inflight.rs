@@ -98,6 +98,12 @@ impl Entry {
         self.flags & (INTERNAL | ABANDONED) == 0
     }
 
+    /// Whether it may be written to a link that the server has not accepted yet. Not for the last time: addresses that
+    /// accept and close would use up all of them, and it can still wait for one that answers.
+    pub fn may_ride(&self) -> bool {
+        self.flags & READ_ONLY != 0 && self.flags & RESENT < MAX_RESENT * RESENT_ONE
+    }
+
     /// Whether it may be sent again, counting this time.
     pub fn resend(&mut self) -> bool {
         let resent = (self.flags & RESENT) / RESENT_ONE;

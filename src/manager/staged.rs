@@ -66,7 +66,7 @@ impl Staged {
         deadline: impl Fn(u16) -> Deadline,
         output: &mut Output,
     ) {
-        let rides = |item: &&Item| !riders || item.entry.flags & READ_ONLY != 0;
+        let rides = |item: &&Item| !riders || item.entry.may_ride();
         let count = self.items.iter().take_while(rides).count();
         if count == 0 {
             return;

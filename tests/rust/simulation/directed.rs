@@ -111,7 +111,12 @@ fn a_read_that_kills_every_link_is_sent_three_times_at_most() {
         world.accept(link);
         assert_eq!(world.ended(read), None);
     }
-    world.lose(world.link(target), "ECONNRESET");
+    let link = world.link(target);
+    // The handshake is answered, and the read is not.
+    world.work(link);
+    world.deliver(link, usize::MAX);
+    world.work(link);
+    world.lose(link, "ECONNRESET");
     assert_eq!(world.ended(read), rejected(Failure::ConnectionLost, Reason::Reset as u32, Sent::Maybe));
     assert_eq!(world.commands[read as usize].executed, 3);
 }
@@ -329,4 +334,22 @@ fn a_link_that_was_dialled_again_for_nobody_is_not_dialled_for_ever() {
     world.accept(link);
     world.serve(link);
     assert_eq!(world.ended(write), Some(Ended::Replied));
+}
+
+#[test]
+fn a_read_outlives_many_dials_to_what_accepts_and_closes() {
+    let mut world = World::new(18);
+    let target = world.target(Options { retry_base: 10, retry_cap: 10, ..Options::default() });
+    let read = world.submit(target, "GET", PATIENT);
+    for _ in 0..10 {
+        let link = world.link(target);
+        world.accept(link);
+        world.lose(link, "END");
+        assert_eq!(world.ended(read), None);
+        pass(&mut world, 11);
+    }
+    let link = world.link(target);
+    world.accept(link);
+    world.serve(link);
+    assert_eq!((world.ended(read), world.commands[read as usize].executed), (Some(Ended::Replied), 3));
 }
