@@ -111,9 +111,12 @@ impl Manager {
         known.stats.bytes_in += bytes.len() as f64;
         let doubted = known.dial.as_ref().is_some_and(|dial| !dial.outdates) && known.link == Some(link);
         let retired = known.retired == Some(link);
+        let released = known.released;
         let (consumed, event) = open.receive(bytes, now, output);
         let target = open.target;
         match event {
+            // It may have been the last reply that somebody waits for.
+            Event::None if released => self.finish(target, now),
             Event::None => {}
             Event::Ready => self.link_ready(target, link, now),
             Event::Failed(reason, text) => self.link_failed(link, reason, text, now),

@@ -1,6 +1,6 @@
 //! Commands that have not been written to any link, in order.
 
-use crate::connection::{Compaction, Deadline, Entry, Frames, Link, Output, READ_ONLY};
+use crate::connection::{Compaction, Deadline, Entry, Frames, Link, Output};
 use crate::time::{Duration, Time};
 
 /// A command and its place among the frames.
@@ -148,6 +148,7 @@ impl Staged {
 mod tests {
     use super::*;
     use crate::connection::External;
+    use crate::connection::READ_ONLY;
 
     fn stage(staged: &mut Staged, tag: u32, frame: &[u8], seconds: u64) {
         staged.frames.bytes.extend_from_slice(frame);

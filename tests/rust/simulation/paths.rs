@@ -307,6 +307,22 @@ fn a_released_target_whose_server_is_silent_closes_when_its_commands_have_ended(
 }
 
 #[test]
+fn a_released_target_closes_with_the_last_reply_that_somebody_waits_for() {
+    let mut world = World::new(24);
+    let target = world.ready(Options::default());
+    let link = world.link(target);
+    let brief = Policy { command: Duration::from_millis(100), ..PROMPT };
+    let tags = [world.submit(target, "SET", PROMPT), world.submit(target, "SET", brief)];
+    world.release(target);
+    pass(&mut world, 102);
+    assert!(world.ended(tags[1]).is_some());
+    world.work(link);
+    world.deliver(link, "+k0\r\n".len());
+    assert_eq!(world.ended(tags[0]), Some(Ended::Replied));
+    assert_eq!(world.state(target), "closed", "the other reply may never come");
+}
+
+#[test]
 fn what_was_asked_before_the_release_is_still_done_by_the_dial() {
     let mut world = World::new(16);
     let target = world.target(Options::default());

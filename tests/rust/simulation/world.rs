@@ -1,10 +1,10 @@
 //! The core's shell in virtual time: does what the rows say, and checks that they make sense.
 
 use edgis::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use edgis::error::Sent;
-use edgis::manager::{Batch, Manager, Options, Policy};
+use edgis::manager::{Batch, Manager, Options, Policy, State};
 use edgis::time::Time;
 
 use crate::command::{Command, Ended, Words};
@@ -51,6 +51,8 @@ pub struct World {
     pub frozen: Duration,
     /// Questions that have been answered.
     pub answered: Vec<(u32, u32)>,
+    /// Targets that nobody holds any more.
+    pub released: BTreeSet<u32>,
     pub background_dial: BTreeMap<u32, bool>,
     /// Whose each target is.
     pub scopes: BTreeMap<u32, u32>,
@@ -70,6 +72,7 @@ impl World {
             servers: |_| Server::new(Temper::Good),
             frozen: Duration::ZERO,
             answered: Vec::new(),
+            released: BTreeSet::new(),
             background_dial: BTreeMap::new(),
             scopes: BTreeMap::new(),
         }
@@ -81,6 +84,7 @@ impl World {
         self.scopes.insert(target, options.scope);
         self.states.insert(target, Vec::new());
         self.background_dial.remove(&target);
+        self.released.remove(&target);
         target
     }
 
@@ -136,6 +140,7 @@ impl World {
     }
 
     pub fn release(&mut self, target: u32) {
+        self.released.insert(target);
         self.manager.release(target, self.now);
         self.drain(None);
     }
@@ -149,6 +154,7 @@ impl World {
             self.states.keys().copied().filter(|target| self.scopes[target] == scope).collect();
         for target in gone {
             self.states.remove(&target);
+            self.released.remove(&target);
             self.wires.retain(|_, wire| wire.target != target);
             self.questions.retain(|(asked, _)| *asked != target);
             let waits = |command: &&mut Command| command.target == target && command.ended.is_none();
@@ -329,6 +335,10 @@ impl World {
                 assert_ne!(deadline, Time::NEVER, "command {index} waits for ever");
                 *waiting.entry(command.target).or_default() += 1;
             }
+        }
+        for target in &self.released {
+            let closed = self.states[target].last().is_some_and(|(state, _)| *state == State::Closed as u32);
+            assert!(closed || waiting.contains_key(target), "target {target} is open, and nobody waits");
         }
         for (target, count) in waiting {
             let (staged, inflight) = self.manager.backlog(target);
