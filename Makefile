@@ -25,7 +25,7 @@ demo: ## plays the cold-start incident on a throwaway Redis
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cold-start-incident/demo.mjs
 
-test: ## runs all tests; ONLY="rust node" runs some (rust, fuzz, wasm, browser, node, packaging)
+test: ## runs all tests; ONLY="rust node" runs some (rust, fuzz, wasm, browser, node, bun, deno, packaging)
 	@scripts/setup.sh build redis wasm browser c++ runtimes apps workerd
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
 

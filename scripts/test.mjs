@@ -1,5 +1,5 @@
 // Runs the test suites one after the other and ends with one line for all of them: "N passed, N failed".
-//   node scripts/test.mjs [rust] [fuzz] [wasm] [browser] [node] [packaging]
+//   node scripts/test.mjs [rust] [fuzz] [wasm] [browser] [node] [bun] [deno] [packaging]
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { at, files, root } from "./steps.mjs";
@@ -24,6 +24,8 @@ const suites = {
     ["--locked", "--features", "browser-tests"],
   ),
   node: nodeTest(120_000, ...nodeTests),
+  bun: [process.execPath, [at("tests/js/on.mjs"), "bun"]],
+  deno: [process.execPath, [at("tests/js/on.mjs"), "deno"]],
   packaging: [process.execPath, [at("tests/packaging/table.mjs")]],
 };
 

@@ -441,8 +441,11 @@ export class BaseClient implements Subscriber {
       return;
     }
     giveBack(share, () => {
-      this.changed(this.status());
-      resolve();
+      // Listeners are told of the states before it in the same way.
+      this.#runtime.defer(() => {
+        this.changed(this.status());
+        resolve();
+      });
     });
   }
 

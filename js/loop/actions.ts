@@ -216,6 +216,8 @@ function tell(engine: Engine, target: Target, status: Status, story: string): vo
   const { news, runtime } = engine;
   if (subscribers.size + logs.size === 0) return;
   const told = logs.size > 0 && isNews(engine, target, status) ? [...logs.values()] : [];
+  // Who closes meanwhile still hears of it.
+  const hearers = [...subscribers];
   const write = () => {
     const who = `${runtime.identity()}, client ${cause}`;
     for (const { log } of told) log.changed(status, target.display, who, `dial ${dial}${story}`);
@@ -229,6 +231,6 @@ function tell(engine: Engine, target: Target, status: Status, story: string): vo
       news.flush();
       if (told.length > 0) write();
     }
-    for (const subscriber of subscribers) subscriber.deref()?.changed(status);
+    for (const hearer of hearers) hearer.deref()?.changed(status);
   });
 }

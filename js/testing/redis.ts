@@ -273,7 +273,8 @@ class Server implements RedisServer {
       // A test that forgets its server still ends.
       (stream as unknown as Socket).unref?.();
     }
-    child.unref();
+    // Deno's throws when there is no process.
+    if (child.pid !== undefined) child.unref();
     this.#ended = new Promise<void>((resolve) => {
       child.once("exit", () => resolve());
       child.once("error", (error: NodeJS.ErrnoException) => {

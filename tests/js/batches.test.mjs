@@ -2,8 +2,8 @@
 // SEED repeats a run.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 

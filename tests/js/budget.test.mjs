@@ -1,8 +1,8 @@
 // What a command may cost: calls into the core, writes to the socket, and memory that stays.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { answer } from "./programs.mjs";
 
 let server;
@@ -49,7 +49,7 @@ test("callers at ten depths of promises, through several handles and methods, sh
 test("a hundred concurrent cold imports that each read cross four times at the most", async () => {
   const { crossings, dials, values } = await answer(
     `
-    const entry = import.meta.resolve("edgis");
+    const entry = new URL(import.meta.resolve("edgis")).pathname;
     const clients = await Promise.all(Array.from({ length: 100 }, async (_, i) => {
       const { createClient } = await import(entry + "?v=" + i);
       return createClient({ url: process.env.URL_OF_TEST, logger: false });
@@ -112,7 +112,7 @@ test("to keep one reply of a thousand keeps little more than these", async () =>
     if (!kept.every((text) => text === value)) process.exit(1);
     console.log(JSON.stringify({ kept: kept.length, bytes }));
     `,
-    { flags: ["--expose-gc"], env: { URL_OF_TEST: server.url } },
+    { exposeGc: true, env: { URL_OF_TEST: server.url } },
   );
   // A kept value may hold twice itself and 512 bytes; the rest is the heap's own noise.
   assert.equal(kept, 200);

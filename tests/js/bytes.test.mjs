@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient } from "edgis";
 import { faultProxy, startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 
 const logger = false;
 const caught = (promise) =>

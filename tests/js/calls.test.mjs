@@ -1,7 +1,7 @@
 // What a single call can be given: a deadline, and a signal that ends it.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createClient, isRedisError } from "edgis";
+import { createClient, isRedisError } from "./connect.mjs";
 import { observe } from "./observer.mjs";
 import { silent } from "./peers.mjs";
 import { answer } from "./programs.mjs";

@@ -1,8 +1,8 @@
 // A server in cluster mode that sends a command elsewhere is named as what it is.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 
 let redis;
 before(async () => {

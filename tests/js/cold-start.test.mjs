@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import test, { after, before, beforeEach } from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { observe } from "./observer.mjs";
 import { answer, installedTwice } from "./programs.mjs";
 
@@ -144,7 +144,7 @@ test("`await using` closes the handle at the end of its block", async () => {
 
 test("the ESM and the require()d package, and a module evaluated again, share the link", async () => {
   const before = await observer.accepted();
-  const entry = import.meta.resolve("edgis");
+  const entry = new URL(import.meta.resolve("edgis")).pathname;
   const again = await Promise.all(Array.from({ length: 20 }, (_, i) => import(`${entry}?v=${i}`)));
   assert.notEqual(again[0].createClient, createClient);
   const makers = [createClient, require("edgis").createClient, ...again.map((module) => module.createClient)];
@@ -181,7 +181,7 @@ test("two installed copies share the link, and know each other's errors", async 
 test("handles that are collected give their share back, listeners of a hot-reloaded module with them", async () => {
   const { handles, listeners, left } = await answer(
     `
-    const entry = import.meta.resolve("edgis");
+    const entry = new URL(import.meta.resolve("edgis")).pathname;
     const { createClient } = await import("edgis");
     const keeper = createClient({ url: process.env.URL_OF_TEST, logger: false });
     await keeper.ping();
@@ -199,7 +199,7 @@ test("handles that are collected give their share back, listeners of a hot-reloa
     await keeper.close();
     console.log(JSON.stringify({ handles, listeners: calls, left: process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length }));
     `,
-    { flags: ["--expose-gc"], env: { URL_OF_TEST: server.url } },
+    { exposeGc: true, env: { URL_OF_TEST: server.url } },
   );
   assert.ok(handles <= 2, `${handles} handles`);
   assert.ok(listeners <= 2, `${listeners} calls of listeners that should be gone`);
@@ -223,14 +223,14 @@ test("the last handle that is collected closes the link", async () => {
     }
     console.log("{}");
     `,
-    { flags: ["--expose-gc"], env: { URL_OF_TEST: server.url } },
+    { exposeGc: true, env: { URL_OF_TEST: server.url } },
   );
 });
 
 test("100 modules that each run a command at once dial once", async () => {
   const { dials, joins, accepted } = await answer(
     `
-    const entry = import.meta.resolve("edgis");
+    const entry = new URL(import.meta.resolve("edgis")).pathname;
     const clients = await Promise.all(Array.from({ length: 100 }, async (_, i) => {
       const { createClient } = await import(entry + "?v=" + i);
       const client = createClient({ url: process.env.URL_OF_TEST, logger: false });

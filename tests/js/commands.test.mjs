@@ -1,8 +1,8 @@
 // Arguments, refusals and errors: what reaches the server, and what is told before anything is sent.
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
-import { createClient, isRedisError, ReplyError, UsageError } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient, isRedisError, ReplyError, UsageError } from "./connect.mjs";
 import { observe } from "./observer.mjs";
 import { scripted } from "./peers.mjs";
 

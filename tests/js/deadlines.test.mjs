@@ -1,8 +1,8 @@
 // Servers that keep silent, die, or cut a connection under load: each command ends in time, and each reply has its owner.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { observe } from "./observer.mjs";
 import { listen, scripted, silent } from "./peers.mjs";
 

@@ -1,8 +1,8 @@
 // Redis is away, or is no Redis: what the status says, and how soon commands are told.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { closing, nobody, proxy, resetting, saying, scripted, silent } from "./peers.mjs";
 
 const logger = false;

@@ -6,6 +6,7 @@ import test from "node:test";
 import { createClient } from "edgis";
 import { faultProxy, freePort, startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
+import { here } from "./runtimes.mjs";
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -155,7 +156,8 @@ test("delay, split and pace: each byte is late, and in a piece of its own", asyn
     [1, 1, 1, 1, 1, 1, 1],
   );
   assert.ok(client.chunks.at(-1).at - client.chunks[0].at >= 50, "they were not paced");
-  assert.ok(server.chunks.every(({ bytes }) => bytes <= 6));
+  // Deno reads later, and finds the pieces joined.
+  if (here !== "deno") assert.ok(server.chunks.every(({ bytes }) => bytes <= 6));
 });
 
 test("every position: a flow that is cut, waits or is reset after n bytes passes exactly n before", async (t) => {

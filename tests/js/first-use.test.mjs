@@ -2,10 +2,9 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
+import { collector } from "./runtimes.mjs";
 
 let redis;
 before(async () => {
@@ -72,8 +71,7 @@ test("options of a wrong kind are named", () => {
 });
 
 test("a client that is only awaited is not collected meanwhile", async (t) => {
-  setFlagsFromString("--expose-gc");
-  const gc = runInNewContext("gc");
+  const gc = collector();
   const silent = createServer(() => {});
   await new Promise((resolve) => silent.listen(0, "127.0.0.1", resolve));
   t.after(() => silent.close());

@@ -1,8 +1,8 @@
 // What does nothing until it is used, and what lets a process end.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { nobody, silent } from "./peers.mjs";
 import { answer, run } from "./programs.mjs";
 

@@ -1,8 +1,8 @@
 // What is bounded, at the edge of each bound: as much as it says goes through, one more does not, and nothing is lost.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { nobody } from "./peers.mjs";
 
 const logger = false;

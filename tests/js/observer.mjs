@@ -6,6 +6,8 @@ import { connect } from "node:net";
 export async function observe({ host = "127.0.0.1", port }, password) {
   const observer = new Observer(connect({ host, port }));
   await once(observer.socket, "connect");
+  // Not before: what only waits for a connection is nothing to Deno.
+  observer.socket.unref();
   if (password !== undefined) await observer.ask("AUTH", password);
   return observer;
 }
@@ -16,7 +18,6 @@ class Observer {
 
   constructor(socket) {
     this.socket = socket;
-    socket.unref();
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
       this.#received = Buffer.concat([this.#received, chunk]);

@@ -1,8 +1,8 @@
 // What options mean when they are undefined, durations in every form that their type takes, and what views share.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
-import { createClient, isRedisError } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient, isRedisError } from "./connect.mjs";
 
 const logger = false;
 const names = ["id", "name", "username", "password", "credentials", "db", "tls", "family", "protocol", "integers"];

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { evaluate } from "./runtimes.mjs";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -20,15 +21,15 @@ process.on("uncaughtException", (error) => { globalThis.__uncaught += 1; console
  * @param {string} source
  * @param {object} [options]
  * @param {Record<string, string>} [options.env] besides what every program gets; no REDIS_URL unless it is here
- * @param {string[]} [options.flags] of node
+ * @param {boolean} [options.exposeGc] give it `gc()`
  * @param {boolean} [options.witnessed] count unhandled rejections and uncaught exceptions instead of dying of them
  * @param {string} [options.cwd] default: the repository, whose node_modules holds the package
  */
-export function run(source, { env = {}, flags = [], witnessed = false, cwd = repository } = {}) {
+export function run(source, { env = {}, exposeGc = false, witnessed = false, cwd = repository } = {}) {
   const { REDIS_URL, REDIS_URI, NODE_TEST_CONTEXT, ...own } = process.env;
-  const args = [...flags, "--input-type=module", "--eval", (witnessed ? witness : "") + source];
+  const [program, ...args] = evaluate((witnessed ? witness : "") + source, { exposeGc });
   const started = performance.now();
-  const child = spawn(process.execPath, args, { cwd, env: { ...own, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, { cwd, env: { ...own, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const ended = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"]) {
     child[name].on("data", (chunk) => {

@@ -1,8 +1,8 @@
 // RESP2 gives what RESP3 gives, command by command, over the same data.
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { observe } from "./observer.mjs";
 
 let server;

@@ -1,8 +1,8 @@
 // Redis goes away and comes back: nobody restarts, nothing is thrown, and the log says it once.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createClient } from "edgis";
 import { freePort, startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { observe } from "./observer.mjs";
 import { closing, nobody, resetting, saying, scripted, silent } from "./peers.mjs";
 import { answer } from "./programs.mjs";

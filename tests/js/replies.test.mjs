@@ -4,8 +4,8 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import test, { after, before, beforeEach } from "node:test";
-import { createClient } from "edgis";
 import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
 import { observe } from "./observer.mjs";
 import { proxy, scripted } from "./peers.mjs";
 

@@ -135,7 +135,7 @@ test("nothing is unhandled and the process ends by itself, in any copy of the pa
     `
     const { resetRegistry } = await import("edgis/testing");
     resetRegistry();
-    const entry = import.meta.resolve("edgis");
+    const entry = new URL(import.meta.resolve("edgis")).pathname;
     const copies = await Promise.all(["a", "b"].map((copy) => import(entry + "?copy=" + copy)));
     const clients = copies.map(({ createClient }) => createClient({ url: process.env.URL_OF_TEST, logger: false }));
     for (const client of clients) { client.incr("n"); client.get("n"); }

@@ -2,6 +2,8 @@
 // them, and the Node that runs this.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 const installed = fileURLToPath(new URL("../../target/setup/npm/runtimes/node_modules", import.meta.url));
 const { arch, platform } = process;
@@ -15,7 +17,8 @@ const files = {
   deno: `@deno/${platform}-${arch}-glibc/deno`,
 };
 
-export const names = Object.keys(files);
+/** The runtime that runs this. */
+export const here = process.versions.bun ? "bun" : globalThis.Deno ? "deno" : "node";
 
 /** The runtime's executable. Throws with what is missing where there is none. */
 export function executable(name) {
@@ -33,4 +36,19 @@ export function commandLine(name, { exposeGc = false } = {}) {
   if (name === "deno")
     return [path, "run", "--allow-all", "--no-check", ...(exposeGc ? ["--v8-flags=--expose-gc"] : [])];
   return exposeGc ? [path, "--expose-gc"] : [path];
+}
+
+/** How the runtime that runs this runs ESM source; `exposeGc` gives that a `gc()`. */
+export function evaluate(source, { exposeGc = false } = {}) {
+  const path = process.execPath;
+  if (here === "deno") return [path, "eval", "--no-check", ...(exposeGc ? ["--v8-flags=--expose-gc"] : []), source];
+  return [path, ...(exposeGc ? ["--expose-gc"] : []), "--input-type=module", "--eval", source];
+}
+
+/** A function that collects garbage. */
+export function collector() {
+  if (here === "bun") return () => globalThis.Bun.gc(true);
+  if (globalThis.gc !== undefined) return globalThis.gc;
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc");
 }

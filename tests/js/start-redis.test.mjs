@@ -10,6 +10,7 @@ import { createClient } from "edgis";
 import { findRedisServer, freePort, startRedis } from "edgis/testing";
 import { observe } from "./observer.mjs";
 import { answer, run } from "./programs.mjs";
+import { evaluate } from "./runtimes.mjs";
 
 const logger = false;
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -167,7 +168,8 @@ test("a server does not outlive a process that is killed, not even a paused one,
     console.log(JSON.stringify([...servers, stopped].map(({ pid, path }) => ({ pid, path }))));
     setInterval(() => {}, 1_000);
   `;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { cwd: repository });
+  const [executable, ...args] = evaluate(program);
+  const child = spawn(executable, args, { cwd: repository });
   const [line] = await new Promise((resolve) =>
     child.stdout.once("data", (chunk) => resolve(String(chunk).split("\n"))),
   );
