@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Writes the results section of README.md and the plot from results.json, so that no figure is copied by hand.
+// Writes the results of README.md and the plot from results.json and runtimes.json, so that no figure is copied by hand.
 //   node tests/bench/run.mjs --json tests/bench/results.json && node tests/bench/report.mjs
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -9,6 +9,8 @@ import { barRows, machine, noise, tables } from "./table.mjs";
 const file = (name) => new URL(name, import.meta.url);
 const BEGIN = "<!-- results: written by report.mjs -->";
 const END = "<!-- end of results -->";
+const RUNTIMES_BEGIN = "<!-- runtimes: written by report.mjs -->";
+const RUNTIMES_END = "<!-- end of runtimes -->";
 
 const markdown = (head, rows) => {
   const align = head.map((_, i) => (i ? "--:" : "---"));
@@ -32,10 +34,37 @@ function section(results) {
   ].join("\n");
 }
 
-const results = JSON.parse(readFileSync(file("results.json"), "utf8"));
-const readme = readFileSync(file("README.md"), "utf8");
-const before = readme.slice(0, readme.indexOf(BEGIN));
-const after = readme.slice(readme.indexOf(END));
-writeFileSync(file("README.md"), `${before}${BEGIN}\n\n${section(results)}\n\n${after}`);
+/** What runtimes.mjs measured. */
+function runtimesSection({ machine: about, runs }) {
+  const only = ["Throughput, thousand commands a second", "edgis ÷ peer, throughput"];
+  return [
+    `${machine({ machine: about })}.`,
+    "",
+    ...runs.flatMap((run) => [
+      `### ${run.runtime === "bun" ? "Bun" : "Deno"} ${run.version}`,
+      "",
+      noise(run),
+      "",
+      ...tables(run)
+        .filter(({ title }) => only.includes(title))
+        .flatMap(({ title, head, rows }) => [`${title}:`, "", markdown(head, rows), ""]),
+      markdown(["", "measure", "must reach", "is"], barRows(run.bars)),
+      "",
+    ]),
+  ].join("\n");
+}
+
+function replace(text, begin, end, content) {
+  const [before, after] = [text.slice(0, text.indexOf(begin)), text.slice(text.indexOf(end))];
+  return `${before}${begin}\n\n${content.trim()}\n\n${after}`;
+}
+
+const read = (name) => readFileSync(file(name), "utf8");
+const results = JSON.parse(read("results.json"));
+const renewed = replace(read("README.md"), BEGIN, END, section(results));
+writeFileSync(
+  file("README.md"),
+  replace(renewed, RUNTIMES_BEGIN, RUNTIMES_END, runtimesSection(JSON.parse(read("runtimes.json")))),
+);
 writeFileSync(file("results.svg"), plot(results));
 console.log("written: tests/bench/README.md, tests/bench/results.svg");
