@@ -50,6 +50,9 @@ pub fn parse(url: &str) -> Result<Url, &'static str> {
         });
     };
     let (rest, query) = cut(rest, b'?').unwrap_or((rest, ""));
+    if has(query, b'@') {
+        return Err("the URL has a '?' before its '@': in a user or password write it as %3F");
+    }
     if has(rest, b'#') {
         return Err("the URL has a '#': in a password write it as %23");
     }
@@ -189,6 +192,9 @@ mod tests {
             ("https://s3cret.upstash.io", "HTTP"),
             ("redis://:s3/cret@h", "%2F"),
             ("redis://:s3#cret@h", "%23"),
+            ("redis://:s3?cret@h", "%3F"),
+            ("redis://user:12?s3cret@h", "%3F"),
+            ("redis://user:s3@cr?et@h", "%3F"),
             ("redis://:s3%cret@h", "%25"),
             ("redis://h:99999", "port"),
             ("redis://h:0", "port"),
