@@ -16,6 +16,7 @@ import { type CommandArgument, flatten } from "./arguments.js";
 import { type Duration, milliseconds } from "./duration.js";
 import { StateLog } from "./log.js";
 import { type HandleSettings, handleProblem, handleSettings, isForCallsOnly, settingsOf } from "./options.js";
+import { brokenStatus, misused, outsideStatus } from "./statuses.js";
 import type { ClientOptions, Logger } from "./types.js";
 
 /** A handle's share in a target: given back when the client is closed, or collected. */
@@ -148,7 +149,10 @@ export class BaseClient implements Subscriber {
       this.#handle = handle;
     } catch (error) {
       this.#broken = brokenStatus(this.#runtime, error);
-      this.#settings.logger?.warn(`[edgis] disabled (wasm): ${this.#broken.message}. ${this.#broken.hint}`);
+      const { logger } = this.#settings;
+      if (logger !== undefined) {
+        new StateLog(logger).warn(`disabled (wasm): ${this.#broken.message}. ${this.#broken.hint}`);
+      }
     }
     return this.#handle;
   }
@@ -452,6 +456,12 @@ export class BaseClient implements Subscriber {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  /** What `console.log` and `util.inspect` show, whatever they are asked for: what is behind it knows passwords. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    const target = this.#present?.target;
+    return `Client <${target === undefined ? "not used yet, or closed" : `${target.display}, ${target.state}`}>`;
+  }
 }
 
 /** A rejection that nobody need listen for, like every one for want of Redis. */
@@ -467,33 +477,3 @@ type ClientConstructor = new (
   origin: BaseClient,
   isView: boolean,
 ) => BaseClient;
-
-function misused(runtime: Runtime, message: string): DisabledStatus {
-  const since = runtime.timeOrigin() + runtime.now();
-  const hint = "correct the option that the message names";
-  return { state: "disabled", reason: "bad-option", message, hint, retryable: false, attempts: 0, since };
-}
-
-function outsideStatus(runtime: Runtime): DisabledStatus {
-  return {
-    state: "disabled",
-    reason: "runtime",
-    message: "this runtime allows no connection while a module is loaded, outside of any request",
-    hint: "createClient() may stay where it is; call commands and init() from within a handler",
-    retryable: false,
-    attempts: 0,
-    since: runtime.timeOrigin() + runtime.now(),
-  };
-}
-
-function brokenStatus(runtime: Runtime, error: unknown): DisabledStatus {
-  return {
-    state: "disabled",
-    reason: "wasm",
-    message: `this runtime does not run WebAssembly: ${error instanceof Error ? error.message : String(error)}`,
-    hint: "allow it: 'wasm-unsafe-eval' in the Content-Security-Policy, no --jitless",
-    retryable: false,
-    attempts: 0,
-    since: runtime.timeOrigin() + runtime.now(),
-  };
-}

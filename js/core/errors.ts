@@ -162,8 +162,8 @@ export class ProtocolError extends RedisError {
   }
 }
 
-/** Redis repeats the arguments of a command that it does not know. */
-const repeated = /, with args beginning with:.*$/s;
+/** Redis repeats the arguments of a command that it does not know, and passwords that it takes for something else. */
+const repeated = /, with args beginning with:.*$|(?<=Error in ACL SETUSER modifier )'.*'(?=: )/s;
 
 /** The server's error, word for word but for arguments; `code` is its prefix, as in `WRONGTYPE`. */
 export class ReplyError extends RedisError {
