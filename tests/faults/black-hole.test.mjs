@@ -1,5 +1,8 @@
 // Whatever swallows all bytes: every method that gives a promise settles it, in its time, before and after a link was ready.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
 import test from "node:test";
 import { createClient } from "edgis";
 import { faultProxy, startRedis } from "edgis/testing";
@@ -142,4 +145,37 @@ test("a TLS handshake, a resolver and a credentials function that never answer s
   const dns = process.getBuiltinModule("node:dns/promises");
   t.mock.method(dns, "lookup", () => new Promise(() => {}));
   await everything(t, createClient({ url: "redis://never.test", logger, timeouts }));
+});
+
+/** An address where not even a connection comes about: the kernel drops what its queue has no room for. */
+async function swallowing(t) {
+  const source = `require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, function () {
+    console.log(this.address().port);
+  });`;
+  const child = spawn(process.execPath, ["-e", source], { stdio: ["ignore", "pipe", "inherit"] });
+  const sockets = [];
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    child.kill("SIGKILL");
+  });
+  const [port] = await once(child.stdout, "data");
+  // It accepts no more, so its queue fills up.
+  child.kill("SIGSTOP");
+  for (let i = 0; i < 20; i += 1) {
+    const socket = connect({ host: "127.0.0.1", port: Number(port) });
+    socket.on("error", () => {});
+    sockets.push(socket);
+    const connected = once(socket, "connect").then(() => true);
+    if (!(await Promise.race([connected, new Promise((resolve) => setTimeout(resolve, 300))]))) return Number(port);
+  }
+  return undefined;
+}
+
+test("an address to which no connection comes about settles every promise", async (t) => {
+  const port = await swallowing(t);
+  if (port === undefined) return t.skip("this kernel's queues take everything");
+  const client = createClient({ url: `redis://127.0.0.1:${port}`, logger, timeouts });
+  const status = await client.init();
+  assert.deepEqual([status.state, status.reason], ["disabled", "timeout"]);
+  await everything(t, client);
 });
