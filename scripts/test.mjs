@@ -1,15 +1,20 @@
-// Runs the test suites one after the other and ends with one line for all of them: "N passed, N failed".
+// Runs the test suites one after the other and ends with what failed and one line for all of them: "N passed, N failed".
 //   node scripts/test.mjs [rust] [fuzz] [wasm] [browser] [node] [bun] [deno] [packaging]
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
+import { Failures } from "./failures.mjs";
 import { at, files, root } from "./steps.mjs";
 
 const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode", "no-install", "--", ...features]];
 const which = (program) => spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
 const chromedriver = which("chromedriver");
-const nodeTests = files(at("tests/js"), at("tests/faults"), at("tests/packaging"), at("tests/workerd")).filter((path) =>
-  path.endsWith(".test.mjs"),
-);
+const nodeTests = files(
+  at("tests/js"),
+  at("tests/faults"),
+  at("tests/packaging"),
+  at("tests/scripts"),
+  at("tests/workerd"),
+).filter((path) => path.endsWith(".test.mjs"));
 const nodeTest = (timeout, ...paths) => [
   process.execPath,
   ["--test", "--test-reporter=spec", `--test-timeout=${timeout}`, ...paths],
@@ -43,6 +48,7 @@ function add(sum, passed, failed) {
 
 async function runSuite([program, args]) {
   const sum = { passed: 0, failed: 0 };
+  const failures = new Failures();
   const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => {
     child.on("error", (error) => resolve(error.message));
@@ -50,6 +56,7 @@ async function runSuite([program, args]) {
   });
   for await (const line of createInterface({ input: child.stdout })) {
     console.log(line);
+    failures.take(line);
     for (const [pattern, count] of counters) {
       const match = pattern.exec(line);
       if (match !== null) count(sum, match);
@@ -58,10 +65,12 @@ async function runSuite([program, args]) {
   const code = await ended;
   // A suite that did not compile counted nothing, and one that ran no test tells nothing.
   if (sum.failed === 0 && (code !== 0 || sum.passed === 0)) {
-    console.log(code === 0 ? "no test ran" : `${program} ended with ${code}`);
+    const why = code === 0 ? "no test ran" : `${program} ended with ${code}`;
+    console.log(why);
+    failures.take(why);
     sum.failed = 1;
   }
-  return sum;
+  return { ...sum, told: sum.failed > 0 ? failures.told() : [] };
 }
 
 const asked = process.argv.slice(2);
@@ -72,7 +81,7 @@ if (unknown.length > 0) {
 }
 
 const total = { passed: 0, failed: 0 };
-const rows = [];
+const [rows, told] = [[], []];
 /** What a suite needs and this machine lacks. */
 const lacking = {
   browser: chromedriver === "" ? "no chromedriver" : undefined,
@@ -89,7 +98,9 @@ for (const name of asked.length > 0 ? asked : Object.keys(suites)) {
   add(total, sum.passed, sum.failed);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   rows.push(`${name.padEnd(8)} ${sum.passed} passed, ${sum.failed} failed (${seconds} s)`);
+  if (sum.failed > 0) told.push(`== failed in ${name}`, ...sum.told, "");
 }
 console.log(`\n${rows.join("\n")}\n`);
+for (const line of told) console.log(line);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;
