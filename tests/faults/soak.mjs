@@ -56,7 +56,8 @@ export async function soak({ seconds, report }) {
     if (samples.length === SAMPLES) {
       // All is well again before the last sample is taken.
       const until = performance.now() + seconds * 500 * ((SAMPLES - 1) / SAMPLES);
-      striking = strike({ proxy, server }, random, { until, pause: 200 });
+      const goesOn = () => performance.now() < until;
+      striking = strike({ proxy, server }, random, { goesOn, pause: 200 });
     }
   }
   const [code, signal] = await ended;

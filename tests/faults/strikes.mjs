@@ -98,23 +98,27 @@ const kinds = [
 ];
 
 /**
- * Strikes until it is time to stop, and leaves all in order.
+ * Strikes as long as it is to go on, and leaves all in order.
  *
  * @param {object} place
  * @param {import("edgis/testing").FaultProxy} place.proxy
  * @param {import("edgis/testing").RedisServer} place.server which must keep what it acknowledged over a crash
  * @param {import("./random.mjs").Random} random
  * @param {object} limits
- * @param {number} limits.until moment of `performance.now()`
+ * @param {(faults: number) => boolean} limits.goesOn told how many faults have struck
  * @param {number} limits.pause milliseconds between two strikes at the most
  * @returns {Promise<Map<string, number>>} how often each kind struck something
  */
-export async function strike(place, random, { until, pause }) {
+export async function strike(place, random, { goesOn, pause }) {
   const struck = new Map();
-  while (performance.now() < until) {
+  let faults = 0;
+  while (goesOn(faults)) {
     const [name, act] = random.weighted(kinds);
     // Each has choices of its own: how long one takes must not change the next.
-    if ((await act(place, random.fork())) > 0) struck.set(name, (struck.get(name) ?? 0) + 1);
+    if ((await act(place, random.fork())) > 0) {
+      faults += 1;
+      struck.set(name, (struck.get(name) ?? 0) + 1);
+    }
     await sleep(random.between(0, pause));
   }
   place.proxy.strike({});
