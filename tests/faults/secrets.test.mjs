@@ -131,13 +131,13 @@ test("no secret is in any error, status, log line, or inspection, in whatever fo
   );
   addresses.push("no-such-host.invalid:6379");
   const counts = {};
-  const play = async (round) => {
+  const play = async (round, patience = 1) => {
     const secrets = { user: secret(random), password: secret(random) };
     const place = random.between(0, places.length - 1);
     const options = places[place]({ ...secrets, random, address: random.one(addresses) });
     const seen = [];
     const logger = { info: (line) => seen.push(line), warn: (line) => seen.push(line) };
-    const timeouts = { connect: 60, command: 40 };
+    const timeouts = { connect: 60 * patience, command: 40 * patience };
     const client = createClient({ logger, timeouts, share: false, ...options });
     client.on("state", (status) => seen.push(shown(status)));
     const outcomes = [
@@ -149,7 +149,7 @@ test("no secret is in any error, status, log line, or inspection, in whatever fo
       client.set("k", { [secrets.password]: { nested: secrets.password } }),
       client.set("k", Symbol(secrets.password)),
       client.with({ timeout: secrets.password }).get("k"),
-      client.ready({ timeout: 80 }),
+      client.ready({ timeout: 80 * patience }),
     ].map(caught);
     for (const outcome of await Promise.all(outcomes)) {
       seen.push(shown(outcome));
@@ -178,8 +178,12 @@ test("no secret is in any error, status, log line, or inspection, in whatever fo
     const together = Array.from({ length: Math.min(25, ROUNDS - round) }, () => round++);
     await Promise.all(together.map(play));
   }
-  t.diagnostic(`seed ${seed}: ${ROUNDS} rounds: ${JSON.stringify(counts)}`);
-  // They went through everything that can be said.
-  for (const reason of ["auth", "bad-url", "bad-option", "refused", "protocol", "dns", "timeout", "UsageError"])
-    assert.ok(counts[reason] > 0, `nobody was told ${reason}`);
+  // They went through everything that can be said. On a machine that is busy not every server has answered in so short a time.
+  const reasons = ["auth", "bad-url", "bad-option", "refused", "protocol", "dns", "timeout", "UsageError"];
+  const missing = () => reasons.filter((reason) => counts[reason] === undefined);
+  let rounds = ROUNDS;
+  for (let patience = 4; missing().length > 0 && patience <= 32; patience *= 2)
+    await Promise.all(Array.from({ length: 25 }, () => play(rounds++, patience)));
+  t.diagnostic(`seed ${seed}: ${rounds} rounds: ${JSON.stringify(counts)}`);
+  assert.deepEqual(missing(), [], "nobody was told these");
 });

@@ -146,6 +146,8 @@ test("CLIENT KILL, again and again: reads are answered, increments add up", asyn
     Object.keys(ledger.kinds).every((kind) => kind === "ConnectionLostError"),
     JSON.stringify(ledger.kinds),
   );
+  // Where everything is slow, links that live for so short a time disabled the target: then it dials when somebody asks.
+  await client.ping();
   await observer.othersBecome(1);
 });
 
@@ -154,11 +156,11 @@ test("CLIENT PAUSE WRITE: writes wait, reads do not, and the link is not doubted
   const observer = await look();
   const client = make({ timeouts: { command: "5s" } });
   await client.set("k", "v");
-  await observer.ask("CLIENT", "PAUSE", 500, "WRITE");
+  await observer.ask("CLIENT", "PAUSE", 1_500, "WRITE");
   const start = performance.now();
   const reads = make({ timeouts: { command: "5s" }, share: false });
   assert.equal(await reads.get("k"), "v");
-  assert.ok(performance.now() - start < 400, "reads are answered meanwhile");
+  assert.ok(performance.now() - start < 1_400, "reads are answered meanwhile");
   assert.equal(await client.set("k", "w"), "OK");
   assert.ok(performance.now() - start > 300);
   assert.deepEqual([client.stats().connects, client.stats().timeouts], [1, 0]);
@@ -169,11 +171,11 @@ test("CLIENT PAUSE ALL for longer than the deadline: TimeoutError, and all is we
   const observer = await look();
   const client = make({ timeouts: { command: 150, connect: 200 } });
   await client.ping();
-  await observer.ask("CLIENT", "PAUSE", 700, "ALL");
+  await observer.ask("CLIENT", "PAUSE", 2_000, "ALL");
   const start = performance.now();
   const error = await caught(client.set("k", "v"));
   assert.deepEqual([error.kind, error.phase, error.sent], ["TimeoutError", "reply", "maybe"]);
-  assert.ok(performance.now() - start < 650, "it did not wait for the end of the pause");
+  assert.ok(performance.now() - start < 1_900, "it did not wait for the end of the pause");
   await until(() => client.set("k", "w").catch(() => false));
   assert.equal(await client.get("k"), "w");
   await observer.othersBecome(1);
@@ -185,12 +187,12 @@ test("DEBUG SLEEP: whoever has the time waits, whoever has not is told", async (
   const client = make({ timeouts: { command: "5s" } });
   const hasty = client.with({ timeout: 100 });
   await client.ping();
-  const asleep = observer.ask("DEBUG", "SLEEP", "0.6");
+  const asleep = observer.ask("DEBUG", "SLEEP", "1.5");
   const waiting = client.incr("n");
   const start = performance.now();
   const error = await caught(hasty.incr("n"));
   assert.equal(error.kind, "TimeoutError");
-  assert.ok(performance.now() - start < 500);
+  assert.ok(performance.now() - start < 1_400);
   assert.equal(await waiting, 1);
   await asleep;
   assert.ok([2, 3].includes(await client.incr("n")));

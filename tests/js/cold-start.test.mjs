@@ -231,9 +231,11 @@ test("100 modules that each run a command at once dial once", async () => {
   const { dials, joins, accepted } = await answer(
     `
     const entry = new URL(import.meta.resolve("edgis")).pathname;
+    // Evaluating a hundred modules keeps a slow machine from its sockets.
+    const timeouts = { connect: "20s", command: "20s" };
     const clients = await Promise.all(Array.from({ length: 100 }, async (_, i) => {
       const { createClient } = await import(entry + "?v=" + i);
-      const client = createClient({ url: process.env.URL_OF_TEST, logger: false });
+      const client = createClient({ url: process.env.URL_OF_TEST, logger: false, timeouts });
       await client.incr("imports");
       return client;
     }));

@@ -100,18 +100,18 @@ test('offline: "wait" waits and succeeds when the server comes within the budget
 test('offline: "wait" gives a TimeoutError in its budget, and another handle still rejects at once', async (t) => {
   const client = createClient({ url: await nobody(), logger });
   t.after(() => client.close());
-  const patient = client.with({ offline: "wait", timeouts: { connect: 300 } });
+  const patient = client.with({ offline: "wait", timeouts: { connect: 1_000 } });
   t.after(() => patient.close());
   await client.init();
   const start = performance.now();
   const late = patient.get("k").catch((error) => error);
   await assert.rejects(client.get("k"), { kind: "DisabledError" });
-  assert.ok(performance.now() - start < 200);
+  assert.ok(performance.now() - start < 900);
   const error = await late;
   const took = performance.now() - start;
   assert.deepEqual([error.kind, error.sent, error.code], ["TimeoutError", "no", "EDGIS_TIMEOUT"]);
   assert.ok(["queue", "connect"].includes(error.phase), error.phase);
-  assert.ok(took >= 295 && took < 2_000, `${took} ms`);
+  assert.ok(took >= 995 && took < 3_000, `${took} ms`);
 });
 
 test("what can never work does not wait", async (t) => {

@@ -134,8 +134,10 @@ test("while Redis is away requests learn it from each other, and all find it whe
   const others = await Promise.all(Array.from({ length: 50 }, () => get("/try")));
   for (const { told, milliseconds, status } of others) {
     assert.deepEqual([told, status.reason], ["EDGIS_DISABLED", "unreachable"]);
-    assert.ok(milliseconds < 100, `${milliseconds} ms`);
+    assert.ok(milliseconds < 1_000, `${milliseconds} ms`);
   }
+  const median = others.map(({ milliseconds }) => milliseconds).sort((a, b) => a - b)[others.length >> 1];
+  assert.ok(median < 100, `${median} ms`);
   const attempts = Math.max(...others.map(({ status }) => status.attempts));
   assert.ok(attempts < 10, `${attempts} dials for 50 requests`);
   const again = await startRedis({ port });
