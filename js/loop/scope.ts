@@ -8,6 +8,10 @@ import type { Presence } from "./presence.js";
 import type { Target } from "./target.js";
 
 const DISABLED = 3;
+/** A timer that is so late shows that nothing ran meanwhile: the process was suspended, or its event loop blocked. */
+const BLOCKED = 50;
+/** What was written right before or after that may still be answered: so many milliseconds are waited for it. */
+const GRACE = 50;
 
 export class Scope {
   /** 0 is the thread. */
@@ -23,6 +27,8 @@ export class Scope {
   #deadline = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  /** No deadline is held against anybody before. */
+  #graceEnds = 0;
 
   constructor(engine: Engine, id: number, request?: Presence) {
     this.#engine = engine;
@@ -61,10 +67,11 @@ export class Scope {
   /** The core has something to do at that moment, and nothing before. */
   arm(deadline: number): void {
     this.#deadline = deadline;
-    if (deadline >= this.#timerAt) return;
+    const at = Math.max(deadline, this.#graceEnds);
+    if (at >= this.#timerAt) return;
     this.disarm();
-    this.#timerAt = deadline;
-    const wait = Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(deadline - this.#engine.now())));
+    this.#timerAt = at;
+    const wait = Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(at - this.#engine.now())));
     this.#timer = this.#engine.runtime.setTimer(this.#fired, wait);
     this.holdTimer();
   }
@@ -82,17 +89,21 @@ export class Scope {
 
   readonly #fired = (): void => {
     const engine = this.#engine;
+    const due = this.#timerAt;
     this.#timer = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
     if (this.isOver) {
       this.request?.bury();
       return;
     }
-    if (this.#deadline > engine.now()) {
+    const now = engine.now();
+    // Once for each deadline.
+    if (now - due > BLOCKED && this.#graceEnds < this.#deadline) this.#graceEnds = now + GRACE;
+    if (Math.max(this.#deadline, this.#graceEnds) > now) {
       this.arm(this.#deadline);
       return;
     }
-    // A blocked event loop makes timers late, and the replies may have arrived meanwhile: read them first.
+    // Whatever has arrived is read first.
     engine.runtime.afterPoll(() => engine.enter(this, undefined, (core, now) => core.calls.advance(this.id, now)));
   };
 }
