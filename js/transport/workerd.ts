@@ -15,7 +15,10 @@ const SHORT_TEXT = 256;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const text = (bytes: Uint8Array, start: number, end: number): string => decoder.decode(bytes.subarray(start, end));
+/** A character a byte, whatever it is: a window that ASCII text is cut from may hold other text as well. */
+const bytewise = new TextDecoder("latin1");
+const text = (of: TextDecoder) => (bytes: Uint8Array, start: number, end: number) =>
+  of.decode(bytes.subarray(start, end));
 
 /** Everything but how the core is compiled. */
 export const workerdRuntime: Omit<Runtime, "compile"> = {
@@ -33,8 +36,8 @@ export const workerdRuntime: Omit<Runtime, "compile"> = {
     return typeof value === "string" ? value : undefined;
   },
   identity: () => "workerd",
-  ascii: text,
-  utf8: text,
+  ascii: text(bytewise),
+  utf8: text(decoder),
   byteLength,
   allocate: (length) => new Uint8Array(length),
   open,

@@ -55,6 +55,13 @@ const routes = {
     await redis.set("large", value);
     return { same: (await redis.get("large")) === value, bytes: (await redis.bytes.get("large")).length };
   },
+  /** Short values, some of which are not ASCII, in one reply. */
+  async mixed() {
+    const values = ["a", "ü", "1.5", "€", "inf", "grüße", "z"];
+    await redis.call("DEL", "mixed");
+    await redis.rpush("mixed", ...values);
+    return { same: JSON.stringify(await redis.lrange("mixed", 0, -1)) === JSON.stringify(values) };
+  },
   async slow() {
     return { value: await redis.call("DEBUG", "SLEEP", "0.3").catch((error) => error.code) };
   },

@@ -108,6 +108,7 @@ test("callers at several depths of promises share a write", async (t) => {
 test("large values and text beyond ASCII arrive whole", async (t) => {
   const { get } = await start(t);
   assert.deepEqual(await get("/large?length=400000"), { same: true, bytes: 800_000 });
+  assert.deepEqual(await get("/mixed"), { same: true });
 });
 
 test("what nobody waits for is done all the same", async (t) => {
