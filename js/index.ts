@@ -8,6 +8,7 @@ export type { Duration } from "./client/duration.js";
 export type * from "./client/types.js";
 export * from "./core/errors.js";
 export type * from "./core/status.js";
+export type { ObjectChoice, ObjectNamespace, ObjectStub } from "./object/via.js";
 export type { Credentials, TlsOptions } from "./transport/types.js";
 
 // Each entry binds it to its runtime.

@@ -25,7 +25,12 @@ import { at, files, kilobytes, run, step } from "./steps.mjs";
 const entries = [
   { name: "node", sources: { node: "js/entry/node.ts" }, platform: "node", target: "node20" },
   { name: "others", sources: { bun: "js/entry/bun.ts", deno: "js/entry/deno.ts" }, platform: "node", target: "es2023" },
-  { name: "workerd", sources: { workerd: "js/entry/workerd.ts" }, platform: "neutral", target: "es2022" },
+  {
+    name: "cloudflare",
+    sources: { workerd: "js/entry/workerd.ts", "durable-object": "js/entry/durable-object.ts" },
+    platform: "neutral",
+    target: "es2022",
+  },
   { name: "testing", sources: { testing: "js/testing/index.ts" }, platform: "node", target: "node20" },
 ];
 
@@ -135,7 +140,12 @@ function declare() {
   const emitted = at("target/types");
   rmSync(emitted, { recursive: true, force: true });
   run("tsc", ["-p", "tsconfig.build.json"]);
-  const shipped = shippedDeclarations(emitted, ["index.d.ts", "entry/workerd.d.ts", "testing/index.d.ts"]);
+  const shipped = shippedDeclarations(emitted, [
+    "index.d.ts",
+    "entry/workerd.d.ts",
+    "entry/durable-object.d.ts",
+    "testing/index.d.ts",
+  ]);
   rmSync(at("pkg/dist/types"), { recursive: true, force: true });
   for (const [file, text] of shipped) replaceFile(at("pkg/dist/types", file), text);
   return `${shipped.size} files`;

@@ -47,10 +47,12 @@ pub enum Reason {
     Credentials = 19,
     /// This runtime cannot open such a connection.
     Runtime = 20,
+    /// The Durable Object that holds the connection failed.
+    Object = 21,
 }
 
 impl Reason {
-    const ALL: [Reason; 20] = [
+    const ALL: [Reason; 21] = [
         Reason::Unconfigured,
         Reason::BadUrl,
         Reason::BadOption,
@@ -71,6 +73,7 @@ impl Reason {
         Reason::Internal,
         Reason::Credentials,
         Reason::Runtime,
+        Reason::Object,
     ];
 
     /// From its number at the boundary.
@@ -101,6 +104,7 @@ impl Reason {
             Reason::Internal => "internal",
             Reason::Credentials => "credentials",
             Reason::Runtime => "runtime",
+            Reason::Object => "object",
         }
     }
 
@@ -137,6 +141,7 @@ impl Reason {
             Reason::Internal => "the core failed several times within a minute; please report it with the log lines before this",
             Reason::Credentials => "the credentials function threw or took too long; its error is the cause",
             Reason::Runtime => "this runtime cannot open such a connection; use an endpoint that it can reach",
+            Reason::Object => "the Durable Object failed: its logs say why; it is asked again by itself",
         }
     }
 
@@ -148,8 +153,12 @@ impl Reason {
         )
     }
 
-    /// From the code of an operating system's or runtime's error, as transports report it.
+    /// From the code of an operating system's or runtime's error, as transports report it. One that hands on what another
+    /// core found out gives the reason's number behind a `#`.
     pub fn of_code(code: &str) -> Reason {
+        if let Some(known) = code.strip_prefix('#').and_then(|number| Reason::of(number.parse().ok()?)) {
+            return known;
+        }
         match code {
             "ECONNREFUSED" | "ENOENT" => Reason::Refused,
             "ENOTFOUND" | "EAI_AGAIN" | "EAI_FAIL" | "EAI_NODATA" | "EAI_NONAME" | "ENODATA" | "EDNS" => {
@@ -312,5 +321,9 @@ mod tests {
         assert_eq!(Reason::of_code("ECONNREFUSED"), Reason::Refused);
         assert_eq!(Reason::of_code("ERR_SSL_WRONG_VERSION_NUMBER"), Reason::Tls);
         assert_eq!(Reason::of_code("END"), Reason::Closed);
+        for reason in Reason::ALL {
+            assert_eq!(Reason::of_code(&format!("#{}", reason as u8)), reason);
+        }
+        assert_eq!(Reason::of_code("#0"), Reason::Reset);
     }
 }

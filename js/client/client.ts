@@ -178,9 +178,7 @@ export class BaseClient implements Subscriber {
     let target = this.#origin?.target;
     if (target !== undefined) hold(target);
     else {
-      const { env } = this.#runtime;
-      const resolves = this.#runtime.lookup !== undefined;
-      const settings = settingsOf(this.#options, this.#settings, env, (value) => engine.identify(value), resolves);
+      const settings = settingsOf(this.#options, this.#settings, this.#runtime, (value) => engine.identify(value));
       target = attach(engine, scope, settings.target, settings.key, settings.share);
       if (target.link === undefined) target.link = settings.link;
       else if (target.link !== settings.link && logger !== undefined && !target.warned) {

@@ -1,12 +1,14 @@
 /** What the options of `createClient` come to, or what is wrong with them. */
 import { isNear } from "../core/near.js";
 import type { TargetSettings } from "../loop/target.js";
+import type { Runtime, Via } from "../transport/types.js";
 import type { CallOptions, HandleOptions } from "./api.js";
 import { milliseconds } from "./duration.js";
 import type { ClientOptions, Logger } from "./types.js";
 
 const known: Record<string, readonly string[] | undefined> = {
   url: undefined,
+  via: undefined,
   id: undefined,
   name: undefined,
   username: undefined,
@@ -92,21 +94,17 @@ function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSe
   };
 }
 
-/**
- * The settings that options mean. Reads the environment, so it is called at first use and not before. `resolves`: the
- * transport looks names up.
- */
+/** The settings that options mean. Reads the environment, so it is called at first use and not before. */
 export function settingsOf(
   options: ClientOptions,
   handle: HandleSettings,
-  env: (name: string) => string | undefined,
+  runtime: Runtime,
   identify: (value: object) => number,
-  resolves: boolean,
 ): Settings {
   let problem: string | undefined;
   try {
     problem = problemOf(options);
-    if (problem === undefined) return validSettings(options, handle, env, identify, resolves);
+    if (problem === undefined) return validSettings(options, handle, runtime, identify);
   } catch (error) {
     problem = unreadable(error);
   }
@@ -139,11 +137,11 @@ const nothing = {
 function validSettings(
   options: ClientOptions,
   handle: HandleSettings,
-  env: (name: string) => string | undefined,
+  runtime: Runtime,
   identify: (value: object) => number,
-  resolves: boolean,
 ): Settings {
-  const url = urlOf(options, env);
+  const via = "via" in options ? viaOf(options, runtime, identify) : undefined;
+  const url = via?.url ?? urlOf(options, runtime.env);
   const { retry, limits, credentials, id } = options;
   const tls = typeof options.tls === "object" && options.tls !== null ? options.tls : undefined;
   const core = {
@@ -170,14 +168,19 @@ function validSettings(
   const secrets =
     tls === undefined ? "" : JSON.stringify(tls, (_, value) => (value instanceof Uint8Array ? identify(value) : value));
   const source = typeof credentials === "function" ? identify(credentials) : 0;
-  const beyond = JSON.stringify(id === undefined ? [family, source, secrets] : { id });
+  const beyond = JSON.stringify(id === undefined ? [family, source, secrets, via?.key] : { id });
   const own = id === undefined ? JSON.stringify(core) : `id ${id}`;
   return {
-    target: { options: { ...core, ...link, resolves }, tls, family, credentials },
+    target: { options: { ...core, ...link, resolves: runtime.lookup !== undefined }, tls, family, credentials, via },
     key: `${own}\n${beyond}`,
     link: JSON.stringify(link),
     share: options.share !== false,
   };
+}
+
+function viaOf(options: ClientOptions, { via }: Runtime, identify: (value: object) => number): Via {
+  if (via === undefined) throw new Error("via needs Cloudflare Workers: pass url instead");
+  return via(options, identify);
 }
 
 function urlOf(options: ClientOptions, env: (name: string) => string | undefined): string | undefined {

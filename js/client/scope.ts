@@ -1,7 +1,8 @@
 /** The explicit form of what is found by itself on runtimes where links belong to requests. */
-import { engineOf } from "../core/registry.js";
+import { engineIfAny, engineOf } from "../core/registry.js";
 import { releaseAll } from "../loop/attach.js";
 import { Engine } from "../loop/engine.js";
+import type { Scope } from "../loop/scope.js";
 import type { Runtime } from "../transport/types.js";
 
 /** What is used of the context of a request or of a Durable Object. */
@@ -35,4 +36,20 @@ export function bindScope(runtime: Runtime): RunInScope {
       if (request.runs === 0) releaseAll(engine, scope);
     }
   };
+}
+
+/** @internal Where an object is: it need not be looked for among the requests that are in its isolate. */
+export class Place {
+  #scope: Scope | undefined;
+
+  /** The code of the object runs now: call it before its client is used. */
+  enter(): void {
+    if (this.#scope !== undefined) engineIfAny<Engine>()?.requests?.use(this.#scope);
+  }
+
+  /** Its client has been used. Its links are closed when it has done nothing for so many milliseconds. */
+  used(idleAfter: number): void {
+    this.#scope = engineIfAny<Engine>()?.requests?.known();
+    if (this.#scope?.request !== undefined) this.#scope.request.idleAfter = idleAfter;
+  }
 }

@@ -1,4 +1,5 @@
 /** The options of `createClient`. */
+import type { ObjectChoice, ObjectNamespace, ObjectStub } from "../object/via.js";
 import type { Credentials, TlsOptions } from "../transport/types.js";
 import type { Duration } from "./duration.js";
 
@@ -19,6 +20,12 @@ export interface ClientOptions {
    * the client is disabled, reason `unconfigured`; localhost is never dialled unasked.
    */
   url?: string | URL | (() => string | URL | undefined) | undefined;
+  /**
+   * On Cloudflare Workers, in place of a URL: the binding of a Durable Object class that extends `RedisObject` of
+   * `edgis/durable-object`, one of its objects, a choice among them, or a function that gives one of these at first use
+   * in each request. All requests share the connection that the object holds.
+   */
+  via?: ObjectNamespace | ObjectStub | ObjectChoice | (() => ObjectNamespace | ObjectStub | ObjectChoice) | undefined;
   /** Names the target: all clients with this id share one link, whatever their other options. */
   id?: string | undefined;
   /** The client's name in `CLIENT LIST`. */

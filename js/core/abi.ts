@@ -92,6 +92,7 @@ export const REASONS = [
   "internal",
   "credentials",
   "runtime",
+  "object",
 ] as const;
 
 /** Kinds of arguments in a batch, in the upper bits of their words: `src/manager/batch.rs`. */

@@ -3,6 +3,7 @@ import { bind } from "../client/create.js";
 import { bindScope, type RunInScope } from "../client/scope.js";
 import type { CreateClient } from "../index.js";
 import { Requests } from "../loop/requests.js";
+import { viaOf } from "../object/via.js";
 import type { Runtime } from "../transport/types.js";
 import { workerdRuntime } from "../transport/workerd.js";
 import module from "./edgis.wasm";
@@ -10,6 +11,7 @@ import module from "./edgis.wasm";
 const runtime: Runtime = {
   ...workerdRuntime,
   compile: () => module,
+  via: (options, identify) => viaOf(workerdRuntime.now, options, identify),
   tellApart: (engine, mark) => new Requests(engine, mark),
 };
 

@@ -67,7 +67,7 @@ function open(engine: Engine, id: number, target: Target | undefined, candidate:
   const host = target.addresses[candidate];
   const endpoint: Endpoint = host === undefined ? target.endpoint : { ...target.endpoint, host };
   try {
-    link.stream = engine.runtime.open(named(endpoint, target), link);
+    link.stream = target.settings.via?.open(link) ?? engine.runtime.open(named(endpoint, target), link);
     link.stream.hold(engine.isBusy);
   } catch (error) {
     // A certificate that cannot be read, for one.

@@ -403,7 +403,10 @@ export class Engine {
       const { target } = this.pending.owner(tag);
       const command = this.pending.name(tag);
       const details = { command, target: target.display };
-      this.pending.reject(tag, value instanceof ReplyError ? new ReplyError(value.message, details) : value, false);
+      const relayed = target.settings.via?.revive(value.message);
+      if (relayed !== undefined) this.pending.reject(tag, relayed, true);
+      else
+        this.pending.reject(tag, value instanceof ReplyError ? new ReplyError(value.message, details) : value, false);
     } else {
       this.pending.resolve(tag, shape === 0 ? value : reshape(value, shape));
     }

@@ -13,7 +13,7 @@ const SLOWEST_BEAT = 10_000;
 const GRACE = 100;
 /** …and who waits for a reply may only be forgotten when there can be no doubt. */
 const GRACE_IF_WAITING = 10_000;
-/** Links of a request, or an object, that does nothing for so long are closed. */
+/** Links of a request, or an object, that does nothing for so long are closed, unless it says otherwise. */
 const IDLE = 60_000;
 /** The flush comes after so many rounds of microtasks in which no command was staged… */
 const QUIET_ROUNDS = 12;
@@ -35,6 +35,8 @@ export class Presence {
   /** Functions that run in it explicitly. */
   runs = 0;
   lastUsed: number;
+  /** It is idle when it has done nothing for so many milliseconds. */
+  idleAfter = IDLE;
   /** When it must have given a sign of life. */
   #beatAt = 0;
   #beat = FIRST_BEAT;
@@ -61,8 +63,8 @@ export class Presence {
     this.#beatAt = now() + this.#beat;
     setTimer(() => {
       if (this.#left !== undefined) return this.bury();
-      if (this.open === 0 && now() - this.lastUsed >= IDLE) return idle();
-      this.#beat = Math.min(SLOWEST_BEAT, 2 * this.#beat);
+      if (this.open === 0 && now() - this.lastUsed >= this.idleAfter) return idle();
+      this.#beat = Math.min(SLOWEST_BEAT, 2 * this.#beat, this.idleAfter);
       this.#next(idle);
     }, this.#beat);
   }

@@ -2,7 +2,7 @@
 import { STATES } from "../core/abi.js";
 import type { CoreOptions, Registered } from "../core/core.js";
 import type { State, Status } from "../core/status.js";
-import type { Credentials, Endpoint, TlsOptions } from "../transport/types.js";
+import type { Credentials, Endpoint, TlsOptions, Via } from "../transport/types.js";
 import type { Engine } from "./engine.js";
 import type { Link } from "./link.js";
 import type { Scope } from "./scope.js";
@@ -15,6 +15,8 @@ export interface TargetSettings {
   readonly tls: TlsOptions | undefined;
   readonly family: 0 | 4 | 6;
   readonly credentials: (() => Credentials | Promise<Credentials>) | undefined;
+  /** In place of the transport's sockets. */
+  readonly via?: Via | undefined;
 }
 
 /** How long commands of a handle may take, in milliseconds, and whether they wait for a disabled target. */

@@ -18,6 +18,11 @@ declare module "cloudflare:sockets" {
 declare module "cloudflare:workers" {
   // Absent with older compatibility dates.
   const env: Record<string, unknown> | undefined;
+  class DurableObject<Env = unknown> {
+    protected readonly ctx: unknown;
+    protected readonly env: Env;
+    constructor(ctx: unknown, env: Env);
+  }
   const waitUntil: ((promise: Promise<unknown>) => void) | undefined;
 }
 

@@ -1,4 +1,5 @@
 /** What a runtime must bring along: a way to open byte streams, a clock, timers, text codecs. */
+import type { RedisError } from "../core/errors.js";
 import type { Engine } from "../loop/engine.js";
 import type { Requests } from "../loop/requests.js";
 
@@ -32,6 +33,17 @@ export interface Endpoint {
   readonly path?: string;
   /** Absent when the link is not encrypted. */
   readonly tls?: TlsOptions;
+}
+
+/** A way to Redis that is no socket: what the option `via` comes to. */
+export interface Via {
+  /** For the core, in place of a URL: where it leads to. */
+  readonly url: string;
+  /** Equal for ways that are the same. */
+  readonly key: string;
+  open(events: LinkEvents): Link;
+  /** The error that came in the place of a reply, unless it is the server's. */
+  revive(text: string): RedisError | undefined;
 }
 
 /** What a transport tells of a link. Never called before `open` has returned, and never again after `lost`. */
@@ -107,6 +119,8 @@ export interface Runtime {
   /** The addresses of a name; absent where the runtime looks them up itself. Rejects with an error that has a code. */
   lookup?(host: string, family: 0 | 4 | 6): Promise<string[]>;
   open(endpoint: Endpoint, events: LinkEvents): Link;
+  /** What the option `via` comes to, where there can be such a way. Throws an error that says what is wrong with it. */
+  via?(options: object, identify: (value: object) => number): Via;
   /**
    * Only where sockets, timers and promises belong to the request that made them: marks the request that is here, and
    * gives what says whether it is here again. Throws where there is none.

@@ -29,7 +29,7 @@ function targets(node, found = []) {
 
 test("the tarball holds the built files, the licence and nothing else", () => {
   const expected =
-    /^(?:package\.json|README\.md|LICENSE|dist\/\w+\.js|dist\/edgis\.wasm|dist\/types\/(?:[\w-]+\/)*[\w-]+\.d\.ts)$/;
+    /^(?:package\.json|README\.md|LICENSE|dist\/[\w-]+\.js|dist\/edgis\.wasm|dist\/types\/(?:[\w-]+\/)*[\w-]+\.d\.ts)$/;
   assert.deepEqual(
     packed.filter((path) => !expected.test(path)),
     [],

@@ -186,22 +186,29 @@ test("thousands of requests, many of them given up, leave nothing behind", async
   assert.deepEqual(complaints(), []);
 });
 
-test("the worker of the README answers", async (t) => {
-  const redis = await startRedis();
-  t.after(() => redis.stop());
-  const [, text] = /```js worker\n([\s\S]*?)```/.exec(readFileSync(join(root, "README.md"), "utf8"));
-  const folder = mkdtempSync(join(root, "target/readme-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, "worker.mjs"), text);
-  const { miniflare } = await startWorker(t, {
-    url: redis.url,
-    source: relative(root, join(folder, "worker.mjs")),
-    durableObjects: {},
+const workers = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```js worker\n([\s\S]*?)```/g)];
+assert.equal(workers.length, 3, "the README has lost a worker");
+for (const [index, [, text]] of workers.entries()) {
+  test(`worker ${index + 1} of the README answers`, async (t) => {
+    const redis = await startRedis();
+    t.after(() => redis.stop());
+    const folder = mkdtempSync(join(root, "target/readme-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    // One is a class alone, in place of that of another.
+    const own = text.slice(text.indexOf("export class"));
+    const code = text.includes("export default") ? text : workers[1][1].replace(/export class.*\n/, () => own);
+    writeFileSync(join(folder, "worker.mjs"), code);
+    const { miniflare } = await startWorker(t, {
+      url: redis.url,
+      source: relative(root, join(folder, "worker.mjs")),
+      durableObjects: code.includes("class Redis") ? { REDIS: "Redis" } : {},
+      bindings: { REDIS_URL: redis.url, UPSTREAM: redis.url },
+    });
+    const observer = await observe(redis);
+    await observer.ask("SET", "greeting", "hello");
+    assert.equal(await (await miniflare.dispatchFetch("http://worker/")).text(), "hello");
   });
-  const observer = await observe(redis);
-  await observer.ask("SET", "greeting", "hello");
-  assert.equal(await (await miniflare.dispatchFetch("http://worker/")).text(), "hello");
-});
+}
 
 test("TLS with a certificate that the runtime trusts; another is named as a possible cause", async (t) => {
   const redis = await startRedis({ tls: true });

@@ -1,0 +1,6 @@
+/** A Durable Object class that holds one connection for all requests of the Workers that have it bound. */
+import { objectClass, type RedisObjectClass } from "../object/object.js";
+import { createClient } from "./workerd.js";
+
+export type { ObjectOptions, RedisObjectClass } from "../object/object.js";
+export const RedisObject: RedisObjectClass = objectClass(createClient);
