@@ -40,6 +40,8 @@ export const ROW = {
   Prepare: 38,
   Abort: 39,
   Dial: 40,
+  Link: 41,
+  Changed: 42,
 } as const;
 
 /** Why a command ends without a reply: `src/error.rs`. */

@@ -141,6 +141,11 @@ export class Core {
     this.calls.unprepared(target, dial, codeLength, length, now);
   }
 
+  /** The target's links are to tell of changes of keys that begin with the prefix. */
+  track(target: number, prefix: string, now: number): void {
+    this.calls.track(target, this.#writeTexts([prefix])[0] as number, now);
+  }
+
   status(target: number): Status | undefined {
     const fields = named(STATUS, this.calls.status(target));
     if (fields === undefined) return undefined;

@@ -6,6 +6,7 @@ import type { Engine } from "./engine.js";
 import { failure } from "./failures.js";
 import { Link } from "./link.js";
 import type { Target } from "./target.js";
+import { watch } from "./watchers.js";
 
 /** `[kind | detail << 8, a, b, c]`, see src/connection/output.rs. */
 export type Row = [number, number, number, number];
@@ -32,6 +33,9 @@ export function act(engine: Engine, rows: Row[]): void {
         break;
       case ROW.Dial:
         dialling(engine, engine.targets.get(a), b, c === 1);
+        break;
+      case ROW.Link:
+        tellOfLink(engine.targets.get(a));
         break;
       default:
         changed(engine, engine.targets.get(a), b);
@@ -141,6 +145,17 @@ function coded(error: unknown, otherwise: string): { code: string; message: stri
   };
 }
 
+/** Replies come from another link, or it has begun to tell of changes. Counted before any of them is delivered. */
+export function linked(target: Target | undefined, isAnother: boolean, tracks: boolean): void {
+  if (target === undefined) return;
+  if (isAnother) target.epoch += 1;
+  target.tracks = tracks;
+}
+
+function tellOfLink(target: Target | undefined): void {
+  if (target !== undefined) watch(target, (watcher) => watcher.linked(target));
+}
+
 function dialling(engine: Engine, target: Target | undefined, dial: number, inBackground: boolean): void {
   if (target === undefined) return;
   target.dial = dial;
@@ -186,6 +201,7 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
   }
   if (status.state === "disabled")
     target.retryAt = (status.retryAt ?? Number.POSITIVE_INFINITY) - engine.runtime.timeOrigin();
+  watch(target, (watcher) => watcher.moved(target));
   const story = state === READY ? ` in ${Math.round(engine.now() - target.dialStarted)} ms` : "";
   // Another dial that failed for the same reason is no change.
   const told = `${status.state} ${"reason" in status ? status.reason : ""}`;

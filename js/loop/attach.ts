@@ -5,6 +5,7 @@ import { closedStatus, renew, settle } from "./actions.js";
 import type { Engine } from "./engine.js";
 import type { Scope } from "./scope.js";
 import { endpointOf, type Policy, Target, type TargetSettings } from "./target.js";
+import { watch } from "./watchers.js";
 
 /** A core that dies more often than this within a minute is not started again. */
 const DEATHS = 5;
@@ -150,11 +151,13 @@ export function revive(engine: Engine): void {
       target.endpoint = endpointOf(registered, target.settings);
       target.stateNumber = 0;
       target.dial = 0;
+      if (target.prefix !== undefined) engine.core.track(target.id, target.prefix, now);
     } else {
       target.dead = internalStatus(engine);
     }
     engine.targets.set(target.id, target);
     settle(engine, target, engine.statusOf(target));
+    watch(target, (watcher) => watcher.moved(target));
   }
 }
 

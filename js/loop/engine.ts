@@ -18,7 +18,7 @@ import { scalar } from "../reply/build.js";
 import { reshape } from "../reply/shape.js";
 import { TextReader } from "../reply/text.js";
 import type { Runtime } from "../transport/types.js";
-import { act, type Row } from "./actions.js";
+import { act, linked, type Row } from "./actions.js";
 import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
 import { Clock } from "./clock.js";
@@ -29,6 +29,7 @@ import type { Requests } from "./requests.js";
 import { Scope } from "./scope.js";
 import type { Argument, Segment } from "./stage.js";
 import type { Handle, Policy, Target } from "./target.js";
+import { tellChanges } from "./watchers.js";
 
 /** Longer arguments do not enter linear memory when they can be written at once, and… */
 const INLINE_READY = 16 << 10;
@@ -293,6 +294,16 @@ export class Engine {
     }
   }
 
+  /**
+   * The server is to tell `target.watchers` of changes of keys that begin with the prefix, on each link. There is one prefix
+   * for all who want to know: the first stays. Where links belong to requests nobody would listen for long enough.
+   */
+  track(target: Target, prefix: string): void {
+    if (target.prefix !== undefined || target.dead !== undefined || this.requests !== undefined) return;
+    target.prefix = prefix;
+    this.enter(target.scope, undefined, (core, now) => core.track(target.id, prefix, now));
+  }
+
   // ── Links ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   opened(link: Link): void {
@@ -362,7 +373,11 @@ export class Engine {
         }
       } else if (kind === ROW.Abort) {
         this.links.get(a)?.forget();
+      } else if (kind === ROW.Changed) {
+        const key = b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | KIND.Bulk, a, b, 0);
+        (link as Link).target.changes.push(key as string | undefined);
       } else {
+        if (kind === ROW.Link) linked(this.targets.get(a), head >>> 8 === 0, c === 1);
         // These may call the core, and rows are only valid until then.
         later ??= [];
         later.push([head, a, b, c]);
@@ -371,6 +386,7 @@ export class Engine {
     this.#reader.finish();
     corked?.stream?.uncork();
     scope.arm(core.deadline);
+    if (link !== undefined && link.target.changes.length > 0) tellChanges(link.target);
     if (later !== undefined) act(this, later);
     spoilt?.lost("ECONNABORTED", SPOILT);
     if (this.#busy) this.balance();
@@ -454,6 +470,8 @@ export class Engine {
       target.scope.clear();
       target.scheduled = false;
       target.blockedBy = undefined;
+      target.tracks = false;
+      target.changes = [];
     }
     for (const tag of this.pending.tags()) this.pending.reject(tag, died(this.pending.name(tag), cause), true);
     revive(this);

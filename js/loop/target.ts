@@ -7,6 +7,7 @@ import type { Engine } from "./engine.js";
 import type { Link } from "./link.js";
 import type { Scope } from "./scope.js";
 import { Stage } from "./stage.js";
+import type { Watcher } from "./watchers.js";
 
 /** What a target is made from; the first handle of a target decides. */
 export interface TargetSettings {
@@ -59,6 +60,14 @@ export class Target {
   id: number;
   endpoint: Endpoint;
   stateNumber = 0;
+  /** How many links replies came from so far: counted before the first reply of each. */
+  epoch = 0;
+  /** The server tells of changes of keys that begin with `prefix` on the link that replies come from. */
+  tracks = false;
+  prefix: string | undefined;
+  /** Keys that the chunk which is being read tells of; undefined stands for all keys. */
+  changes: (string | undefined)[] = [];
+  readonly watchers = new Set<WeakRef<Watcher>>();
   /** The link that does not take what is staged: it is held back until that has drained. */
   blockedBy: Link | undefined;
   /** How often a link has drained. */

@@ -92,8 +92,8 @@ impl Refusal {
                  the promise of a command whose reply does not matter"
             }
             Self::Tracking => {
-                "would change which invalidations the shared link receives: client-side caching needs a link that is made \
-                 for it, which edgis does not offer yet"
+                "would change which invalidations the shared link receives: createCache() of edgis/cache asks for what its \
+                 cache in memory needs"
             }
             Self::Replication => "would turn the shared link into a replica's: run `redis-cli --rdb` or a replica",
             Self::ReadMode => {

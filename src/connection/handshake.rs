@@ -1,7 +1,8 @@
 //! What is said to a server before anything else, and what its answers mean.
 //!
 //! With RESP3 all of it leaves in one write: `HELLO 3 [AUTH user password] [SETNAME name]`, `SELECT db`, two
-//! `CLIENT SETINFO` (Redis 7.2), whose failure means nothing, and `PING`. A server that is loading its dataset, or a
+//! `CLIENT SETINFO` (Redis 7.2), whose failure means nothing, `CLIENT TRACKING` where somebody wants to be told of changes,
+//! and `PING`. A server that is loading its dataset, or a
 //! replica without its primary, answers all of these but PING as if nothing were wrong. Only HELLO's own error leads to
 //! RESP2 (`AUTH`, `CLIENT SETNAME`, `SELECT`, `PING`): a wrong password must not be tried twice.
 
@@ -24,6 +25,8 @@ pub struct Introduction {
     pub db: u32,
     /// Speak RESP2 from the start.
     pub resp2: bool,
+    /// Changes of keys that begin so are to be told.
+    pub tracking: Option<String>,
 }
 
 impl Introduction {
@@ -65,13 +68,14 @@ fn position(text: &str, part: &str) -> Option<usize> {
 
 impl fmt::Debug for Introduction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Introduction { credentials, name, db, resp2 } = self;
+        let Introduction { credentials, name, db, resp2, tracking } = self;
         let credentials = credentials.as_ref().map(|_| "***");
         f.debug_struct("Introduction")
             .field("credentials", &credentials)
             .field("name", name)
             .field("db", db)
             .field("resp2", resp2)
+            .field("tracking", tracking)
             .finish()
     }
 }
@@ -92,6 +96,8 @@ pub enum Step {
     SetInfo = 4,
     /// `PING`: proves that the server serves, at the end of the handshake or after idleness.
     Ping = 5,
+    /// `CLIENT TRACKING`: where it fails nothing is told, and a cache must do without.
+    Track = 6,
 }
 
 impl Step {
@@ -103,6 +109,7 @@ impl Step {
             2 => Step::Select,
             3 => Step::SetName,
             4 => Step::SetInfo,
+            6 => Step::Track,
             _ => Step::Ping,
         }
     }
@@ -149,6 +156,7 @@ impl Handshake {
         self.ask(Step::Hello, &hello, inflight, frames);
         self.select(introduction, inflight, frames);
         set_info(inflight, frames);
+        track(introduction, inflight, frames);
         self.ask(Step::Ping, &[b"PING"], inflight, frames);
     }
 
@@ -190,7 +198,7 @@ impl Handshake {
     /// An answer came: `error` is the server's text when it is one.
     pub fn answered(&mut self, step: Step, error: Option<&str>) -> Progress {
         match step {
-            Step::SetName | Step::SetInfo => return Progress::Wait,
+            Step::SetName | Step::SetInfo | Step::Track => return Progress::Wait,
             Step::Hello => {}
             _ if self.stale > 0 => {
                 self.stale -= 1;
@@ -244,6 +252,14 @@ fn set_info(inflight: &mut Inflight, frames: &mut Frames) {
     }
 }
 
+/// Asks to be told of changes, where that is wanted. Of all of them, whoever makes them: of two that change a key in one
+/// turn of its loop the server remembers the first, so that with NOLOOP our own write would hide another's.
+pub fn track(introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
+    let Some(prefix) = &introduction.tracking else { return };
+    inflight.push_internal(Step::Track as u32);
+    write(frames, &[b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", prefix.as_bytes()]);
+}
+
 /// Asks a link for a sign of life.
 pub fn ping(inflight: &mut Inflight, frames: &mut Frames) {
     inflight.push_internal(Step::Ping as u32);
@@ -274,7 +290,7 @@ mod tests {
             credentials: Some((String::new(), "secret".into())),
             name: Some("app".into()),
             db: 3,
-            resp2: false,
+            ..Introduction::default()
         };
         let (_, inflight, text) = begin(&introduction);
         assert!(text.starts_with("*7\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$6\r\nsecret\r\n$7\r\nSETNAME\r\n"));

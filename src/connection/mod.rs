@@ -25,8 +25,8 @@ pub use backoff::Backoff;
 pub use handshake::{Introduction, Step};
 pub use inflight::{Deadline, Entry, Inflight, ABANDONED, DATED, INTERNAL, READ_ONLY};
 pub use output::{
-    Compaction, External, Frames, Output, Row, ABORT, ACTION, CLOSE, DIAL, EXTERNAL, OPEN, PREPARE, REJECT,
-    STATE, TRANSMIT,
+    Compaction, External, Frames, Output, Row, ABORT, ACTION, CHANGED, CLOSE, DIAL, EXTERNAL, LINK, OPEN,
+    PREPARE, REJECT, STATE, TRANSMIT,
 };
 
 use crate::error::{Failure, Phase, Reason, Sent, ServerError};
@@ -103,6 +103,8 @@ pub struct Link {
     protocol: u8,
     /// The server has accepted us.
     accepted: bool,
+    /// The server tells of changes.
+    tracks: bool,
     /// The transport asked not to be written to.
     blocked: bool,
     /// When it was asked a question of ours, for the round trip.
@@ -135,6 +137,7 @@ impl Link {
             parser: Parser::new(limits),
             current: Current::None,
             accepted: false,
+            tracks: false,
             blocked: false,
             asked: now,
             heard: now,
@@ -160,6 +163,18 @@ impl Link {
     /// 2 or 3; 2 until HELLO has been answered.
     pub fn protocol(&self) -> u8 {
         self.protocol
+    }
+
+    /// Asks to be told of changes of keys that begin so; what was asked for before stays.
+    pub fn track(&mut self, prefix: &str, output: &mut Output) {
+        self.introduction.tracking = Some(prefix.into());
+        // Those that are not open yet introduce themselves with it.
+        if self.introduction.resp2 || matches!(self.state, State::Opening | State::Draining) {
+            return;
+        }
+        let from = output.frames.len();
+        handshake::track(&self.introduction, &mut self.inflight, &mut output.frames);
+        output.transmit(self.id, from);
     }
 
     /// Whether commands may be written now.
@@ -210,12 +225,16 @@ impl Link {
         self.heard = now;
         let mut replies = Replies {
             bytes,
+            link: self.id,
+            target: self.target,
             protocol: &mut self.protocol,
             current: &mut self.current,
+            tracks: &mut self.tracks,
             inflight: &mut self.inflight,
             handshake: &mut self.handshake,
             output,
             handshaking: self.state == State::Handshaking,
+            live: matches!(self.state, State::Ready | State::Probing { .. }),
             event: Progress::Wait,
             failed: None,
             notice: None,

@@ -30,6 +30,13 @@ pub const ABORT: u32 = 39;
 /// A dial begins: target, its number, 1 when it is in the background.
 pub const DIAL: u32 = 40;
 
+/// Replies to commands come from this link from now on: target, link, 1 when the server tells of changes on it. Where
+/// detail is 1 the link is the same as before, and only the last word is news.
+pub const LINK: u32 = 41;
+/// The server tells that a key has changed: detail is the token's flags, then where its name begins and ends in the
+/// received bytes. Where the third is 0 all keys may have.
+pub const CHANGED: u32 = 42;
+
 /// Frames in the making, and the places in them where arguments go that never enter linear memory.
 #[derive(Debug, Default)]
 pub struct Frames {

@@ -5,7 +5,7 @@ use crate::resp::{Kind, Token};
 
 use super::handshake::{Handshake, Progress, Step};
 use super::inflight::{Inflight, ABANDONED, INTERNAL};
-use super::output::Output;
+use super::output::{Output, CHANGED, LINK};
 
 /// Whose reply is being received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,12 @@ pub(super) enum Current {
     Internal { step: Step },
     /// The reply to a command that nobody waits for any more.
     Drop,
-    /// A message out of band, which answers no command.
+    /// A message out of band, which answers no command: its kind comes next.
     Push,
+    /// One that tells of changes.
+    Changes,
+    /// One that concerns nobody.
+    Noise,
 }
 
 impl Current {
@@ -31,13 +35,19 @@ impl Current {
 /// A link's parts while it receives.
 pub(super) struct Replies<'a> {
     pub(super) bytes: &'a [u8],
+    /// The link and its target, at the boundary.
+    pub(super) link: u32,
+    pub(super) target: u32,
     pub(super) protocol: &'a mut u8,
     pub(super) current: &'a mut Current,
+    pub(super) tracks: &'a mut bool,
     pub(super) inflight: &'a mut Inflight,
     pub(super) handshake: &'a mut Handshake,
     pub(super) output: &'a mut Output,
     /// The server has not accepted us yet.
     pub(super) handshaking: bool,
+    /// Commands go to it.
+    pub(super) live: bool,
     /// The furthest that the handshake got.
     pub(super) event: Progress,
     /// Why the peer cannot be believed any more.
@@ -91,11 +101,18 @@ impl Replies<'_> {
         match *self.current {
             Current::User { tag, shape } => self.output.reply(token, shape, tag),
             Current::Internal { step } if token.is_first() => self.answer(step, token),
+            Current::Push if !token.is_first() => {
+                let tells = self.bytes.get(token.a as usize..token.b as usize) == Some(b"invalidate");
+                *self.current = if tells { Current::Changes } else { Current::Noise };
+            }
+            Current::Changes if matches!(token.kind, Kind::Bulk | Kind::Null) => {
+                self.output.action(CHANGED | u32::from(token.flags) << 8, token.a, token.b, 0);
+            }
             _ if token.kind == Kind::Big => self.output.skip(token),
             _ => {}
         }
         if token.is_last() {
-            if *self.current != Current::Push {
+            if !matches!(self.current, Current::Push | Current::Changes | Current::Noise) {
                 self.inflight.complete();
             }
             *self.current = Current::None;
@@ -142,10 +159,29 @@ impl Replies<'_> {
         if step == Step::Hello && error.is_none() {
             *self.protocol = 3;
         }
+        if step == Step::Track {
+            // A server that speaks RESP2 says OK, and then nothing.
+            *self.tracks = error.is_none() && *self.protocol == 3;
+            if self.live {
+                self.announce(1);
+            }
+        }
         match self.handshake.answered(step, error.as_deref()) {
             Progress::Wait => {}
-            progress => self.event = progress,
+            progress => {
+                // Before the replies to what rides behind the handshake, which come behind a refused HELLO too: whoever gets
+                // them must know that they are from another link than the one that he may have written to.
+                if self.handshaking && matches!(progress, Progress::Done | Progress::Downgrade) {
+                    self.live = progress == Progress::Done;
+                    self.announce(0);
+                }
+                self.event = progress;
+            }
         }
+    }
+
+    fn announce(&mut self, same: u32) {
+        self.output.action(LINK | same << 8, self.target, self.link, u32::from(*self.tracks));
     }
 
     fn text(&self, token: Token) -> Option<String> {

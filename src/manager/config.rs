@@ -146,6 +146,7 @@ impl Config {
                 name: options.name.filter(|name| !name.is_empty()).map(String::from),
                 db: options.db.unwrap_or(parsed.db),
                 resp2: protocol == 2,
+                tracking: None,
             },
             dynamic_credentials: options.dynamic_credentials,
             resolves: options.resolves,
@@ -172,7 +173,7 @@ impl Config {
 
     /// What makes two targets the same: where they are and as whom we speak to them.
     pub fn identity(&self) -> String {
-        let Introduction { credentials, name, db, resp2 } = &self.introduction;
+        let Introduction { credentials, name, db, resp2, .. } = &self.introduction;
         let (user, password) = credentials.as_ref().map_or(("", ""), |(user, password)| (user, password));
         let unix = matches!(self.endpoint, Endpoint::Unix { .. });
         let flags = [unix, self.tls, *resp2, self.dynamic_credentials, credentials.is_some()];

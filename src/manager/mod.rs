@@ -126,6 +126,22 @@ impl Manager {
         self.demand(target, now);
     }
 
+    /// From now on the server is asked to tell which keys with this prefix change, on each link of the target. Prefixes may
+    /// not overlap on a link: the first stays.
+    pub fn track(&mut self, target: u32, prefix: &str) {
+        self.begin_for(target);
+        let Manager { targets, links, output, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Ok(config) = &mut known.config else { return };
+        if config.introduction.tracking.is_some() {
+            return;
+        }
+        config.introduction.tracking = Some(prefix.into());
+        for link in links.iter_mut().filter(|link| link.target == target) {
+            link.track(prefix, output);
+        }
+    }
+
     /// The addresses (and the credentials, where a function gives them) of a dial are known.
     pub fn prepared(
         &mut self,

@@ -157,6 +157,15 @@ pub fn connect(target: u32, now: f64) {
     mutate(now, |core, now| core.manager.connect(target, now));
 }
 
+/// Each link of the target is to tell of changes of keys with the prefix whose `length` bytes stand in the text.
+#[wasm_bindgen]
+pub fn track(target: u32, length: usize, now: f64) {
+    mutate(now, |core, _| {
+        let [prefix] = core.memory.texts([length]);
+        core.manager.track(target, prefix);
+    });
+}
+
 /// A tick's commands: `words` of meta, then `text` bytes of UTF-8 and `bytes` bytes behind them. False when they do not
 /// agree, which is a bug.
 #[wasm_bindgen]

@@ -68,6 +68,8 @@ fn generated() -> String {
             ("Prepare", rows::PREPARE),
             ("Abort", rows::ABORT),
             ("Dial", rows::DIAL),
+            ("Link", rows::LINK),
+            ("Changed", rows::CHANGED),
         ],
     );
     table(

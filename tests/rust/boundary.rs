@@ -1,7 +1,7 @@
 //! The exported functions as the shell calls them: numbers in, rows and regions of linear memory out.
 #![cfg(all(target_arch = "wasm32", feature = "js"))]
 
-use edgis::connection::{CLOSE, DIAL, OPEN, REJECT, STATE, TRANSMIT};
+use edgis::connection::{CHANGED, CLOSE, DIAL, LINK, OPEN, REJECT, STATE, TRANSMIT};
 use edgis::error::{Failure, Reason, Sent};
 use edgis::layout::{Word, CHUNK_BYTES, HEADER_WORDS, META_WORDS, TEXT_BYTES};
 use edgis::manager::State;
@@ -103,7 +103,7 @@ impl Shell {
         let link = self.rows().iter().find(|row| row[0] == OPEN).expect("a link is asked for")[1];
         wasm::opened(link, 2.0);
         self.receive(link, b"%1\r\n+proto\r\n:3\r\n+OK\r\n+OK\r\n+PONG\r\n", 3.0);
-        assert_eq!(self.rows(), [[STATE, target, State::Ready as u32, 0]]);
+        assert_eq!(self.rows(), [[LINK, target, link, 0], [STATE, target, State::Ready as u32, 0]]);
         (target, link)
     }
 }
@@ -222,4 +222,20 @@ fn a_status_tells_why_and_what_to_do() {
     let stats: Array = wasm::stats(target).unchecked_into();
     assert_eq!(stats.get(0).as_f64(), Some(1.0), "dials");
     assert!(wasm::status(999).is_undefined());
+}
+
+#[wasm_bindgen_test]
+fn changes_are_told_once_the_server_has_agreed_to() {
+    let shell = Shell::new();
+    let (target, link) = shell.ready();
+    let [length] = shell.texts(["cache:"]);
+    wasm::track(target, length, 4.0);
+    let [[TRANSMIT, to, ..]] = shell.rows()[..] else { panic!("{:?}", shell.rows()) };
+    assert_eq!(to, link);
+    shell.receive(link, b"+OK\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$7\r\ncache:a\r\n", 5.0);
+    let [same, changed] = shell.rows()[..] else { panic!("{:?}", shell.rows()) };
+    assert_eq!(same, [LINK | 1 << 8, target, link, 1]);
+    assert_eq!(changed[0] & 0xff, CHANGED);
+    let name = Shell::bytes(shell.word(Word::Received) + changed[1], changed[2] - changed[1]);
+    assert_eq!(name, b"cache:a");
 }

@@ -12,6 +12,7 @@ mod schedule;
 mod scopes;
 mod server;
 mod shell;
+mod tracking;
 mod world;
 
 use std::panic::{catch_unwind, resume_unwind};

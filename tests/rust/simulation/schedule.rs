@@ -18,7 +18,7 @@ const SCOPES: u32 = 3;
 /// Of a fuzzer's schedule.
 const MOST_STEPS: usize = 400;
 /// What a liar may say next; most of it is the beginning of something.
-const LIES: [&[u8]; 30] = [
+const LIES: [&[u8]; 31] = [
     b"+OK\r\n",
     b"+PONG\r\n",
     b"-ERR no\r\n",
@@ -37,6 +37,7 @@ const LIES: [&[u8]; 30] = [
     b"%1\r\n",
     b"~1\r\n",
     b">2\r\n",
+    b"$10\r\ninvalidate\r\n",
     b"|1\r\n",
     b"$5000\r\n",
     b"$0\r\n\r\n",
@@ -142,11 +143,12 @@ impl Schedule {
     fn step(&mut self) {
         match self.random.below(100) {
             0..=29 => self.submit(),
-            30..=33 => {
+            30..=32 => {
                 if let Some(target) = self.target() {
                     self.world.connect(target);
                 }
             }
+            33 => self.track(),
             34..=79 => self.transport(),
             80..=81 => self.abandon(),
             82 if self.random.percent(30) => self.release(),
@@ -154,6 +156,14 @@ impl Schedule {
             84 if self.random.percent(20) => self.forget(),
             84..=85 => self.thaw(),
             _ => self.pass(),
+        }
+    }
+
+    fn track(&mut self) {
+        let told = self.random.one_of(&[None, Some("key"), Some("key")]);
+        match self.target() {
+            Some(target) if self.random.percent(50) => self.world.track(target, "cache:"),
+            _ => self.world.wires.values_mut().for_each(|wire| wire.server.tell(told)),
         }
     }
 
@@ -294,6 +304,7 @@ impl Schedule {
         server.password = self.mood.password;
         server.permissive = self.mood.permissive;
         server.databases = self.mood.databases;
+        server.secretive = bad;
         self.world.wires.get_mut(&link).expect("it is there").server = server;
         self.world.accept(link);
     }
@@ -426,6 +437,10 @@ impl Schedule {
         }
         self.world.pass(5_000, Duration::ZERO);
         assert!(self.world.wires.is_empty(), "links are left: {:?}", self.world.manager);
+        for (target, links) in &self.world.announced {
+            let used = links.windows(2).all(|pair| pair[0].0 != pair[1].0 || !pair[0].1 || pair[1].1);
+            assert!(used, "target {target} ceased to be told of changes on a link: {links:?}");
+        }
         for (target, states) in &self.world.states {
             assert_eq!(states.last().map(|(state, _)| *state), Some(4), "target {target} is not closed");
         }

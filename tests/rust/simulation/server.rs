@@ -1,5 +1,7 @@
 //! The other end of a link: as much of Redis as the core can tell apart.
 
+use std::collections::VecDeque;
+
 /// What a server wants to hear at the handshake, and how it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Temper {
@@ -39,6 +41,12 @@ pub struct Server {
     pub executed: Vec<(String, String)>,
     /// Connection commands that it has heard, in order.
     pub heard: Vec<String>,
+    /// It does not let anybody be told of changes.
+    pub secretive: bool,
+    /// Changes of keys with this prefix are told.
+    pub tracking: Option<String>,
+    /// What it has told and has not arrived yet: names of keys, or all of them.
+    pub told: VecDeque<Option<String>>,
     resp3: bool,
     authenticated: bool,
     /// An AUTH or SELECT has failed: what a client sends after that is meant for another user or database.
@@ -57,6 +65,9 @@ impl Server {
             lied: false,
             executed: Vec::new(),
             heard: Vec::new(),
+            secretive: false,
+            tracking: None,
+            told: VecDeque::new(),
             resp3: false,
             authenticated: false,
             failed: false,
@@ -128,6 +139,7 @@ impl Server {
             "CLIENT" if text(1).as_deref() == Some("SETINFO") && self.temper == Temper::Old => {
                 self.line("-ERR unknown subcommand");
             }
+            "CLIENT" if text(1).as_deref() == Some("TRACKING") => self.track(text(5), command.len()),
             "CLIENT" => self.line("+OK"),
             "PING" => self.line("+PONG"),
             _ => self.execute(&name, &text(1).unwrap_or_default()),
@@ -186,8 +198,44 @@ impl Server {
             _ => self.line(&format!("+{key}")),
         }
         if self.resp3 && name == "LRANGE" {
-            self.line(">2\r\n+invalidate\r\n*1\r\n+somebody");
+            self.line(">3\r\n$7\r\nmessage\r\n$10\r\ninvalidate\r\n$4\r\nnews");
         }
+        // Everybody's own changes too.
+        if name == "SET" || name == "INCR" {
+            self.tell(Some(key));
+        }
+    }
+
+    fn track(&mut self, prefix: Option<String>, words: usize) {
+        assert_eq!(words, 6, "CLIENT TRACKING ON BCAST PREFIX prefix");
+        if self.secretive {
+            return self.line("-NOPERM User app has no permissions to run the 'client|tracking' command");
+        }
+        assert!(self.tracking.is_none(), "a link is asked twice");
+        self.tracking = prefix;
+        self.line("+OK");
+    }
+
+    /// Somebody has changed a key, or all of them.
+    pub fn tell(&mut self, key: Option<&str>) {
+        let Some(prefix) = &self.tracking else { return };
+        // RESP2 has no words for it.
+        if !self.resp3 {
+            return;
+        }
+        match key {
+            None => self.line(">2\r\n$10\r\ninvalidate\r\n_"),
+            Some(key) => {
+                let names = [format!("{prefix}{key}"), format!("{prefix}é")];
+                self.line(">2\r\n$10\r\ninvalidate\r\n*2");
+                for name in names {
+                    bulk(&mut self.output, name.as_bytes());
+                    self.told.push_back(Some(name));
+                }
+                return;
+            }
+        }
+        self.told.push_back(None);
     }
 
     fn line(&mut self, text: &str) {

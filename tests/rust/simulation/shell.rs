@@ -6,19 +6,30 @@ use edgis::manager::State;
 use edgis::resp::{Kind, FIRST, LAST, SKIP};
 
 use crate::command::{Command, Ended};
+use crate::server::Temper;
 use crate::world::{Building, Wire, World};
 
 impl World {
     pub fn drain(&mut self, source: Option<(u32, &[u8])>) {
         let rows = self.manager.output().rows.clone();
         let frames = self.manager.output().frames.bytes.to_vec();
+        let mut answered = false;
         for row in rows {
             if row[0] & 0xff < rows::ACTION {
                 let (link, bytes) = source.expect("only received bytes lead to replies");
                 self.token(link, bytes, row);
+                answered |= row[3] != u32::MAX;
+            } else if row[0] & 0xff == rows::CHANGED {
+                let (link, bytes) = source.expect("only received bytes tell of changes");
+                self.changed(link, bytes, row);
             } else {
                 self.act(row, &frames);
             }
+        }
+        if let (true, Some((link, _))) = (answered, source) {
+            let known = self.announced.values().flatten().any(|(announced, _)| *announced == link);
+            let lies = self.wires.get(&link).is_none_or(|wire| wire.server.lied);
+            assert!(known || lies, "a command was answered on link {link} before anybody knew of it");
         }
         self.check();
     }
@@ -84,6 +95,16 @@ impl World {
                 self.dials += 1;
                 self.background_dial.insert(a, c == 1);
             }
+            rows::LINK => {
+                let links = self.announced.get_mut(&a).expect("LINK names a target");
+                let wire = &self.wires[&b];
+                assert_eq!(wire.target, a);
+                let same = links.last().is_some_and(|(link, _)| *link == b);
+                assert!(same || head >> 8 == 0, "news of a link that nobody knows");
+                let tells = wire.server.tracking.is_some() && wire.server.temper != Temper::Old;
+                assert!(c == 0 || tells || wire.server.lied, "it tells of nothing");
+                links.push((b, c == 1));
+            }
             other => panic!("no row is of kind {other}"),
         }
     }
@@ -97,6 +118,17 @@ impl World {
             _ => a,
         };
         assert_eq!(self.scopes[&target], self.manager.scope(), "row {head:x} {a} {b} concerns another scope");
+    }
+
+    /// What the server has told arrives, in order, and nothing else.
+    fn changed(&mut self, link: u32, bytes: &[u8], [_, a, b, _]: Row) {
+        let wire = self.wires.get_mut(&link).expect("a link tells of changes");
+        let name = bytes.get(a as usize..b as usize).expect("a name is in bounds");
+        let name = (b > 0).then(|| String::from_utf8(name.to_vec()).expect("all names are UTF-8"));
+        if !wire.server.lied {
+            assert_eq!(wire.server.told.pop_front().as_ref(), Some(&name), "another key was told");
+        }
+        self.changed.push(name);
     }
 
     fn write(&mut self, link: u32, bytes: Vec<u8>) {

@@ -56,6 +56,10 @@ pub struct World {
     pub background_dial: BTreeMap<u32, bool>,
     /// Whose each target is.
     pub scopes: BTreeMap<u32, u32>,
+    /// The links that `LINK` rows spoke of, of each target, and whether changes are told on them.
+    pub announced: BTreeMap<u32, Vec<(u32, bool)>>,
+    /// What has been told of changes: names of keys, or all of them.
+    pub changed: Vec<Option<String>>,
 }
 
 impl World {
@@ -75,6 +79,8 @@ impl World {
             released: BTreeSet::new(),
             background_dial: BTreeMap::new(),
             scopes: BTreeMap::new(),
+            announced: BTreeMap::new(),
+            changed: Vec::new(),
         }
     }
 
@@ -83,6 +89,7 @@ impl World {
         let target = self.manager.configure(&Options { url, ..options }, self.now);
         self.scopes.insert(target, options.scope);
         self.states.insert(target, Vec::new());
+        self.announced.insert(target, Vec::new());
         self.background_dial.remove(&target);
         self.released.remove(&target);
         target
@@ -136,6 +143,11 @@ impl World {
 
     pub fn connect(&mut self, target: u32) {
         self.manager.connect(target, self.now);
+        self.drain(None);
+    }
+
+    pub fn track(&mut self, target: u32, prefix: &str) {
+        self.manager.track(target, prefix);
         self.drain(None);
     }
 
@@ -261,6 +273,8 @@ impl World {
         self.drain(Some((link, &bytes)));
         if let Some(wire) = self.wires.get_mut(&link) {
             wire.carry = bytes[consumed..].to_vec();
+            let arrived = wire.server.output.is_empty() && wire.carry.is_empty() && !wire.server.lied;
+            assert!(!arrived || wire.server.told.is_empty(), "not told: {:?}", wire.server.told);
         }
     }
 

@@ -1,0 +1,32 @@
+/** What must know at once which link answers, and what the server tells on it: caches. */
+import type { Target } from "./target.js";
+
+/**
+ * Called inside the engine, before the continuations of what came along: it may stage commands, and neither call the core
+ * nor throw.
+ */
+export interface Watcher {
+  /** Replies come from another link from now on, or it tells of changes that it did not tell of: `epoch`, `tracks`. */
+  linked(target: Target): void;
+  /** Keys have changed; all may have when they are not given. */
+  invalidated(keys: readonly string[] | undefined): void;
+  /** The target has gone into a state, perhaps into the same again. */
+  moved(target: Target): void;
+}
+
+/** Tells those that are not collected yet. */
+export function watch(target: Target, tell: (watcher: Watcher) => void): void {
+  for (const reference of target.watchers) {
+    const watcher = reference.deref();
+    if (watcher === undefined) target.watchers.delete(reference);
+    else tell(watcher);
+  }
+}
+
+/** Tells of the changes that a chunk spoke of. */
+export function tellChanges(target: Target): void {
+  const { changes } = target;
+  target.changes = [];
+  const keys = changes.includes(undefined) ? undefined : (changes as string[]);
+  watch(target, (watcher) => watcher.invalidated(keys));
+}
