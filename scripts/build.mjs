@@ -31,6 +31,7 @@ const entries = [
     platform: "neutral",
     target: "es2022",
   },
+  { name: "cache", sources: { cache: "js/cache/index.ts" }, platform: "neutral", target: "es2022" },
   { name: "testing", sources: { testing: "js/testing/index.ts" }, platform: "node", target: "node20" },
 ];
 
@@ -144,6 +145,7 @@ function declare() {
     "index.d.ts",
     "entry/workerd.d.ts",
     "entry/durable-object.d.ts",
+    "cache/index.d.ts",
     "testing/index.d.ts",
   ]);
   rmSync(at("pkg/dist/types"), { recursive: true, force: true });

@@ -8,13 +8,8 @@ import { at, files, root } from "./steps.mjs";
 const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode", "no-install", "--", ...features]];
 const which = (program) => spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
 const chromedriver = which("chromedriver");
-const nodeTests = files(
-  at("tests/js"),
-  at("tests/faults"),
-  at("tests/packaging"),
-  at("tests/scripts"),
-  at("tests/workerd"),
-).filter((path) => path.endsWith(".test.mjs"));
+const folders = ["js", "faults", "cache", "packaging", "scripts", "workerd"].map((name) => at("tests", name));
+const nodeTests = files(...folders).filter((path) => path.endsWith(".test.mjs"));
 const nodeTest = (timeout, ...paths) => [
   process.execPath,
   ["--test", "--test-reporter=spec", `--test-timeout=${timeout}`, ...paths],

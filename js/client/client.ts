@@ -14,6 +14,7 @@ import type { Runtime } from "../transport/types.js";
 import type { HandleOptions, StateListener } from "./api.js";
 import { type CommandArgument, flatten } from "./arguments.js";
 import { type Duration, milliseconds } from "./duration.js";
+import { INSIDE, type Inside, insideOf } from "./inside.js";
 import { StateLog } from "./log.js";
 import { type HandleSettings, handleProblem, handleSettings, isForCallsOnly, settingsOf } from "./options.js";
 import { brokenStatus, misused, outsideStatus } from "./statuses.js";
@@ -120,6 +121,15 @@ export class BaseClient implements Subscriber {
   /** @internal */
   get target(): Target | undefined {
     return this.#attached?.target;
+  }
+
+  /** @internal For other subpaths of the package. */
+  get [INSIDE](): Inside {
+    const handle = this.#attached;
+    if (handle === undefined) return insideOf(this.#runtime, undefined, undefined, this.status().state);
+    const { engine, target } = handle;
+    target.inside ??= insideOf(this.#runtime, engine, target);
+    return target.inside as Inside;
   }
 
   #attach(): Handle | undefined {

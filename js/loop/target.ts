@@ -113,6 +113,8 @@ export class Target {
   dialStarted = 0;
   /** State and reason that loggers and listeners were told last. */
   told = "";
+  /** What other subpaths of the package know of it; theirs to interpret. */
+  inside: unknown;
 
   readonly settings: TargetSettings;
   /** Whose it is. */

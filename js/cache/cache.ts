@@ -1,0 +1,327 @@
+/** The cache as its users see it; what its members promise is said in types.ts. */
+import type { Inside } from "../client/inside.js";
+import { UsageError } from "../core/errors.js";
+import { Call } from "./call.js";
+import { Flights } from "./flights.js";
+import { Gate } from "./gate.js";
+import { Invalidations, type Order } from "./invalidations.js";
+import { type CacheKey, encodeKey, encodeTag } from "./keys.js";
+import { Loads } from "./loads.js";
+import { type Look, Lookup } from "./lookup.js";
+import { type CallSettings, callSettings, defaultsOf, type Settings, settingsOf } from "./options.js";
+import { Reader, ReadFailure } from "./reader.js";
+import { reasonOf, Sender } from "./sender.js";
+import { type Space, spaceOf } from "./space.js";
+import type {
+  Absent,
+  Cache,
+  CacheOptions,
+  CacheStats,
+  Fallback,
+  FallbackReason,
+  GetOptions,
+  GetOrSetOptions,
+  InvalidateOptions,
+  Invalidation,
+  Loaded,
+  Loader,
+  SetOptions,
+  WrapOptions,
+} from "./types.js";
+import { Writer } from "./writer.js";
+
+/** What hangs on the target that the client has, which it has not before its first use. */
+interface Works {
+  readonly identity: string | undefined;
+  readonly space: Space;
+  readonly gate: Gate;
+  readonly lookup: Lookup;
+  readonly flights: Flights;
+}
+
+export class RedisCache implements Cache {
+  readonly #settings: Settings;
+  readonly #defaults: CallSettings;
+  readonly #sender: Sender;
+  readonly #loads: Loads;
+  readonly #invalidations: Invalidations;
+  readonly #counts = newCounts();
+  readonly #listeners = new Set<(fallback: Fallback) => void>();
+  #works: Works | undefined;
+
+  constructor(options: CacheOptions) {
+    this.#settings = settingsOf(options);
+    this.#defaults = defaultsOf(this.#settings);
+    this.#sender = new Sender(options.client);
+    this.#loads = new Loads(this.#settings.maxLoads, this.#settings.loadTimeout);
+    this.#invalidations = new Invalidations(
+      this.#sender,
+      () => this.#ready.space,
+      () => this.#ready.gate,
+      this.#settings,
+      this.#counts,
+    );
+  }
+
+  get #ready(): Works {
+    const { inside } = this.#sender;
+    const known = this.#works;
+    // A client that was closed keeps what its caches had; one that gets its target gets the target's.
+    if (known !== undefined && (known.identity === inside.identity || inside.identity === undefined)) return known;
+    const space = spaceOf(inside, this.#settings.namespace);
+    const counts = this.#counts;
+    const sender = this.#sender;
+    const gate = new Gate(sender, space, this.#settings.trust, counts);
+    const lookup = new Lookup(new Reader(sender, space, gate), space, this.#settings.codec, counts);
+    const fallback = (error: unknown, operation: Fallback["operation"]) => this.#fallback(error, operation);
+    const parts = { sender, space, settings: this.#settings, lookup, loads: this.#loads, counts, fallback };
+    this.#works = { identity: inside.identity, space, gate, lookup, flights: new Flights(parts) };
+    return this.#works;
+  }
+
+  // ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async getOrSet<T>(
+    key: CacheKey,
+    loader: Loader<T>,
+    options?: GetOrSetOptions<Exclude<T, Absent>>,
+  ): Promise<Loaded<T>> {
+    const name = encodeKey(key);
+    if (typeof loader !== "function") throw new UsageError("getOrSet: the second argument must be a function");
+    const settings = callSettings(options, this.#settings, this.#defaults);
+    const { inside } = this.#sender;
+    const { scope } = inside;
+    const works = this.#ready;
+    if (scope === undefined) {
+      // Code outside of any request has nothing to share, and no timers either.
+      this.#fallback(undefined, "read", "disabled");
+      const value = await loader({ signal: new AbortController().signal, skip: (given) => given });
+      return value as Loaded<T>;
+    }
+    const call = new Call(name, settings, inside, works.space.zone(scope), scope);
+    const look = this.#isAway(works.space, inside) ? undefined : await this.#look(works, call);
+    if (look !== undefined) {
+      if (look.state === "fresh") return this.#hit(look) as Loaded<T>;
+      if (look.state === "stale") {
+        this.#counts.stale += 1;
+        works.flights.refresh(call, loader, look);
+        return look.value as Loaded<T>;
+      }
+      this.#counts.misses += 1;
+    }
+    try {
+      return (await works.flights.serve(call, loader, look)).value as Loaded<T>;
+    } catch (error) {
+      if (look?.state !== "old" || inside.wallClock() >= look.freshUntil + settings.grace) throw error;
+      this.#counts.graced += 1;
+      return look.value as Loaded<T>;
+    }
+  }
+
+  #hit(look: Look): unknown {
+    if (look.isAbsent) this.#counts.negativeHits += 1;
+    else this.#counts.hits += 1;
+    return look.value;
+  }
+
+  /** What Redis has; undefined when it cannot be asked. */
+  async #look(works: Works, call: Call): Promise<Look | undefined> {
+    try {
+      return await works.lookup.look(call);
+    } catch (error) {
+      this.#fallback(error, "read");
+      return undefined;
+    }
+  }
+
+  /** Whether to go without Redis, before anything is asked of it. */
+  #isAway(space: Space, inside: Inside): boolean {
+    const sender = this.#sender;
+    if (!sender.isReady && (inside.state === "disabled" || inside.state === "closed")) {
+      this.#fallback(undefined, "read", "disabled");
+      return true;
+    }
+    const { breaker } = space;
+    if (!breaker.isOpen) return false;
+    const budget = this.#settings.timeout ?? 250;
+    breaker.look(inside.now(), () =>
+      sender
+        .within(budget)
+        .ping()
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
+    this.#fallback(undefined, "read", "doubted");
+    return true;
+  }
+
+  wrap<A extends readonly unknown[], T>(
+    run: (...args: A) => T | Promise<T>,
+    options: WrapOptions<A, T>,
+  ): (...args: A) => Promise<Loaded<T>> {
+    if (typeof run !== "function") throw new UsageError("wrap: the first argument must be a function");
+    const { key, ...rest } = Object(options) as WrapOptions<A, T>;
+    if (typeof key !== "function" && typeof key !== "string") {
+      throw new UsageError("wrap: key must be a text, or a function of the arguments");
+    }
+    const keyOf = typeof key === "function" ? key : (...args: A) => [key, ...args] as CacheKey;
+    // What is wrong with the options is better said now than at the first call.
+    callSettings(rest, this.#settings, this.#defaults);
+    return async (...args) => this.getOrSet(keyOf(...args), () => run(...args), rest as never);
+  }
+
+  async get<T = unknown>(key: CacheKey, options?: GetOptions<T>): Promise<T | undefined> {
+    const [value] = await this.getMany<T>([key], options);
+    return value;
+  }
+
+  async getMany<T = unknown>(keys: readonly CacheKey[], options?: GetOptions<T>): Promise<(T | undefined)[]> {
+    if (!Array.isArray(keys)) throw new UsageError("getMany takes an array of keys");
+    const names = keys.map(encodeKey);
+    const settings = callSettings(options, this.#settings, this.#defaults);
+    const { inside } = this.#sender;
+    const { scope } = inside;
+    const works = this.#ready;
+    if (scope === undefined || this.#isAway(works.space, inside)) return names.map(() => undefined);
+    const zone = works.space.zone(scope);
+    return await Promise.all(
+      names.map(async (name) => {
+        const look = await this.#look(works, new Call(name, settings, inside, zone, scope));
+        if (look === undefined) return undefined;
+        if (look.state === "fresh") return this.#hit(look) as T;
+        if (look.state !== "stale") {
+          this.#counts.misses += 1;
+          return undefined;
+        }
+        this.#counts.stale += 1;
+        return look.value as T;
+      }),
+    );
+  }
+
+  // ── Writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  set<T>(key: CacheKey, value: T, options?: SetOptions<T> & InvalidateOptions): Promise<Invalidation> {
+    return this.setMany([[key, value]], options);
+  }
+
+  async setMany<T>(
+    entries: Iterable<readonly [CacheKey, T]>,
+    options?: SetOptions<T> & InvalidateOptions,
+  ): Promise<Invalidation> {
+    const { space, gate } = this.#ready;
+    const call = callSettings(options, this.#settings, this.#defaults);
+    const writer = new Writer(this.#sender, space, gate, this.#settings, this.#counts, this.#invalidations);
+    const items = writer.prepare(entries, call);
+    for (const { order } of items) this.#forget(order);
+    return await writer.write(items, call, options?.require === "applied");
+  }
+
+  async delete(keys: CacheKey | readonly CacheKey[], options?: InvalidateOptions): Promise<Invalidation> {
+    const orders = keysOf(keys).map((key): Order => ({ operation: { kind: "key", name: encodeKey(key) }, given: key }));
+    return await this.#invalidate(orders, options);
+  }
+
+  async deleteByTag(tags: string | readonly string[], options?: InvalidateOptions): Promise<Invalidation> {
+    const list = typeof tags === "string" ? [tags] : tags;
+    if (!Array.isArray(list)) throw new UsageError("deleteByTag takes a tag or an array of tags");
+    const orders = list.map((tag): Order => ({ operation: { kind: "tag", name: encodeTag(tag) }, given: tag }));
+    return await this.#invalidate(orders, options);
+  }
+
+  async clear(options?: InvalidateOptions): Promise<Invalidation> {
+    return await this.#invalidate([{ operation: { kind: "clear", name: "" }, given: undefined }], options);
+  }
+
+  async #invalidate(orders: readonly Order[], options: InvalidateOptions | undefined): Promise<Invalidation> {
+    callSettings(options, this.#settings, this.#defaults);
+    for (const order of orders) this.#forget(order);
+    return await this.#invalidations.apply(orders, options?.require === "applied");
+  }
+
+  /** What is loaded at the moment is too old for who comes from now on. */
+  #forget({ operation: { kind, name } }: Order): void {
+    const { scope } = this.#sender.inside;
+    if (scope === undefined) return;
+    const { flights } = this.#ready.space.zone(scope);
+    for (const flight of kind === "key" ? [flights.get(name)] : [...flights.values()]) {
+      if (flight === undefined || (kind === "tag" && !flight.dependsOn(name))) continue;
+      flight.isDetached = true;
+      flights.delete(flight.name);
+    }
+  }
+
+  // ── What happens ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  stats(): CacheStats {
+    const { fallbacks, invalidations } = this.#counts;
+    const journal = this.#works?.space.journal.size ?? 0;
+    return { ...this.#counts, fallbacks: { ...fallbacks }, invalidations: { ...invalidations }, journal };
+  }
+
+  on(event: "fallback", listener: (fallback: Fallback) => void): this {
+    if (event === "fallback") this.#listeners.add(listener);
+    return this;
+  }
+
+  off(event: "fallback", listener: (fallback: Fallback) => void): this {
+    if (event === "fallback") this.#listeners.delete(listener);
+    return this;
+  }
+
+  #fallback(error: unknown, operation: Fallback["operation"], given?: FallbackReason): void {
+    const reason = given ?? (error instanceof ReadFailure ? error.reason : reasonOf(error));
+    this.#counts.fallbacks[reason] += 1;
+    const { space } = this.#ready;
+    if (reason === "disabled" || reason === "timeout" || reason === "lost") space.sawOutage = true;
+    if (reason === "timeout") space.breaker.trip(this.#sender.inside.now());
+    for (const listener of this.#listeners) {
+      try {
+        listener({ reason, operation, error });
+      } catch {
+        // A listener that throws must not make a read fail.
+      }
+    }
+  }
+}
+
+/** An array of texts may be keys, or the parts of one. */
+function keysOf(keys: CacheKey | readonly CacheKey[]): CacheKey[] {
+  if (typeof keys === "string") return [keys];
+  if (!Array.isArray(keys)) throw new UsageError("delete takes a key or an array of keys");
+  const list = keys as readonly unknown[];
+  if (list.length > 0 && list.every((item) => typeof item === "string")) return [...list, list] as CacheKey[];
+  return list.every((item) => typeof item === "string" || Array.isArray(item))
+    ? ([...list] as CacheKey[])
+    : [keys as CacheKey];
+}
+
+function newCounts(): CacheStats {
+  return {
+    hits: 0,
+    l1Hits: 0,
+    negativeHits: 0,
+    stale: 0,
+    graced: 0,
+    misses: 0,
+    loads: 0,
+    loadErrors: 0,
+    joins: 0,
+    leaseWaits: 0,
+    fills: 0,
+    fillsRefused: 0,
+    oversized: 0,
+    unserialisable: 0,
+    corrupt: 0,
+    foreign: 0,
+    future: 0,
+    invalid: 0,
+    fallbacks: { disabled: 0, doubted: 0, timeout: 0, lost: 0, fence: 0, journal: 0, error: 0 },
+    invalidations: { applied: 0, journaled: 0, unknown: 0, dropped: 0 },
+    journal: 0,
+    replayed: 0,
+    fenced: 0,
+  };
+}

@@ -1,0 +1,43 @@
+/** One call of a reader, and what it may spend. */
+import type { Inside } from "../client/inside.js";
+import type { CallSettings } from "./options.js";
+import type { Zone } from "./space.js";
+
+/** Of Redis time, in milliseconds… */
+const BUDGET = 250;
+/** …and while the first dial is under way, so that a cold start does not send every request to the origin. */
+const COLD_BUDGET = 1_000;
+
+export class Call {
+  /** The encoded key. */
+  readonly name: string;
+  readonly settings: CallSettings;
+  readonly inside: Inside;
+  readonly zone: Zone;
+  readonly scope: object;
+  readonly budget: number;
+  /** Which of the zone's calls it is: what began to load after it may be given to it. */
+  readonly order: number;
+  #spent = 0;
+
+  constructor(name: string, settings: CallSettings, inside: Inside, zone: Zone, scope: object) {
+    this.name = name;
+    this.settings = settings;
+    this.inside = inside;
+    this.zone = zone;
+    this.scope = scope;
+    this.budget = settings.timeout ?? (inside.epoch === 0 ? COLD_BUDGET : BUDGET);
+    zone.calls += 1;
+    this.order = zone.calls;
+  }
+
+  /** Milliseconds of Redis time that are left. */
+  get left(): number {
+    return this.budget - this.#spent;
+  }
+
+  /** Redis was waited for since `start`. */
+  spend(start: number): void {
+    this.#spent += this.inside.now() - start;
+  }
+}

@@ -1,0 +1,64 @@
+/** A load under way, and who may have what it brings. */
+import type { Call } from "./call.js";
+import type { Look } from "./lookup.js";
+
+/** What a flight brings. */
+export interface Landed {
+  readonly value: unknown;
+  readonly isAbsent: boolean;
+}
+
+export class Flight {
+  readonly name: string;
+  readonly isBackground: boolean;
+  /** The tags are not all known before the value is. */
+  readonly isDynamic: boolean;
+  /** The lease under which it loads; undefined without one. */
+  token: string | undefined;
+  /** Of the namespace, as it was before the load began. */
+  generation: number | undefined;
+  /** Of the tags, as they were before the load began. */
+  generations: ReadonlyMap<string, number | undefined> = new Map();
+  /** Changes with each invalidation of a tag; as it was before the load began, where tags are not known. */
+  sequence: string | undefined;
+  /** The last call that came before the load began. */
+  #lastBefore = Number.POSITIVE_INFINITY;
+  /** Something that it may depend on was invalidated: nobody else gets its value, and it is not stored. */
+  isDetached = false;
+  landed: Promise<Landed | undefined> = Promise.resolve(undefined);
+
+  constructor(name: string, isBackground: boolean, isDynamic: boolean) {
+    this.name = name;
+    this.isBackground = isBackground;
+    this.isDynamic = isDynamic;
+  }
+
+  /** From here on what it reads may be too old for who comes later. */
+  beginLoad(calls: number): void {
+    this.#lastBefore = calls;
+  }
+
+  get isLoading(): boolean {
+    return this.#lastBefore !== Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Whether a call may have its value: the call came before the load began, or nothing has been invalidated since, which the
+   * lease and the generations show. Without Redis that cannot be known, and a load that is under way is shared.
+   */
+  accepts(call: Call, look: Look | undefined): boolean {
+    if (this.isDetached) return false;
+    // It may find that another process loads, and leave it at that.
+    if (this.isBackground && !this.isLoading) return false;
+    if (look === undefined || call.order <= this.#lastBefore) return true;
+    if (this.token === undefined || look.lease !== this.token || look.generation !== this.generation) return false;
+    // Which tags the value will have is not known: none at all may have been invalidated.
+    if (this.isDynamic && look.sequence !== this.sequence) return false;
+    for (const [tag, generation] of this.generations) if (look.generations.get(tag) !== generation) return false;
+    return true;
+  }
+
+  dependsOn(tag: string): boolean {
+    return this.isDynamic || this.generations.has(tag);
+  }
+}

@@ -1,0 +1,313 @@
+/** Loads on behalf of calls: once for all of them, in this process and beside others, and stores what was loaded. */
+import type { Call } from "./call.js";
+import { encode } from "./codec.js";
+import { CONTENT, type Content, generationOf, seal, type Tagged } from "./envelope.js";
+import { Flight, type Landed } from "./flight.js";
+import { unique } from "./gate.js";
+import type { Loads } from "./loads.js";
+import type { Look, Lookup } from "./lookup.js";
+import { encodeTags, type Settings, timeToLive } from "./options.js";
+import { ReadFailure } from "./reader.js";
+import { ACQUIRE, ENSURE, EXTEND, FILL } from "./scripts.js";
+import type { Sender } from "./sender.js";
+import type { Space } from "./space.js";
+import { absent, type CacheStats, type Fallback, type Loader } from "./types.js";
+
+/** A lease ends by itself when its process has died; a load that takes longer renews it. */
+const LEASE = 3_000;
+const RENEWAL = 1_000;
+/** Pauses between two looks at what another process does. */
+const FIRST_PAUSE = 10;
+const LONGEST_PAUSE = 200;
+/** Nobody waits for what is stored, but its budget must not be nobody's either. */
+const FILL_BUDGET = 1_000;
+/** The generation of a tag is kept for so long at least. */
+const DAY = 86_400_000;
+
+const nothing: Content = { kind: CONTENT.Absent, isAscii: true, bytes: new Uint8Array(0) };
+
+export interface Parts {
+  readonly sender: Sender;
+  readonly space: Space;
+  readonly settings: Settings;
+  readonly lookup: Lookup;
+  readonly loads: Loads;
+  readonly counts: CacheStats;
+  /** The cache is gone without, for what the error says. */
+  readonly fallback: (error: unknown, operation: Fallback["operation"]) => void;
+}
+
+/** How it stands with the lease: it is ours; another's, and nobody waits for that; there is none to be had. */
+type Leased = "ours" | "busy" | "none" | Landed;
+
+export class Flights {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** The value, by whoever loads it. `look` is what Redis had; undefined when it could not be asked. */
+  async serve(call: Call, loader: Loader<unknown>, look: Look | undefined): Promise<Landed> {
+    const { flights } = call.zone;
+    const known = flights.get(call.name);
+    if (known !== undefined) {
+      if (known.accepts(call, look)) {
+        this.#parts.counts.joins += 1;
+        return (await known.landed) as Landed;
+      }
+      this.#detach(call, known);
+    }
+    return (await this.#begin(call, loader, look, false).landed) as Landed;
+  }
+
+  /** Loads anew what has just been served stale, unless somebody does. */
+  refresh(call: Call, loader: Loader<unknown>, look: Look): void {
+    if (call.zone.flights.has(call.name)) return;
+    const { landed } = this.#begin(call, loader, look, true);
+    call.inside.waitUntil(landed.catch(() => {}));
+  }
+
+  /** Its value is too old for whoever comes from now on. */
+  #detach(call: Call, flight: Flight): void {
+    flight.isDetached = true;
+    call.zone.flights.delete(call.name);
+    if (flight.token !== undefined) this.#release(call.name, flight.token);
+  }
+
+  #begin(call: Call, loader: Loader<unknown>, look: Look | undefined, isBackground: boolean): Flight {
+    const { flights } = call.zone;
+    const flight = new Flight(call.name, isBackground, call.settings.tagsOf !== undefined);
+    flights.set(call.name, flight);
+    const leave = () => {
+      if (flights.get(call.name) === flight) flights.delete(call.name);
+    };
+    flight.landed = this.#fly(flight, call, loader, look, leave);
+    // Who waits for it listens; in the background nobody does.
+    flight.landed.catch(() => {});
+    return flight;
+  }
+
+  async #fly(
+    flight: Flight,
+    call: Call,
+    loader: Loader<unknown>,
+    look: Look | undefined,
+    leave: () => void,
+  ): Promise<Landed | undefined> {
+    const { counts, loads } = this.#parts;
+    let isStoring = false;
+    try {
+      if (look !== undefined) {
+        const leased = await this.#lease(flight, call, look);
+        if (leased === "busy") return undefined;
+        if (typeof leased === "object") return leased;
+      }
+      const begins = () => {
+        flight.beginLoad(call.zone.calls);
+        counts.loads += 1;
+      };
+      const { value, isSkipped } = await loads.run(
+        loader,
+        call.inside,
+        flight.isBackground,
+        begins,
+        () => this.#renew(flight),
+        RENEWAL,
+      );
+      const landed: Landed = { value: value === absent ? undefined : value, isAbsent: value === absent };
+      if (flight.token !== undefined) {
+        isStoring = true;
+        const stored = isSkipped ? this.#release(flight.name, flight.token) : this.#store(flight, call, landed);
+        call.inside.waitUntil(stored.then(leave));
+      }
+      return landed;
+    } catch (error) {
+      counts.loadErrors += 1;
+      if (flight.token !== undefined) this.#release(flight.name, flight.token);
+      throw error;
+    } finally {
+      if (!isStoring) leave();
+    }
+  }
+
+  // ── The lease ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Gets the right to load; or waits for another process that has it, and gives what that has stored. */
+  async #lease(flight: Flight, call: Call, first: Look): Promise<Leased> {
+    const { counts, fallback, settings, lookup } = this.#parts;
+    const { inside } = call;
+    const deadline = inside.now() + settings.leaseWait;
+    let look = first;
+    let pause = FIRST_PAUSE;
+    for (let attempt = 0; ; attempt += 1) {
+      const token = unique();
+      const start = inside.now();
+      let answer: Answer;
+      try {
+        // Both in the same tick: if the other process has stored something meanwhile, it is here.
+        const asked = this.#ask(call, look, token);
+        const seen = attempt === 0 ? undefined : lookup.look(call);
+        seen?.catch(() => {});
+        answer = await asked;
+        if (seen === undefined) call.spend(start);
+        else look = await seen;
+      } catch (error) {
+        // It may be ours all the same, without our knowing since when: it must not be filled by it, nor kept from others.
+        this.#release(call.name, token);
+        fallback(error, "lease");
+        return "none";
+      }
+      if (look !== first && (look.state === "fresh" || look.state === "stale")) {
+        if (answer.status === 1) this.#release(call.name, token);
+        return { value: look.value, isAbsent: look.isAbsent };
+      }
+      if (answer.status === 1) {
+        flight.token = token;
+        flight.generation = answer.generation ?? look.generation;
+        flight.generations = new Map([...look.generations, ...answer.generations]);
+        flight.sequence = answer.sequence;
+        return "ours";
+      }
+      if (flight.isBackground) return "busy";
+      if (attempt === 0 && answer.status === 0) counts.leaseWaits += 1;
+      const left = deadline - inside.now();
+      if (left <= 0) return "none";
+      if (answer.status === 0) {
+        await sleep(call, Math.min(left, Math.max(1, answer.wait), pause * (0.75 + Math.random() / 2)));
+      }
+      pause = Math.min(LONGEST_PAUSE, 1.6 * pause);
+    }
+  }
+
+  /** One script for the lease; beside it, generations that are missing. */
+  async #ask(call: Call, look: Look, token: string): Promise<Answer> {
+    const { sender, space } = this.#parts;
+    const { names } = space;
+    if (call.left < 1) throw new ReadFailure("timeout");
+    const view = sender.within(call.left);
+    const keys = [names.entry(call.name), names.lease(call.name)];
+    const asked = sender.run(view, ACQUIRE, keys, [token, LEASE, look.seen ?? ""]);
+    const own = look.generation === undefined ? sender.run(view, ENSURE, [names.generation], [0]) : undefined;
+    const missing = call.settings.tags.filter((tag) => look.generations.get(tag) === undefined);
+    const made = missing.map((tag) => sender.run(view, ENSURE, [names.tag(tag)], [DAY]));
+    let sequence: Promise<unknown> | undefined;
+    if (call.settings.tagsOf !== undefined) {
+      const planted = view.call("SET", names.sequence, unique(), "NX");
+      sequence = Promise.all([planted, view.get(names.sequence)]).then(([, text]) => text);
+    }
+    const [reply, generation, generations, read] = await Promise.all([asked, own, Promise.all(made), sequence]);
+    const [status, wait] = reply as [number | bigint, number | bigint];
+    return {
+      status: Number(status),
+      wait: Number(wait),
+      generation: generationOf(generation as Uint8Array),
+      generations: missing.map((tag, i) => [tag, generationOf(generations[i] as Uint8Array)] as const),
+      sequence: read instanceof Uint8Array ? call.inside.ascii(read, 0, read.length) : undefined,
+    };
+  }
+
+  #renew(flight: Flight): void {
+    const { sender, space } = this.#parts;
+    if (flight.token === undefined || flight.isDetached) return;
+    const args = [flight.token, LEASE];
+    sender.run(sender.within(FILL_BUDGET), EXTEND, [space.names.lease(flight.name)], args).catch(() => {});
+  }
+
+  /** Nobody need wait for a load that will store nothing. Never rejects. */
+  async #release(name: string, token: string): Promise<void> {
+    const { sender, space } = this.#parts;
+    try {
+      await sender.run(sender.within(FILL_BUDGET), EXTEND, [space.names.lease(name)], [token, 0]);
+    } catch {
+      // It ends by itself.
+    }
+  }
+
+  // ── Storing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Stores what was loaded, if nothing that it depends on was invalidated since. Never rejects. */
+  async #store(flight: Flight, call: Call, landed: Landed): Promise<void> {
+    const { counts, fallback } = this.#parts;
+    try {
+      const stored = !flight.isDetached && (await this.#fill(flight, call, landed));
+      if (stored) return;
+    } catch (error) {
+      if ((error as { kind?: unknown })?.kind === "UsageError") counts.unserialisable += 1;
+      fallback(error, "fill");
+    }
+    await this.#release(flight.name, flight.token as string);
+  }
+
+  async #fill(flight: Flight, call: Call, { value, isAbsent }: Landed): Promise<boolean> {
+    const { sender, space, settings, counts, fallback } = this.#parts;
+    const { ttl, swr, grace, negativeTtl, tagsOf } = call.settings;
+    const life = isAbsent ? negativeTtl : typeof ttl === "number" ? ttl : timeToLive(ttl(value as never));
+    if (life === 0 || flight.generation === undefined) return false;
+    const content = isAbsent ? nothing : encode(value, settings.codec);
+    if (content.bytes.length > settings.maxValueBytes) {
+      counts.oversized += 1;
+      return false;
+    }
+    let tags: readonly string[] = call.settings.tags;
+    if (tagsOf !== undefined && !isAbsent) tags = encodeTags(tagsOf(value as never));
+    const view = sender.within(FILL_BUDGET);
+    const tagged = await this.#tagged(flight, tags, view);
+    if (tagged === undefined) {
+      counts.fillsRefused += 1;
+      return false;
+    }
+    const fresh = life * (1 - settings.jitter * Math.random());
+    const [stale, old] = isAbsent ? [0, 0] : [swr, Math.max(swr, grace)];
+    const entry = seal(content, flight.generation, call.inside.wallClock() + fresh, stale, tagged);
+    const { names } = space;
+    const keys = [names.entry(flight.name), names.lease(flight.name)];
+    const args = [flight.token as string, entry, Math.max(1, Math.ceil(fresh + old))];
+    try {
+      const isStored = Number(await sender.run(view, FILL, keys, args)) === 1;
+      if (isStored) counts.fills += 1;
+      else counts.fillsRefused += 1;
+      // A lease that does not stand any more needs no giving back.
+      return true;
+    } catch (error) {
+      fallback(error, "fill");
+      return true;
+    }
+  }
+
+  /** The tags with their generations before the load; undefined when one may have been invalidated meanwhile. */
+  async #tagged(
+    flight: Flight,
+    tags: readonly string[],
+    view: ReturnType<Sender["within"]>,
+  ): Promise<Tagged[] | undefined> {
+    const { sender, space } = this.#parts;
+    const unknown = tags.filter((tag) => flight.generations.get(tag) === undefined);
+    const found = new Map(flight.generations);
+    if (unknown.length > 0) {
+      // Their generations were not read before the load. But if no tag at all was invalidated since, they are the same.
+      const made = unknown.map((tag) => sender.run(view, ENSURE, [space.names.tag(tag)], [DAY]));
+      const replies = await Promise.all(made);
+      const sequence = await view.get(space.names.sequence);
+      if (flight.sequence === undefined || !isText(sequence, flight.sequence)) return undefined;
+      for (const [i, tag] of unknown.entries()) found.set(tag, generationOf(replies[i] as Uint8Array));
+    }
+    const tagged = tags.map((tag) => ({ tag, generation: found.get(tag) }));
+    return tagged.every((one): one is Tagged => one.generation !== undefined) ? tagged : undefined;
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly wait: number;
+  readonly generation: number | undefined;
+  readonly generations: readonly (readonly [string, number | undefined])[];
+  readonly sequence: string | undefined;
+}
+
+const isText = (bytes: Uint8Array | null, text: string): boolean =>
+  bytes?.length === text.length && bytes.every((byte, i) => byte === text.charCodeAt(i));
+
+function sleep({ inside }: Call, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => inside.setTimer(resolve, milliseconds).hold(true));
+}

@@ -1,0 +1,106 @@
+/** How keys and tags are written in Redis: unambiguously, in bounds, and so that what one script touches is in one slot. */
+import { UsageError } from "../core/errors.js";
+import { sha256 } from "./sha256.js";
+
+/** A part of a key that has parts. */
+export type KeyPart = string | number | bigint | boolean | null;
+
+/** A key: text, or parts. `["a", "b:c"]`, `["a:b", "c"]` and `"a:b:c"` are three keys, `["1"]` and `[1]` are two. */
+export type CacheKey = string | readonly KeyPart[];
+
+/** Longer ones, in UTF-8, are replaced by their SHA-256. */
+const LONGEST = 1024;
+
+/** A plain text stands for itself unless it begins like one of the other forms. */
+const PLAIN = "=";
+const PARTS = "[";
+const ILL_FORMED = '"';
+const HASH = "#";
+const FORMS = PLAIN + PARTS + ILL_FORMED + HASH;
+
+const encoder = new TextEncoder();
+const lone = /[\ud800-\udfff]/u;
+
+/** The text under which a key is known. Throws `UsageError`. */
+export function encodeKey(key: CacheKey): string {
+  if (typeof key === "string") return bounded(encodeText(key, "a key"));
+  if (!Array.isArray(key) || key.length === 0)
+    throw new UsageError("a key is a text or an array of parts, and not empty");
+  return bounded(PARTS + key.map(encodePart).join(","));
+}
+
+/** The text under which a tag is known. Throws `UsageError`. */
+export function encodeTag(tag: string): string {
+  if (typeof tag !== "string") throw new UsageError(`a tag is a text, not ${typeof tag}`);
+  return bounded(encodeText(tag, "a tag"), 255);
+}
+
+function encodeText(text: string, what: string): string {
+  if (text === "") throw new UsageError(`${what} must not be empty`);
+  // Half a character has no UTF-8: as such, two different keys would be one.
+  if (lone.test(text)) return JSON.stringify(text);
+  return FORMS.includes(text[0] as string) ? PLAIN + text : text;
+}
+
+/** JSON tells texts, numbers, booleans and null apart, and quotes what separates parts. */
+function encodePart(part: unknown): string {
+  switch (typeof part) {
+    case "string":
+    case "boolean":
+      return JSON.stringify(part);
+    case "number":
+      if (Number.isFinite(part)) return JSON.stringify(part);
+      throw new UsageError(`a part of a key is ${part}, which is no number to go by`);
+    case "bigint":
+      return `${part}n`;
+    default:
+      if (part === null) return "null";
+      throw new UsageError(
+        `a part of a key is ${typeof part === "object" ? "an object" : typeof part}; parts are texts, numbers, bigints, booleans or null`,
+      );
+  }
+}
+
+function bounded(text: string, longest = LONGEST): string {
+  if (3 * text.length <= longest) return text;
+  const bytes = encoder.encode(text);
+  return bytes.length <= longest ? text : HASH + sha256(bytes);
+}
+
+/**
+ * The names of a namespace's keys. All that tells whether an entry holds begins with `PREFIX`, so that one prefix of client
+ * tracking covers it; leases come and go for nobody but who asks for them. An entry and its lease share a slot by their
+ * hash tag, and so do the generation and the run id of a namespace.
+ */
+export const PREFIX = "ec:";
+
+export class Names {
+  readonly #namespace: string;
+  readonly generation: string;
+  readonly runId: string;
+  /** Changes with each invalidation of a tag. */
+  readonly sequence: string;
+
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+    this.generation = `${PREFIX}n{${namespace}}`;
+    this.runId = `${PREFIX}r{${namespace}}`;
+    this.sequence = `${PREFIX}s{${namespace}}`;
+  }
+
+  entry(key: string): string {
+    return `${PREFIX}e{${this.#namespace}|${key}}`;
+  }
+
+  lease(key: string): string {
+    return `el:{${this.#namespace}|${key}}`;
+  }
+
+  tag(tag: string): string {
+    return `${PREFIX}t{${this.#namespace}|${tag}}`;
+  }
+}
+
+/** Its characters must not end a hash tag or be taken for the separator. */
+export const isNamespace = (text: unknown): text is string =>
+  typeof text === "string" && /^[\w.:/@+-]{1,64}$/.test(text);

@@ -1,0 +1,187 @@
+/** What the cache knows of a key: reads the entry with all that it depends on, and judges it. */
+import type { Call } from "./call.js";
+import { type Codec, decode } from "./codec.js";
+import { CONTENT, generationOf, HEADER, type Header, open } from "./envelope.js";
+import type { Batch, Reader } from "./reader.js";
+import type { Space } from "./space.js";
+import type { CacheStats } from "./types.js";
+
+export interface Look {
+  /** `old`: beyond its life, kept for when the loader fails. */
+  readonly state: "fresh" | "stale" | "old" | "miss";
+  readonly value: unknown;
+  readonly isAbsent: boolean;
+  /** When it ceased to be fresh, in milliseconds since the epoch. */
+  readonly freshUntil: number;
+  /** The beginning of what is there, valid or not. */
+  readonly seen: Uint8Array | undefined;
+  /** Of the namespace. */
+  readonly generation: number | undefined;
+  /** Of the tags that were asked for; undefined where there is none. */
+  readonly generations: ReadonlyMap<string, number | undefined>;
+  /** The lease, where it was asked for… */
+  readonly lease: string | undefined;
+  /** …and what changes with each invalidation of a tag. */
+  readonly sequence: string | undefined;
+}
+
+const noGenerations: ReadonlyMap<string, number | undefined> = new Map();
+
+export class Lookup {
+  readonly #reader: Reader;
+  readonly #space: Space;
+  readonly #codec: Codec | undefined;
+  readonly #counts: CacheStats;
+
+  constructor(reader: Reader, space: Space, codec: Codec | undefined, counts: CacheStats) {
+    this.#reader = reader;
+    this.#space = space;
+    this.#codec = codec;
+    this.#counts = counts;
+  }
+
+  /** Rejects when Redis cannot be asked, or does not answer within what is left to the call. */
+  async look(call: Call): Promise<Look> {
+    const { inside, zone, scope, settings, name } = call;
+    const { names } = this.#space;
+    const entry = names.entry(name);
+    const start = inside.now();
+    const batch = this.#reader.batch(zone, scope, call.left);
+    batch.want(entry);
+    batch.want(names.generation);
+    for (const tag of settings.tags) batch.want(names.tag(tag));
+    const hint = this.#space.hint(name);
+    if (hint !== undefined) for (const tag of hint) batch.want(names.tag(tag));
+    const flight = zone.flights.get(name);
+    if (flight !== undefined) {
+      batch.want(names.lease(name));
+      if (flight.isDynamic) batch.want(names.sequence);
+      for (const tag of flight.generations.keys()) batch.want(names.tag(tag));
+    }
+    try {
+      await batch.done;
+    } finally {
+      call.spend(start);
+    }
+    const bytes = batch.value(entry);
+    const header = bytes == null ? undefined : open(bytes);
+    if (typeof header === "string") this.#counts[header] += 1;
+    const known = typeof header === "object" ? header : undefined;
+    let more: Batch | undefined;
+    if (known !== undefined && known.tags.length > 0) more = await this.#missingTags(call, batch, known);
+    if (known !== undefined) {
+      this.#space.remember(
+        name,
+        known.tags.map(({ tag }) => tag),
+      );
+    }
+    return this.#judge(call, batch, more, bytes, known);
+  }
+
+  /** Asks for the generations of tags that nobody knew of before the entry was there. */
+  async #missingTags(call: Call, batch: Batch, { tags }: Header): Promise<Batch | undefined> {
+    const { names } = this.#space;
+    const missing = tags.filter(({ tag }) => batch.value(names.tag(tag)) === undefined);
+    if (missing.length === 0) return undefined;
+    const start = call.inside.now();
+    const more = this.#reader.batch(call.zone, call.scope, call.left);
+    for (const { tag } of missing) more.want(names.tag(tag));
+    try {
+      await more.done;
+    } finally {
+      call.spend(start);
+    }
+    return more;
+  }
+
+  #judge(
+    call: Call,
+    batch: Batch,
+    more: Batch | undefined,
+    bytes: Uint8Array | null | undefined,
+    header: Header | undefined,
+  ): Look | Promise<Look> {
+    const { names } = this.#space;
+    const generation = generationOf(batch.value(names.generation));
+    const flight = call.zone.flights.get(call.name);
+    const text = (key: string): string | undefined => {
+      const reply = batch.value(key);
+      return reply == null ? undefined : call.inside.ascii(reply, 0, reply.length);
+    };
+    const look = {
+      state: "miss" as Look["state"],
+      value: undefined as unknown,
+      isAbsent: false,
+      freshUntil: 0,
+      seen: bytes == null ? undefined : bytes.subarray(0, HEADER),
+      generation,
+      generations: this.#generations(call, batch, more, header),
+      lease: flight && text(names.lease(call.name)),
+      sequence: flight && text(names.sequence),
+    };
+    if (header === undefined || bytes == null || header.generation !== generation) return look;
+    for (const { tag, generation } of header.tags) if (look.generations.get(tag) !== generation) return look;
+    const now = call.inside.wallClock();
+    look.freshUntil = header.freshUntil;
+    look.isAbsent = header.kind === CONTENT.Absent;
+    const state = now < header.freshUntil ? "fresh" : now < header.staleUntil ? "stale" : "old";
+    if (!look.isAbsent) {
+      try {
+        look.value = decode(header.kind, header.isAscii, bytes, header.start, this.#codec, call.inside);
+      } catch {
+        this.#counts.corrupt += 1;
+        return look;
+      }
+      const { schema } = call.settings;
+      if (schema !== undefined) return this.#validated(look, state, schema);
+    }
+    look.state = state;
+    return look;
+  }
+
+  async #validated(
+    look: { -readonly [K in keyof Look]: Look[K] },
+    state: Look["state"],
+    schema: NonNullable<Call["settings"]["schema"]>,
+  ): Promise<Look> {
+    try {
+      const result = await schema["~standard"].validate(look.value);
+      if (result.issues === undefined) {
+        look.value = result.value;
+        look.state = state;
+        return look;
+      }
+    } catch {
+      // A schema that throws has not passed the value.
+    }
+    this.#counts.invalid += 1;
+    look.value = undefined;
+    return look;
+  }
+
+  #generations(
+    call: Call,
+    batch: Batch,
+    more: Batch | undefined,
+    header: Header | undefined,
+  ): ReadonlyMap<string, number | undefined> {
+    const { names } = this.#space;
+    const ofHint = this.#space.hint(call.name);
+    const flight = call.zone.flights.get(call.name);
+    const ofEntry = header?.tags;
+    if (call.settings.tags.length + (ofHint?.length ?? 0) + (ofEntry?.length ?? 0) === 0 && flight === undefined) {
+      return noGenerations;
+    }
+    const generations = new Map<string, number | undefined>();
+    const add = (tag: string) => {
+      const key = names.tag(tag);
+      const reply = batch.value(key) ?? more?.value(key);
+      if (reply !== undefined) generations.set(tag, generationOf(reply));
+    };
+    for (const tag of call.settings.tags) add(tag);
+    for (const tag of ofHint ?? []) add(tag);
+    for (const { tag } of ofEntry ?? []) add(tag);
+    for (const tag of flight?.generations.keys() ?? []) add(tag);
+    return generations;
+  }
+}

@@ -1,0 +1,81 @@
+/** The commands of a cache, each within what is left of somebody's budget. */
+import type { Client } from "../client/api.js";
+import { type HasInside, INSIDE, type Inside } from "../client/inside.js";
+import type { Script } from "./scripts.js";
+
+/** Budgets differ by the millisecond; views of the client that differ by less than this part are one. */
+const STEPS = 32;
+
+type View = Client<Uint8Array>;
+
+export class Sender {
+  readonly #client: Client<Uint8Array> & HasInside;
+  readonly #views = new Map<number, View>();
+  /** Scripts that the server was given once. */
+  readonly #given = new Set<Script>();
+
+  constructor(client: Client | Client<string, bigint>) {
+    this.#client = client.bytes as unknown as Client<Uint8Array> & HasInside;
+  }
+
+  get inside(): Inside {
+    return this.#client[INSIDE];
+  }
+
+  /** Whether there is a link. Asking has one made. */
+  get isReady(): boolean {
+    return this.#client.isReady;
+  }
+
+  /** Commands that may take so long, the wait for a link included. */
+  within(milliseconds: number): View {
+    const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, milliseconds))) - Math.log2(STEPS) + 1);
+    const budget = Math.max(1, Math.floor(milliseconds / step) * step);
+    let view = this.#views.get(budget);
+    if (view === undefined) {
+      view = this.#client.with({ timeout: budget }) as View;
+      this.#views.set(budget, view);
+    }
+    return view;
+  }
+
+  /** Runs a script by its hash; whole at its first use, and where the server does not know it any more. */
+  async run(view: View, script: Script, keys: readonly string[], args: readonly (string | number | Uint8Array)[]) {
+    if (!this.#given.has(script)) {
+      // A hash that is not known would take two attempts, and what is staged behind it would come before the second.
+      this.#given.add(script);
+      return await view.call("EVAL", script.text, keys.length, keys, args);
+    }
+    try {
+      return await view.call("EVALSHA", script.sha, keys.length, keys, args);
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "NOSCRIPT") throw error;
+      return await view.call("EVAL", script.text, keys.length, keys, args);
+    }
+  }
+
+  /** The moment's link, as what is staged now will be answered on it: see `inside.epoch`. */
+  get nextEpoch(): number {
+    const { state, epoch } = this.inside;
+    return state === "ready" ? epoch : epoch + 1;
+  }
+}
+
+/** What kept a command from being answered, in the words of fallbacks. */
+export function reasonOf(error: unknown): "disabled" | "timeout" | "lost" | "error" {
+  switch ((error as { kind?: unknown } | undefined)?.kind) {
+    case "DisabledError":
+      return "disabled";
+    case "TimeoutError":
+      return "timeout";
+    case "ConnectionLostError":
+    case "ProtocolError":
+    case "InternalError":
+      return "lost";
+    default:
+      return "error";
+  }
+}
+
+/** Whether the server may have executed the command. */
+export const mayBeExecuted = (error: unknown): boolean => (error as { sent?: unknown } | undefined)?.sent !== "no";

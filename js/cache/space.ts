@@ -1,0 +1,86 @@
+/** What all caches of a namespace on a target share in a thread, in all copies of the package: found on globalThis. */
+import type { Inside } from "../client/inside.js";
+import { Breaker } from "./breaker.js";
+import type { Flight } from "./flight.js";
+import { Journal } from "./journal.js";
+import { Names } from "./keys.js";
+
+const key = Symbol.for("edgis.cache.1");
+/** Keys whose tags are remembered. */
+const MOST_HINTS = 20_000;
+
+/** What belongs to those who may await each other: the thread, or a request. */
+export class Zone {
+  /** The link whose server is known to be the one that the namespace was last written on. */
+  fenced = 0;
+  fencing: { readonly epoch: number; readonly done: Promise<Fenced> } | undefined;
+  readonly flights = new Map<string, Flight>();
+  /** Calls so far: tells which came before a load began. */
+  calls = 0;
+}
+
+/** `open`: what was staged behind it may be believed. `again`: only what is staged from now on. */
+export type Fenced = "open" | "again" | "failed";
+
+export class Space {
+  readonly names: Names;
+  readonly journal = new Journal();
+  readonly breaker = new Breaker();
+  /** Somebody makes up for the journal. */
+  isReplaying = false;
+  /** Redis was away since the generation was raised last: where servers do not say who they are, that must do. */
+  sawOutage = false;
+  /** The server is part of a cluster: keys of several slots are asked for one by one. */
+  isScattered = false;
+  readonly #zones = new WeakMap<object, Zone>();
+  readonly #hints = new Map<string, readonly string[]>();
+
+  constructor(namespace: string) {
+    this.names = new Names(namespace);
+  }
+
+  zone(scope: object): Zone {
+    let zone = this.#zones.get(scope);
+    if (zone === undefined) {
+      zone = new Zone();
+      this.#zones.set(scope, zone);
+    }
+    return zone;
+  }
+
+  /** The tags that an entry had when it was last seen: with them one question is enough to judge it. */
+  hint(entry: string): readonly string[] | undefined {
+    return this.#hints.get(entry);
+  }
+
+  remember(entry: string, tags: readonly string[]): void {
+    if (tags.length === 0) {
+      if (this.#hints.size > 0) this.#hints.delete(entry);
+      return;
+    }
+    if (this.#hints.size >= MOST_HINTS && !this.#hints.has(entry)) {
+      for (const oldest of this.#hints.keys()) {
+        this.#hints.delete(oldest);
+        break;
+      }
+    }
+    this.#hints.set(entry, tags);
+  }
+}
+
+/** The space of a namespace. A client without a target has one of its own. */
+export function spaceOf(inside: Inside, namespace: string): Space {
+  if (inside.identity === undefined) return new Space(namespace);
+  const global = globalThis as { [key]?: Map<string, Space> };
+  if (global[key] === undefined) {
+    Object.defineProperty(globalThis, key, { value: new Map(), configurable: true, enumerable: false, writable: true });
+  }
+  const spaces = global[key] as unknown as Map<string, Space>;
+  const name = `${namespace}\n${inside.identity}`;
+  let space = spaces.get(name);
+  if (space === undefined) {
+    space = new Space(namespace);
+    spaces.set(name, space);
+  }
+  return space;
+}

@@ -1,0 +1,118 @@
+/** Stores values that were not loaded: what the caller says holds, whatever is loaded at the moment. */
+
+import { encode } from "./codec.js";
+import { CONTENT, type Content, generationOf, seal, type Tagged } from "./envelope.js";
+import type { Gate } from "./gate.js";
+import type { Invalidations, Order } from "./invalidations.js";
+import { type CacheKey, encodeKey } from "./keys.js";
+import { type CallSettings, encodeTags, type Settings, timeToLive } from "./options.js";
+import { ReadFailure } from "./reader.js";
+import { ENSURE } from "./scripts.js";
+import type { Sender } from "./sender.js";
+import type { Space } from "./space.js";
+import { absent, type CacheStats, type Invalidation } from "./types.js";
+
+const BUDGET = 1_000;
+const DAY = 86_400_000;
+
+/** A value on its way. */
+export interface Item {
+  readonly order: Order;
+  readonly life: number;
+  readonly isAbsent: boolean;
+  readonly tags: readonly string[];
+  /** Undefined: not to be stored. */
+  readonly content: Content | undefined;
+}
+
+export class Writer {
+  readonly #sender: Sender;
+  readonly #space: Space;
+  readonly #gate: Gate;
+  readonly #settings: Settings;
+  readonly #counts: CacheStats;
+  readonly #invalidations: Invalidations;
+
+  constructor(
+    sender: Sender,
+    space: Space,
+    gate: Gate,
+    settings: Settings,
+    counts: CacheStats,
+    invalidations: Invalidations,
+  ) {
+    this.#sender = sender;
+    this.#space = space;
+    this.#gate = gate;
+    this.#settings = settings;
+    this.#counts = counts;
+    this.#invalidations = invalidations;
+  }
+
+  /** Throws `UsageError` for the first that cannot be stored, before any is. */
+  prepare(entries: Iterable<readonly [CacheKey, unknown]>, call: CallSettings): Item[] {
+    return Array.from(entries, ([key, value]) => {
+      const order: Order = { operation: { kind: "key", name: encodeKey(key) }, given: key };
+      const isAbsent = value === absent;
+      const { ttl, tagsOf } = call;
+      const life = isAbsent ? call.negativeTtl : typeof ttl === "number" ? ttl : timeToLive(ttl(value as never));
+      const tags = tagsOf === undefined || isAbsent ? call.tags : encodeTags(tagsOf(value as never));
+      const made: Content = isAbsent
+        ? { kind: CONTENT.Absent, isAscii: true, bytes: new Uint8Array(0) }
+        : encode(value, this.#settings.codec);
+      const isTooLarge = made.bytes.length > this.#settings.maxValueBytes;
+      if (isTooLarge) this.#counts.oversized += 1;
+      return { order, life, isAbsent, tags, content: isTooLarge || life === 0 ? undefined : made };
+    });
+  }
+
+  async write(items: readonly Item[], call: CallSettings, required: boolean): Promise<Invalidation> {
+    const orders = items.map(({ order }) => order);
+    const attempted = await this.#invalidations.attempt(() => this.#generations(items));
+    const sent = items.map((item) => {
+      if (attempted.outcome !== "applied") {
+        // Nothing of the item has been sent: what was there before is given up as soon as that can be.
+        return Promise.resolve({ ...attempted, outcome: "journaled" as const });
+      }
+      return this.#invalidations.attempt(() => this.#store(item, call));
+    });
+    return this.#invalidations.outcome(orders, sent, required);
+  }
+
+  #read = new Map<string, number>();
+
+  /** The generations on which the entries will depend. */
+  async #generations(items: readonly Item[]): Promise<void> {
+    const { names } = this.#space;
+    const { inside } = this.#sender;
+    const { scope } = inside;
+    if (scope === undefined) throw new ReadFailure("fence");
+    const view = this.#sender.within(BUDGET);
+    const tags = [...new Set(items.flatMap((item) => (item.content === undefined ? [] : item.tags)))];
+    const keys = [names.generation, ...tags.map((tag) => names.tag(tag))];
+    // Before the generations are read: one that is about to be given up would make a miss of what is stored.
+    this.#gate.open(this.#space.zone(scope), scope, this.#sender.nextEpoch);
+    const replies = await Promise.all(keys.map((key, i) => this.#sender.run(view, ENSURE, [key], [i === 0 ? 0 : DAY])));
+    for (const [i, key] of keys.entries()) this.#read.set(key, generationOf(replies[i] as Uint8Array) ?? 0);
+  }
+
+  async #store({ order, life, isAbsent, tags, content }: Item, call: CallSettings): Promise<void> {
+    const { names } = this.#space;
+    const { name } = order.operation;
+    const view = this.#sender.within(BUDGET);
+    if (content === undefined) {
+      await view.call("DEL", names.entry(name), names.lease(name));
+      return;
+    }
+    const fresh = life * (1 - this.#settings.jitter * Math.random());
+    const [stale, old] = isAbsent ? [0, 0] : [call.swr, Math.max(call.swr, call.grace)];
+    const generation = (key: string): number => this.#read.get(key) ?? 0;
+    const tagged = tags.map((tag): Tagged => ({ tag, generation: generation(names.tag(tag)) }));
+    const freshUntil = this.#sender.inside.wallClock() + fresh;
+    const entry = seal(content, generation(names.generation), freshUntil, stale, tagged);
+    // The lease first: what is being loaded is older than this, and must not be stored after it.
+    const freed = view.call("DEL", names.lease(name));
+    const stored = view.call("SET", names.entry(name), entry, "PX", Math.max(1, Math.ceil(fresh + old)));
+    await Promise.all([freed, stored]);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * What other subpaths of the package may know of a client's inside. They find it under a registered symbol, so that a cache
+ * of one copy of the package can work with a client of another; the number is raised when this interface breaks.
+ */
+import type { State } from "../core/status.js";
+import type { Engine } from "../loop/engine.js";
+import type { Target } from "../loop/target.js";
+import type { Runtime, Timer } from "../transport/types.js";
+
+/** @internal */
+export const INSIDE: unique symbol = Symbol.for("edgis.inside.1") as never;
+
+/** @internal */
+export interface Inside {
+  /** Equal for all clients of a target in the thread. Absent where the client has no target: closed, no core, no request. */
+  readonly identity: string | undefined;
+  /** Whose promises and links it works with: the thread, or a request. Absent where there is no request. */
+  readonly scope: object | undefined;
+  /** Links and promises belong to requests: nothing that another one made may be awaited. */
+  readonly isScoped: boolean;
+  readonly state: State;
+  /** How many links commands were written to so far; raised before the first reply of a new one is delivered. */
+  readonly epoch: number;
+  /** Monotonic milliseconds, sleep included. */
+  now(): number;
+  /** Milliseconds since the Unix epoch. */
+  wallClock(): number;
+  /** Runs `act` once the microtasks of this tick are through, and before its commands are written. */
+  defer(act: () => void): void;
+  /** As it was at load; keeps nothing alive unless told to. */
+  setTimer(act: () => void, milliseconds: number): Timer;
+  /** Keeps the request that is here alive until the promise has settled, where there are requests. */
+  waitUntil(promise: Promise<unknown>): void;
+  ascii(bytes: Uint8Array, start: number, end: number): string;
+  utf8(bytes: Uint8Array, start: number, end: number): string;
+}
+
+/** What has an inside. @internal */
+export interface HasInside {
+  readonly [INSIDE]: Inside;
+}
+
+const thread = {};
+
+/** @internal Without an engine and a target: of a client that has none. */
+export function insideOf(runtime: Runtime, engine?: Engine, target?: Target, state: State = "disabled"): Inside {
+  const isScoped = runtime.mark !== undefined;
+  const scope = isScoped ? target?.scope : thread;
+  const own = target && (isScoped ? `${target.display} ${target.kind}` : `${engine?.identify(target)}`);
+  return {
+    identity: target && (target.keys[0] ?? own),
+    scope,
+    isScoped,
+    get state() {
+      return target === undefined ? state : target.dead === undefined ? target.state : "disabled";
+    },
+    get epoch() {
+      return target === undefined || target.dead !== undefined ? 0 : (engine?.core.stats(target.id)?.connects ?? 0);
+    },
+    now: () => engine?.now() ?? runtime.now(),
+    wallClock: () => runtime.wallClock(),
+    defer: (act) => runtime.defer(act),
+    setTimer: (act, milliseconds) => runtime.setTimer(act, milliseconds),
+    waitUntil: (promise) => runtime.waitUntil?.(promise),
+    ascii: (bytes, start, end) => runtime.ascii(bytes, start, end),
+    utf8: (bytes, start, end) => runtime.utf8(bytes, start, end),
+  };
+}
