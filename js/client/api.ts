@@ -32,6 +32,15 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** How a client is closed. */
+export interface CloseOptions {
+  /**
+   * How long what is pending may still take before it is rejected; 0 rejects it at once. Default: as long as its own
+   * deadlines allow.
+   */
+  drain?: Duration | undefined;
+}
+
 /**
  * A handle on a target. All handles of a target share one link.
  *
@@ -116,8 +125,12 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
   /**
    * Closes this handle: its commands reject from now on. With the last handle of a target its link is drained, and
    * closed when the last reply has come, at the latest after `timeouts.command`. Resolves then; never rejects.
+   *
+   * With `drain` it holds the link, and dials if need be, until everything that is pending on this handle and its views has
+   * settled, but no longer than that. The rest is then rejected with a `DisabledError` of reason `closed`, whose `sent` says
+   * whether the server may have executed the command. Closing again joins the first time, whatever the options.
    */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /**

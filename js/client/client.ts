@@ -4,6 +4,7 @@ import { engineIfAny, engineOf } from "../core/registry.js";
 import type { DisabledStatus, Stats, Status } from "../core/status.js";
 import { isNews } from "../loop/actions.js";
 import { attach, connect, hold, nudge, policyOf, release } from "../loop/attach.js";
+import { drain } from "../loop/drain.js";
 import { Engine } from "../loop/engine.js";
 import { disabled, unreachable } from "../loop/failures.js";
 import type { Scope } from "../loop/scope.js";
@@ -11,12 +12,19 @@ import type { Argument } from "../loop/stage.js";
 import type { Handle, Subscriber, Target } from "../loop/target.js";
 import { MODE } from "../reply/build.js";
 import type { Runtime } from "../transport/types.js";
-import type { HandleOptions, StateListener } from "./api.js";
+import type { CloseOptions, HandleOptions, StateListener } from "./api.js";
 import { type CommandArgument, flatten } from "./arguments.js";
 import { type Duration, milliseconds } from "./duration.js";
 import { INSIDE, type Inside, insideOf } from "./inside.js";
 import { StateLog } from "./log.js";
-import { type HandleSettings, handleProblem, handleSettings, isForCallsOnly, settingsOf } from "./options.js";
+import {
+  drainLimit,
+  type HandleSettings,
+  handleProblem,
+  handleSettings,
+  isForCallsOnly,
+  settingsOf,
+} from "./options.js";
 import { brokenStatus, misused, outsideStatus } from "./statuses.js";
 import type { ClientOptions, Logger } from "./types.js";
 
@@ -159,10 +167,7 @@ export class BaseClient implements Subscriber {
       this.#handle = handle;
     } catch (error) {
       this.#broken = brokenStatus(this.#runtime, error);
-      const { logger } = this.#settings;
-      if (logger !== undefined) {
-        new StateLog(logger).warn(`disabled (wasm): ${this.#broken.message}. ${this.#broken.hint}`);
-      }
+      this.#warn(`disabled (wasm): ${this.#broken.message}. ${this.#broken.hint}`);
     }
     return this.#handle;
   }
@@ -422,43 +427,49 @@ export class BaseClient implements Subscriber {
         listener(status);
       } catch (error) {
         // The others are called, and the mistake is seen; but it must not end a process because Redis went away.
-        const { logger } = this.#settings;
-        if (logger !== undefined) new StateLog(logger).warn(`a "state" listener threw: ${String(error)}`);
+        this.#warn(`a "state" listener threw: ${String(error)}`);
       }
     }
   }
 
+  #warn(text: string): void {
+    const { logger } = this.#settings;
+    if (logger !== undefined) new StateLog(logger).warn(text);
+  }
+
   // ── Closing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  close(): Promise<void> {
-    if (this.#isView) return this.#origin?.close() ?? Promise.resolve();
+  close(options: CloseOptions = {}): Promise<void> {
+    if (this.#isView) return this.#origin?.close(options) ?? Promise.resolve();
     // On the same terms as everywhere, but only here: the links of other requests end with them.
     const seat = this.#isClosed ? undefined : this.#seat;
     if (!this.#isClosed) this.#closedAt = this.#runtime.timeOrigin() + this.#runtime.now();
     this.#isClosed = true;
-    if (this.#runtime.mark !== undefined) return new Promise<void>((resolve) => this.#end(seat?.share, resolve));
-    this.#closing ??= new Promise<void>((resolve) => {
-      const share = this.#share;
+    if (this.#runtime.mark !== undefined) return this.#end(seat?.share, options);
+    if (this.#closing === undefined) {
       this.#handle = undefined;
       for (const view of this.#views?.values() ?? []) view.#handle = undefined;
       collected?.unregister(this);
-      this.#end(share, resolve);
-    });
+      this.#closing = this.#end(this.#share, options);
+    }
     return this.#closing;
   }
 
-  #end(share: Share | undefined, resolve: () => void): void {
-    if (share === undefined) {
-      resolve();
-      return;
-    }
-    giveBack(share, () => {
-      // Listeners are told of the states before it in the same way.
-      this.#runtime.defer(() => {
-        this.changed(this.status());
-        resolve();
-      });
-    });
+  async #end(share: Share | undefined, options: CloseOptions): Promise<void> {
+    if (share === undefined) return;
+    const limit = drainLimit(options, (text) => this.#warn(text));
+    // A client of another copy of the package is a stranger to this class.
+    const isOwn = ({ client }: Handle) => client instanceof BaseClient && client.#root === this;
+    if (limit !== undefined) await drain(share.engine, share.target, isOwn, limit);
+    await new Promise<void>((resolve) => giveBack(share, resolve));
+    // Listeners are told of the states before it in the same way.
+    await new Promise<void>((resolve) => this.#runtime.defer(resolve));
+    this.changed(this.status());
+  }
+
+  /** The client that it is a view of, or itself. */
+  get #root(): BaseClient {
+    return this.#isView && this.#origin !== undefined ? this.#origin.#root : this;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

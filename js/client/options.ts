@@ -2,7 +2,7 @@
 import { isNear } from "../core/near.js";
 import type { TargetSettings } from "../loop/target.js";
 import type { Runtime, Via } from "../transport/types.js";
-import type { CallOptions, HandleOptions } from "./api.js";
+import type { CallOptions, CloseOptions, HandleOptions } from "./api.js";
 import { milliseconds } from "./duration.js";
 import type { ClientOptions, Logger } from "./types.js";
 
@@ -239,6 +239,16 @@ function problemOf(options: ClientOptions): string | undefined {
   if (options.protocol !== undefined && options.protocol !== 2 && options.protocol !== 3)
     return "protocol must be 2 or 3";
   return undefined;
+}
+
+/** The milliseconds that closing may wait; none for what is no duration, of which `warn` tells. */
+export function drainLimit(options: CloseOptions, warn: (text: string) => void): number | undefined {
+  // Whatever a callback is given that closes a client.
+  const { drain } = Object(options) as CloseOptions;
+  if (drain === 0) return 0;
+  const limit = milliseconds(drain);
+  if (limit === undefined && drain !== undefined) warn(`close(): ${notDuration("drain")}`);
+  return limit;
 }
 
 function unknown(name: string, names: readonly string[], prefix: string): string {

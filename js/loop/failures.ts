@@ -51,7 +51,11 @@ export function failure(
       return new DisabledError(where + text, "queue-full", details);
     }
     case FAILURE.Closed:
-      return new DisabledError(`${where}the client was closed`, "closed", details);
+      return new DisabledError(
+        `${where}the client was closed${sent === "no" ? "" : " before the reply; the server may have executed it"}`,
+        "closed",
+        details,
+      );
     case FAILURE.Protocol: {
       // The status says what was wrong with it: not RESP, or more than the limits allow.
       const told = (status as Partial<DisabledStatus>).message ?? `${target.display} sent bytes that are not RESP`;

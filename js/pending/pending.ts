@@ -68,6 +68,10 @@ export class Pending<Owner> {
     return this.#names[tag] as string;
   }
 
+  promise(tag: number): Promise<unknown> {
+    return this.#promises[tag] as Promise<unknown>;
+  }
+
   /** Whether the tag is that promise's: tags are used again. */
   isAt(tag: number, promise: Promise<unknown>): boolean {
     return this.#promises[tag] === promise;

@@ -156,19 +156,6 @@ impl Manager {
         self.finish(target, now);
     }
 
-    /// The caller of this command does not wait any more; its reply is dropped when it comes.
-    pub fn abandon(&mut self, target: u32, tag: u32, now: Time) {
-        self.begin_for(target);
-        let Manager { targets, links, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
-        known.staged.remove(|entry| entry.tag == tag);
-        // It may ride on a link that is still being dialled.
-        for link in links.iter_mut().filter(|link| link.target == target) {
-            link.abandon(tag, output);
-        }
-        self.settle_retired(target, now);
-    }
-
     pub(super) fn write_staged(&mut self, target: u32, now: Time) {
         let Manager { targets, links, output, policies, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };

@@ -30,7 +30,7 @@ pub use config::{Config, Endpoint, Invalid, Options};
 pub use target::{State, Stats, Status};
 
 use crate::connection::{Deadline, Output, PREPARE};
-use crate::error::{Failure, Phase, Reason};
+use crate::error::{Failure, Phase, Reason, Sent};
 use crate::time::{Duration, Time};
 use breaker::Breakers;
 use links::Links;
@@ -175,6 +175,28 @@ impl Manager {
         {
             self.dial_failed(target, Some((Reason::of_code(code), text.to_string())), now);
         }
+    }
+
+    /// The caller of this command does not wait any more; its reply is dropped when it comes. Says whether the server may
+    /// have seen it.
+    pub fn abandon(&mut self, target: u32, tag: u32, now: Time) -> Sent {
+        self.begin_for(target);
+        let mut sent = Sent::Maybe;
+        let Manager { targets, links, output, .. } = self;
+        let Some(Some(known)) = targets.get_mut(target as usize) else { return sent };
+        known.staged.remove(|entry| {
+            let leaves = entry.tag == tag;
+            if leaves {
+                sent = entry.sent();
+            }
+            leaves
+        });
+        // It may ride on a link that is still being dialled.
+        for link in links.iter_mut().filter(|link| link.target == target) {
+            link.abandon(tag, output);
+        }
+        self.settle_retired(target, now);
+        sent
     }
 
     /// What users see of a target.

@@ -250,10 +250,10 @@ pub fn unprepared(target: u32, dial: u32, code: usize, text: usize, now: f64) {
     });
 }
 
-/// The caller of a command does not wait any more.
+/// The caller of a command does not wait any more. Gives the number of [`Sent`](crate::error::Sent).
 #[wasm_bindgen]
-pub fn abandon(target: u32, tag: u32, now: f64) {
-    mutate(now, |core, now| core.manager.abandon(target, tag, now));
+pub fn abandon(target: u32, tag: u32, now: f64) -> u32 {
+    mutate(now, |core, now| core.manager.abandon(target, tag, now) as u32)
 }
 
 /// Time has passed in a scope.

@@ -26,6 +26,8 @@ pub struct Command {
     /// All of it has been submitted.
     pub whole: bool,
     pub abandoned: bool,
+    /// It was abandoned, and cannot have left.
+    pub unsent: bool,
     pub ended: Option<Ended>,
     pub executed: u32,
     pub external: Vec<u8>,
@@ -89,6 +91,7 @@ impl Command {
             frozen: Duration::ZERO,
             whole: true,
             abandoned: false,
+            unsent: false,
             ended: None,
             executed: 0,
             external,

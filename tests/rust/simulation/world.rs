@@ -125,7 +125,8 @@ impl World {
         if command.ended.is_none() {
             command.abandoned = true;
             let target = command.target;
-            self.manager.abandon(target, tag, self.now);
+            let sent = self.manager.abandon(target, tag, self.now);
+            self.commands[tag as usize].unsent = sent == Sent::No;
             self.drain(None);
         }
     }
@@ -370,11 +371,12 @@ impl World {
     /// What must be true of every command at last.
     pub fn check_commands(&self, slack: Duration) {
         for (tag, command) in self.commands.iter().enumerate() {
-            let Command { read_only, executed, ended, .. } = command;
+            let Command { read_only, executed, ended, unsent, .. } = command;
             if let Some(Ended::Rejected { sent, .. }) = ended {
                 let never = *sent == Sent::No as u32 && !read_only;
                 assert!(!never || *executed == 0, "command {tag} was executed and rejected as not sent");
             }
+            assert!(!unsent || *executed == 0, "command {tag} was executed and abandoned as not sent");
             let Policy { connect, command: reply, total, .. } = command.policy;
             let budget = if total { reply } else { (connect + reply) * 3 } + slack;
             let frozen = self.frozen.saturating_sub(command.frozen);

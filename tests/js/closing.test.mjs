@@ -1,0 +1,200 @@
+// close({ drain }): what is pending is answered first, but not waited for beyond the time that is given.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePort, startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
+import { observe } from "./observer.mjs";
+import { scripted } from "./peers.mjs";
+import { evaluate } from "./runtimes.mjs";
+
+const patience = { connect: "30s", command: "30s" };
+const caught = (promise) => promise.catch((error) => error);
+
+async function start(t) {
+  const server = await startRedis();
+  const observer = await observe(server);
+  t.after(async () => {
+    server.resume();
+    observer.close();
+    await server.stop();
+  });
+  return { server, observer };
+}
+
+function clientFor(t, url, options = {}) {
+  const client = createClient({ url, logger: false, timeouts: patience, ...options });
+  t.after(() => client.close());
+  return client;
+}
+
+const program = `
+const { createClient } = await import("edgis");
+const redis = createClient({ logger: false, timeouts: { command: "30s" } });
+await redis.ping();
+let answered = 0;
+// An app has something that keeps it going, and ends that with the signal.
+const going = setInterval(() => {}, 1_000);
+process.once("SIGTERM", async () => {
+  clearInterval(going);
+  const closing = redis.close({ drain: "20s" });
+  console.log("closing", answered);
+  await closing;
+  console.log("closed", answered, redis.status().state);
+});
+process.once("SIGUSR2", () => {
+  for (let i = 0; i < 1_000; i += 1) redis.incr("n").then(() => { answered += 1; });
+  setTimeout(() => console.log("under way"), 50);
+});
+console.log("ready");
+`;
+
+test("SIGTERM with 1,000 commands in flight: all are answered, and the process ends by itself", async (t) => {
+  if (process.platform === "win32") return t.skip("there are no signals on Windows");
+  const { server, observer } = await start(t);
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const [command, ...args] = evaluate(program);
+  const child = spawn(command, args, { env: { ...env, REDIS_URL: server.url }, stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
+  const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve(signal ?? code)));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const says = async (line) => assert.equal((await lines.next()).value, line);
+  await says("ready");
+  server.pause();
+  // On Deno a child that was sent one signal by kill() gets no other.
+  process.kill(child.pid, "SIGUSR2");
+  await says("under way");
+  process.kill(child.pid, "SIGTERM");
+  await says("closing 0");
+  server.resume();
+  await says("closed 1000 closed");
+  assert.equal(await ended, 0);
+  assert.equal(await observer.ask("GET", "n"), "1000");
+  await observer.othersBecome(0);
+});
+
+test("a server that is silent: the rest is rejected when the time is over, and the link is gone", async (t) => {
+  const { server, observer } = await start(t);
+  const client = clientFor(t, server.url);
+  assert.equal(await client.set("k", "v"), "OK");
+  server.pause();
+  const calls = [client.set("k", "w"), client.bytes.get("k"), client.with({ timeout: "20s" }).incr("n")].map(caught);
+  const started = performance.now();
+  await client.close({ drain: 300 });
+  const took = performance.now() - started;
+  assert.ok(took >= 295 && took < 5_000, `${took} ms`);
+  for (const { kind, reason, sent, message } of await Promise.all(calls)) {
+    assert.deepEqual([kind, reason, sent], ["DisabledError", "closed", "maybe"]);
+    assert.match(message, /the client was closed before the reply; the server may have executed it$/);
+  }
+  assert.equal(client.status().state, "closed");
+  server.resume();
+  await observer.othersBecome(0);
+});
+
+test("nobody at the other end: what was never written says so", async (t) => {
+  const silent = await scripted(() => "");
+  t.after(() => silent.close());
+  // One that dials, and one that waits for Redis to come back.
+  const dialling = clientFor(t, silent.url);
+  const waiting = clientFor(t, `redis://127.0.0.1:${await freePort()}`, { offline: "wait" });
+  assert.equal((await waiting.init()).state, "disabled");
+  for (const client of [dialling, waiting]) {
+    const calls = [client.hgetall("h"), client.set("k", "v"), client.set("k", "v".repeat(20_000))].map(caught);
+    await sleep(20);
+    await client.close({ drain: 100 });
+    for (const [index, { kind, reason, sent }] of (await Promise.all(calls)).entries()) {
+      // The reads before the first write ride behind the handshake.
+      const left = client === dialling && index === 0;
+      assert.deepEqual([kind, reason, sent], ["DisabledError", "closed", left ? "maybe" : "no"]);
+    }
+  }
+});
+
+test("a link that is lost meanwhile is dialled again, and Redis may come back", async (t) => {
+  const port = await freePort();
+  const client = clientFor(t, `redis://127.0.0.1:${port}`, { offline: "wait", retry: { base: 10, cap: 50 } });
+  const call = client.set("k", "v");
+  assert.equal((await client.init()).state, "disabled");
+  const closing = client.close({ drain: "30s" });
+  const server = await startRedis({ port });
+  t.after(() => server.stop());
+  assert.equal(await call, "OK");
+  await closing;
+  assert.equal(client.status().state, "closed");
+});
+
+test("later commands are rejected at once, and closing again joins", async (t) => {
+  const { server } = await start(t);
+  const client = clientFor(t, server.url);
+  await client.ping();
+  server.pause();
+  const call = client.get("k");
+  const closing = client.close({ drain: "30s" });
+  assert.equal(client.close({ drain: 1 }), closing);
+  assert.equal(client.close(), closing);
+  assert.equal(client.bytes.close(), closing);
+  for (const late of [client.get("k"), client.bytes.get("k"), client.call("SET", "k", "v")]) {
+    const { kind, reason, sent } = await caught(late);
+    assert.deepEqual([kind, reason, sent], ["DisabledError", "closed", "no"]);
+  }
+  server.resume();
+  assert.equal(await call, null);
+  await closing;
+});
+
+test("other handles on the link, and what is pending on them, are not concerned", async (t) => {
+  const { server, observer } = await start(t);
+  const client = clientFor(t, server.url);
+  const other = clientFor(t, server.url);
+  const third = client.with({ offline: "wait" });
+  t.after(() => third.close());
+  await Promise.all([client.ping(), other.ping(), third.ping()]);
+  server.pause();
+  const own = caught(client.incr("n"));
+  const others = [other.incr("m"), third.incr("m")];
+  await client.close({ drain: 100 });
+  assert.equal((await own).reason, "closed");
+  server.resume();
+  assert.deepEqual(await Promise.all(others), [1, 2]);
+  await observer.othersBecome(1);
+  assert.equal(other.stats().connects, 1);
+});
+
+test("a drain of 0 rejects what is pending at once; without anything pending no time passes", async (t) => {
+  const { server } = await start(t);
+  const client = clientFor(t, server.url);
+  const unused = clientFor(t, server.url);
+  await client.ping();
+  await unused.close({ drain: "30s" });
+  const idle = clientFor(t, server.url, { name: "idle" });
+  await idle.ping();
+  await idle.close({ drain: "30s" });
+  server.pause();
+  const calls = Array.from({ length: 2_000 }, (_, i) => caught(client.set(`k${i}`, "v")));
+  const started = performance.now();
+  await client.close({ drain: 0 });
+  assert.ok(performance.now() - started < 10_000);
+  const kinds = new Set((await Promise.all(calls)).map(({ kind, reason }) => `${kind} ${reason}`));
+  assert.deepEqual([...kinds], ["DisabledError closed"]);
+});
+
+test("what is no duration is warned of, and what is pending has its own deadlines", async (t) => {
+  const { server } = await start(t);
+  const lines = [];
+  const logger = { info: () => {}, warn: (line) => lines.push(line) };
+  const client = clientFor(t, server.url, { logger });
+  await client.ping();
+  const call = client.set("k", "v");
+  await client.close({ drain: "soon" });
+  assert.equal(await call, "OK");
+  assert.match(lines.join("\n"), /close\(\): drain must be a positive number of milliseconds or a duration/);
+  for (const odd of [null, "SIGTERM", 15]) {
+    const another = clientFor(t, server.url);
+    await another.ping();
+    await another.close(odd);
+    assert.equal(another.status().state, "closed");
+  }
+});
