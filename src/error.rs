@@ -156,37 +156,38 @@ impl Reason {
     /// From the code of an operating system's or runtime's error, as transports report it. One that hands on what another
     /// core found out gives the reason's number behind a `#`.
     pub fn of_code(code: &str) -> Reason {
-        if let Some(known) = code.strip_prefix('#').and_then(|number| Reason::of(number.parse().ok()?)) {
-            return known;
+        let code = code.as_bytes();
+        if let [b'#', number @ ..] = code {
+            let digit = |n: u8, digit: &u8| n.wrapping_mul(10).wrapping_add(digit.wrapping_sub(b'0'));
+            return Reason::of(number.iter().fold(0, digit)).unwrap_or(Reason::Reset);
         }
         match code {
-            "ECONNREFUSED" | "ENOENT" => Reason::Refused,
-            "ENOTFOUND" | "EAI_AGAIN" | "EAI_FAIL" | "EAI_NODATA" | "EAI_NONAME" | "ENODATA" | "EDNS" => {
+            _ if listed("ECONNREFUSED ENOENT", code) => Reason::Refused,
+            _ if listed("ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA EAI_NONAME ENODATA EDNS", code) => {
                 Reason::Dns
             }
-            "ECONNRESET" | "EPIPE" | "ECONNABORTED" => Reason::Reset,
-            "END" => Reason::Closed,
-            "EHOSTUNREACH" | "ENETUNREACH" | "EADDRNOTAVAIL" | "EAFNOSUPPORT" | "EACCES" | "EPERM" => {
+            b"END" => Reason::Closed,
+            _ if listed("EHOSTUNREACH ENETUNREACH EADDRNOTAVAIL EAFNOSUPPORT EACCES EPERM", code) => {
                 Reason::Unreachable
             }
-            "ETIMEDOUT" => Reason::Timeout,
-            "ECREDENTIALS" => Reason::Credentials,
-            "ERUNTIME" => Reason::Runtime,
-            _ if is_tls(code) => Reason::Tls,
+            b"ETIMEDOUT" => Reason::Timeout,
+            b"ECREDENTIALS" => Reason::Credentials,
+            b"ERUNTIME" => Reason::Runtime,
+            b"EPROTO" => Reason::Tls,
+            // OpenSSL's and Node's names for what goes wrong in TLS.
+            _ if TLS_CODES.iter().any(|start| code.starts_with(start.as_bytes())) => Reason::Tls,
+            // ECONNRESET, EPIPE, ECONNABORTED, and what nobody has seen yet.
             _ => Reason::Reset,
         }
     }
 }
 
-/// OpenSSL's and Node's names for what goes wrong in TLS.
-fn is_tls(code: &str) -> bool {
-    code.starts_with("ERR_SSL")
-        || code.starts_with("ERR_TLS")
-        || code.starts_with("CERT_")
-        || code.starts_with("UNABLE_TO_")
-        || code.starts_with("SELF_SIGNED")
-        || code.starts_with("DEPTH_ZERO")
-        || code == "EPROTO"
+const TLS_CODES: [&str; 6] = ["ERR_SSL", "ERR_TLS", "CERT_", "UNABLE_TO_", "SELF_SIGNED", "DEPTH_ZERO"];
+
+/// Whether `word` is one of the names, which a space divides. Patterns of texts would each be code of their own.
+#[inline(never)]
+fn listed(names: &str, word: &[u8]) -> bool {
+    names.as_bytes().split(|byte| *byte == b' ').any(|name| name == word)
 }
 
 /// Why a command ends without a reply; the discriminants are part of the boundary to the shell.
@@ -261,11 +262,11 @@ impl ServerError {
         let code = text.split(|byte| *byte == b' ').next().unwrap_or(text);
         match code {
             b"NOPROTO" => ServerError::NoHello,
-            b"NOAUTH" | b"WRONGPASS" => ServerError::Auth,
-            b"LOADING" | b"MASTERDOWN" => ServerError::Loading,
+            _ if listed("NOAUTH WRONGPASS", code) => ServerError::Auth,
+            _ if listed("LOADING MASTERDOWN", code) => ServerError::Loading,
             b"READONLY" => ServerError::ReadOnly,
             b"DENIED" => ServerError::Denied,
-            b"MOVED" | b"ASK" | b"CLUSTERDOWN" => ServerError::Cluster,
+            _ if listed("MOVED ASK CLUSTERDOWN", code) => ServerError::Cluster,
             b"ERR" if contains(text, b"max number of clients") => ServerError::MaxClients,
             // Before Redis 6 a wrong password is a plain ERR ("invalid password").
             b"ERR" if contains(text, b"invalid password") => ServerError::Auth,
