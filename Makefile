@@ -30,7 +30,7 @@ test: ## runs all tests; ONLY="rust node" runs some (rust, fuzz, wasm, browser, 
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
 
 test-packaging: ## runs the tarball in real apps: runtimes, bundlers, Next.js; ONLY="deno vite" runs some
-	@scripts/setup.sh build redis runtimes apps
+	@scripts/setup.sh build redis runtimes apps workerd
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/packaging/table.mjs $(ONLY)
 
 fuzz: ## fuzzes the core; ARGS="manager --seconds=3600" says what and how long each

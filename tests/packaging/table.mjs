@@ -5,8 +5,9 @@ import { cells as bundlers } from "./cells/bundlers.mjs";
 import { cells as checks } from "./cells/checks.mjs";
 import { cells as next } from "./cells/next.mjs";
 import { cells as runtimes } from "./cells/runtimes.mjs";
+import { cells as workerd } from "./cells/workerd.mjs";
 
-const all = [...next, ...checks, ...runtimes, ...bundlers];
+const all = [...next, ...checks, ...workerd, ...runtimes, ...bundlers];
 
 /**
  * A cell is `{ name, version(), run() }`; `impossible` in its place of `run` says why nobody can run it. One whose tools
@@ -16,7 +17,7 @@ async function take({ name, version, run, impossible }) {
   const start = performance.now();
   const row = (result, details = "") => {
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    console.log(`${name.padEnd(34)} ${found.padEnd(10)} ${result.padEnd(11)} ${seconds.padStart(5)} s`);
+    console.log(`${name.padEnd(34)} ${found.padEnd(12)} ${result.padEnd(11)} ${seconds.padStart(5)} s`);
     if (details !== "") console.log(details.replaceAll(/^/gm, "    ").slice(0, 4_000));
     return result;
   };
@@ -37,7 +38,7 @@ async function take({ name, version, run, impossible }) {
 
 const words = process.argv.slice(2).map((word) => word.toLowerCase());
 const chosen = all.filter(({ name }) => words.length === 0 || words.some((word) => name.toLowerCase().includes(word)));
-console.log(`${"cell".padEnd(34)} ${"version".padEnd(10)} result      seconds`);
+console.log(`${"cell".padEnd(34)} ${"version".padEnd(12)} result      seconds`);
 const results = [];
 const waiting = [...chosen];
 async function lane() {

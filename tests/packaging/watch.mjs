@@ -14,7 +14,10 @@ const ENDING = 5_000;
  * `command`, which may be a function of the server's URL, runs tests/packaging/app/probe.mjs in whatever shape. Rejects
  * with what was not as it must be.
  */
-export async function behaves(command, { cwd, env = {}, host = "127.0.0.1", connections = 1 }) {
+export async function behaves(
+  command,
+  { cwd, env = {}, host = "127.0.0.1", connections = 1, reason = "refused", crossings = 2 },
+) {
   const redis = await startRedis();
   const observer = await observe(redis);
   const url = `redis://${host}:${redis.port}`;
@@ -22,9 +25,10 @@ export async function behaves(command, { cwd, env = {}, host = "127.0.0.1", conn
   const child = spawn(program, args, {
     cwd,
     env: environment({ ...env, REDIS_URL: url }),
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
   const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT);
+  child.stdin.on("error", () => {});
   let said = "";
   let complaints = "";
   child.stderr.on("data", (chunk) => {
@@ -46,6 +50,7 @@ export async function behaves(command, { cwd, env = {}, host = "127.0.0.1", conn
       if (step.step === "connected") {
         step.connections = (await observer.others()).length;
         await redis.kill();
+        child.stdin.end();
       }
     }
     const code = await ended;
@@ -53,10 +58,10 @@ export async function behaves(command, { cwd, env = {}, host = "127.0.0.1", conn
     const [connected, disabled] = steps;
     const all = `${said}${complaints}`;
     assert.equal(code, 0, `ended with ${code}\n${all}`);
-    const { state, set, get, last: count, writes, crossings } = connected ?? {};
+    const { state, set, get, last: count, writes } = connected ?? {};
     assert.deepEqual(
-      { state, set, get, count, writes, crossings, connections: connected?.connections },
-      { state: "ready", set: "OK", get: "grüße", count: 100, writes: 1, crossings: 2, connections },
+      { state, set, get, count, writes, crossings: connected?.crossings, connections: connected?.connections },
+      { state: "ready", set: "OK", get: "grüße", count: 100, writes: 1, crossings, connections },
       all,
     );
     assert.deepEqual(
@@ -64,7 +69,7 @@ export async function behaves(command, { cwd, env = {}, host = "127.0.0.1", conn
       {
         step: "disabled",
         state: "disabled",
-        reason: "refused",
+        reason,
         hint: "string",
         known: true,
         kind: "DisabledError",
