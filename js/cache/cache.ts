@@ -2,6 +2,7 @@
 import type { Inside } from "../client/inside.js";
 import { UsageError } from "../core/errors.js";
 import { Call } from "./call.js";
+import { reasonOf } from "./failure.js";
 import { Flights } from "./flights.js";
 import { Gate } from "./gate.js";
 import { Invalidations, type Order } from "./invalidations.js";
@@ -9,8 +10,8 @@ import { type CacheKey, encodeKey, encodeTag } from "./keys.js";
 import { Loads } from "./loads.js";
 import { type Look, Lookup } from "./lookup.js";
 import { type CallSettings, callSettings, defaultsOf, type Settings, settingsOf } from "./options.js";
-import { Reader, ReadFailure } from "./reader.js";
-import { reasonOf, Sender } from "./sender.js";
+import { Reader } from "./reader.js";
+import { Sender } from "./sender.js";
 import { type Space, spaceOf } from "./space.js";
 import type {
   Absent,
@@ -272,7 +273,7 @@ export class RedisCache implements Cache {
   }
 
   #fallback(error: unknown, operation: Fallback["operation"], given?: FallbackReason): void {
-    const reason = given ?? (error instanceof ReadFailure ? error.reason : reasonOf(error));
+    const reason = given ?? reasonOf(error);
     this.#counts.fallbacks[reason] += 1;
     const { space } = this.#ready;
     if (reason === "disabled" || reason === "timeout" || reason === "lost") space.sawOutage = true;

@@ -2,12 +2,12 @@
 import type { Call } from "./call.js";
 import { encode } from "./codec.js";
 import { CONTENT, type Content, generationOf, seal, type Tagged } from "./envelope.js";
+import { ReadFailure } from "./failure.js";
 import { Flight, type Landed } from "./flight.js";
 import { unique } from "./gate.js";
 import type { Loads } from "./loads.js";
 import type { Look, Lookup } from "./lookup.js";
 import { encodeTags, type Settings, timeToLive } from "./options.js";
-import { ReadFailure } from "./reader.js";
 import { ACQUIRE, ENSURE, EXTEND, FILL } from "./scripts.js";
 import type { Sender } from "./sender.js";
 import type { Space } from "./space.js";

@@ -3,6 +3,7 @@
  * entries have been given up; and what this process could not invalidate has been. Both are asked for in the same tick as the
  * entry, and stand before it on the link, so that they cost no round trip.
  */
+import { ReadFailure, reasonOf } from "./failure.js";
 import type { Journal, Operation } from "./journal.js";
 import { FENCE, RAISE } from "./scripts.js";
 import type { Sender } from "./sender.js";
@@ -14,8 +15,6 @@ const PATIENCE = 1_000;
 const TAG_LIFE = 7 * 86_400_000;
 
 const FENCED = { unknown: 0, same: 1 };
-
-export type Opened = "open" | "again" | "fence" | "journal";
 
 export interface GateCounts {
   replayed: number;
@@ -39,15 +38,13 @@ export class Gate {
    * Stages what is needed on that link. Undefined when nothing is. Otherwise never rejects, and settles within a second: with
    * `open` when what is staged right behind it may be believed if it was answered on the same link.
    */
-  open(zone: Zone, scope: object, epoch: number): Promise<Opened> | undefined {
+  open(zone: Zone, scope: object, epoch: number): Promise<Fenced> | undefined {
     const { journal } = this.#space;
     const fence = this.#trust || zone.fenced === epoch ? undefined : this.#fence(zone, epoch);
     const replay = journal.size === 0 ? undefined : this.replay(journal, scope, epoch);
-    if (fence === undefined) return replay?.then((all) => (all ? "open" : "journal"));
-    return Promise.all([fence, replay]).then(([fenced, all]) => {
-      if (fenced === "failed") return "fence";
-      if (all === false) return "journal";
-      return fenced;
+    if (fence === undefined && replay === undefined) return undefined;
+    return Promise.all([fence, replay]).then(([fenced = "open", all]) => {
+      return typeof fenced === "string" && all === false ? new ReadFailure("journal") : fenced;
     });
   }
 
@@ -81,8 +78,9 @@ export class Gate {
       zone.fenced = epoch;
       this.#space.sawOutage = false;
       return fenced;
-    } catch {
-      return "failed";
+    } catch (error) {
+      const reason = reasonOf(error);
+      return new ReadFailure(reason === "error" ? "fence" : reason, error);
     }
   }
 

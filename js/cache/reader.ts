@@ -2,6 +2,7 @@
  * Reads, in one question a tick: the calls of a tick share an MGET, in which the generation of the namespace stands once.
  * What it brings is only handed out if it was answered on the link that it was asked on, behind an open gate.
  */
+import { ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
 import type { Sender } from "./sender.js";
 import type { Space, Zone } from "./space.js";
@@ -12,16 +13,6 @@ const MOST_KEYS = 256;
 const ATTEMPTS = 3;
 
 export type Reply = Uint8Array | null;
-
-/** Why a read failed besides its error: what stood before it. */
-export class ReadFailure extends Error {
-  readonly reason: "fence" | "journal" | "timeout" | "lost";
-
-  constructor(reason: "fence" | "journal" | "timeout" | "lost") {
-    super(`the cache could not be read: ${reason}`);
-    this.reason = reason;
-  }
-}
 
 /** What the calls of a tick want to know. */
 export class Batch {
@@ -112,7 +103,8 @@ export class Reader {
       if (gate !== undefined) {
         const opened = await this.#within(gate, left, reading);
         if (opened === "again") continue;
-        if (opened !== "open") throw new ReadFailure(opened);
+        if (opened === "timeout") throw new ReadFailure("timeout");
+        if (opened !== "open") throw opened;
       }
       const values = await reading;
       if (inside.epoch === epoch) return values;

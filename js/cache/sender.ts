@@ -61,21 +61,5 @@ export class Sender {
   }
 }
 
-/** What kept a command from being answered, in the words of fallbacks. */
-export function reasonOf(error: unknown): "disabled" | "timeout" | "lost" | "error" {
-  switch ((error as { kind?: unknown } | undefined)?.kind) {
-    case "DisabledError":
-      return "disabled";
-    case "TimeoutError":
-      return "timeout";
-    case "ConnectionLostError":
-    case "ProtocolError":
-    case "InternalError":
-      return "lost";
-    default:
-      return "error";
-  }
-}
-
 /** Whether the server may have executed the command. */
 export const mayBeExecuted = (error: unknown): boolean => (error as { sent?: unknown } | undefined)?.sent !== "no";

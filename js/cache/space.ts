@@ -1,6 +1,7 @@
 /** What all caches of a namespace on a target share in a thread, in all copies of the package: found on globalThis. */
 import type { Inside } from "../client/inside.js";
 import { Breaker } from "./breaker.js";
+import type { ReadFailure } from "./failure.js";
 import type { Flight } from "./flight.js";
 import { Journal } from "./journal.js";
 import { Names } from "./keys.js";
@@ -19,8 +20,8 @@ export class Zone {
   calls = 0;
 }
 
-/** `open`: what was staged behind it may be believed. `again`: only what is staged from now on. */
-export type Fenced = "open" | "again" | "failed";
+/** `open`: what was staged behind it may be believed. `again`: only what is staged from now on. Or why neither. */
+export type Fenced = "open" | "again" | ReadFailure;
 
 export class Space {
   readonly names: Names;

@@ -2,11 +2,11 @@
 
 import { encode } from "./codec.js";
 import { CONTENT, type Content, generationOf, seal, type Tagged } from "./envelope.js";
+import { ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
 import type { Invalidations, Order } from "./invalidations.js";
 import { type CacheKey, encodeKey } from "./keys.js";
 import { type CallSettings, encodeTags, type Settings, timeToLive } from "./options.js";
-import { ReadFailure } from "./reader.js";
 import { ENSURE } from "./scripts.js";
 import type { Sender } from "./sender.js";
 import type { Space } from "./space.js";

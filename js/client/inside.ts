@@ -55,7 +55,7 @@ export function insideOf(runtime: Runtime, engine?: Engine, target?: Target, sta
       return target === undefined ? state : target.dead === undefined ? target.state : "disabled";
     },
     get epoch() {
-      return target === undefined || target.dead !== undefined ? 0 : (engine?.core.stats(target.id)?.connects ?? 0);
+      return target?.epoch ?? 0;
     },
     now: () => engine?.now() ?? runtime.now(),
     wallClock: () => runtime.wallClock(),

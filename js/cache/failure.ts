@@ -1,0 +1,29 @@
+/** What keeps the cache from being used, in the words of fallbacks. */
+import type { FallbackReason } from "./types.js";
+
+/** The reason of an error of a command. */
+export function reasonOf(error: unknown): FallbackReason {
+  if (error instanceof ReadFailure) return error.reason;
+  switch ((error as { kind?: unknown } | undefined)?.kind) {
+    case "DisabledError":
+      return "disabled";
+    case "TimeoutError":
+      return "timeout";
+    case "ConnectionLostError":
+    case "ProtocolError":
+    case "InternalError":
+      return "lost";
+    default:
+      return "error";
+  }
+}
+
+/** Why a read failed that no command of its own explains. */
+export class ReadFailure extends Error {
+  readonly reason: FallbackReason;
+
+  constructor(reason: FallbackReason, cause?: unknown) {
+    super(`the cache could not be read (${reason})`, { cause });
+    this.reason = reason;
+  }
+}
