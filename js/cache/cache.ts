@@ -246,11 +246,10 @@ export class RedisCache implements Cache {
   #forget({ operation: { kind, name } }: Order): void {
     const { scope } = this.#sender.inside;
     if (scope === undefined) return;
-    const { flights } = this.#ready.space.zone(scope);
-    for (const flight of kind === "key" ? [flights.get(name)] : [...flights.values()]) {
-      if (flight === undefined || (kind === "tag" && !flight.dependsOn(name))) continue;
-      flight.isDetached = true;
-      flights.delete(flight.name);
+    const { space, flights } = this.#ready;
+    const zone = space.zone(scope);
+    for (const flight of kind === "key" ? [zone.flights.get(name)] : [...zone.flights.values()]) {
+      if (flight !== undefined && (kind !== "tag" || flight.dependsOn(name))) flights.detach(zone, flight);
     }
   }
 

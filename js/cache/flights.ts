@@ -10,7 +10,7 @@ import type { Look, Lookup } from "./lookup.js";
 import { encodeTags, type Settings, timeToLive } from "./options.js";
 import { ACQUIRE, ENSURE, EXTEND, FILL } from "./scripts.js";
 import type { Sender } from "./sender.js";
-import type { Space } from "./space.js";
+import type { Space, Zone } from "./space.js";
 import { absent, type CacheStats, type Fallback, type Loader } from "./types.js";
 
 /** A lease ends by itself when its process has died; a load that takes longer renews it. */
@@ -56,7 +56,7 @@ export class Flights {
         this.#parts.counts.joins += 1;
         return (await known.landed) as Landed;
       }
-      this.#detach(call, known);
+      this.detach(call.zone, known);
     }
     return (await this.#begin(call, loader, look, false).landed) as Landed;
   }
@@ -69,10 +69,11 @@ export class Flights {
   }
 
   /** Its value is too old for whoever comes from now on. */
-  #detach(call: Call, flight: Flight): void {
+  detach(zone: Zone, flight: Flight): void {
     flight.isDetached = true;
-    call.zone.flights.delete(call.name);
-    if (flight.token !== undefined) this.#release(call.name, flight.token);
+    zone.flights.delete(flight.name);
+    // Nobody need wait for it either.
+    if (flight.token !== undefined) this.#release(flight.name, flight.token);
   }
 
   #begin(call: Call, loader: Loader<unknown>, look: Look | undefined, isBackground: boolean): Flight {

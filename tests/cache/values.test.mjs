@@ -1,0 +1,263 @@
+// What is stored comes back as it was, and what is no entry of ours is a miss.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import test, { after, before } from "node:test";
+import { createClient } from "edgis";
+import { createCache } from "edgis/cache";
+import { startRedis } from "edgis/testing";
+import { Random, seedOf } from "../faults/random.mjs";
+
+let server;
+let client;
+let cache;
+before(async () => {
+  server = await startRedis();
+  client = createClient({ url: server.url, logger: false });
+  cache = createCache({ client, namespace: "app", ttl: "1m" });
+});
+after(async () => {
+  await client.close();
+  await server.stop();
+});
+
+async function roundTrip(value) {
+  await cache.set("k", value);
+  return await cache.get("k");
+}
+
+test("values come back as they were", async () => {
+  const proto = JSON.parse('{"__proto__":{"a":1},"constructor":2,"$":3}');
+  const values = [
+    null,
+    undefined,
+    true,
+    0,
+    -0,
+    Number.NaN,
+    Number.NEGATIVE_INFINITY,
+    1e308,
+    "",
+    "text",
+    "\u0000 ümläut 漢字 😀",
+    "\ud800 alone",
+    12345678901234567890n,
+    -1n,
+    new Date(0),
+    [],
+    {},
+    [undefined, -0, [1n]],
+    { a: undefined, b: { c: new Set([1, "2", -0]) } },
+    new Map([["k", new Map([[{ a: 1 }, [1n]]])]]),
+    new Set(),
+    proto,
+    { $: ["u"] },
+    { $: ["o", ["$", 1]], x: 1n },
+    [{ $: 1n }],
+    { bytes: new Uint8Array([0, 255, 1]), list: [new Uint8Array(0)] },
+    JSON.parse('{"__proto__":1,"n":{"__proto__":[1]}}'),
+  ];
+  for (const value of values) {
+    const back = await roundTrip(value);
+    assert.deepEqual(back, value);
+    assert.ok(Object.is(back, -0) === Object.is(value, -0));
+  }
+  assert.ok(Number.isNaN((await roundTrip({ at: new Date(Number.NaN) })).at.getTime()));
+  const back = await roundTrip(proto);
+  assert.ok(Object.hasOwn(back, "__proto__") && Object.getPrototypeOf(back) === Object.prototype);
+  assert.deepEqual(await roundTrip(Object.assign(Object.create(null), { a: 1n })), { a: 1n });
+});
+
+test("bytes pass unchanged, and are the caller's own", async () => {
+  for (const bytes of [
+    new Uint8Array(0),
+    Uint8Array.from({ length: 256 }, (_, i) => i),
+    Buffer.from("€"),
+    new Uint8Array(100_000).fill(7),
+  ]) {
+    const back = await roundTrip(bytes);
+    assert.ok(back instanceof Uint8Array && Buffer.compare(back, bytes) === 0);
+    back.fill(1);
+    assert.equal(Buffer.compare(await cache.get("k"), bytes), 0);
+  }
+});
+
+test("any value at all comes back as it was", async () => {
+  const seed = seedOf("VALUES_SEED");
+  const random = new Random(seed);
+  const text = () =>
+    String.fromCharCode(
+      ...Array.from({ length: random.between(0, 6) }, () =>
+        random.one([36, 65, 0xe4, 0x6f22, 0xd83d, 0xde00, 34, 92, 0]),
+      ),
+    );
+  const leaf = () =>
+    random.one([
+      null,
+      undefined,
+      true,
+      false,
+      random.between(-5, 5),
+      -0,
+      random.fraction(),
+      text(),
+      BigInt(random.between(-9, 9)) ** 20n,
+      new Date(random.between(-1e9, 1e9)),
+      Uint8Array.from(text(), (c) => c.charCodeAt(0)),
+    ]);
+  const any = (depth) => {
+    if (depth === 0 || random.fraction() < 0.3) return leaf();
+    const items = Array.from({ length: random.between(0, 4) }, () => any(depth - 1));
+    switch (random.between(0, 3)) {
+      case 0:
+        return items;
+      case 1:
+        return new Map(items.map((item) => [any(depth - 1), item]));
+      case 2:
+        return new Set(items);
+      default: {
+        const object = {};
+        for (const item of items) {
+          const key = random.one(["a", "$", "__proto__", "toJSON x", text()]);
+          Object.defineProperty(object, key, { value: item, enumerable: true, configurable: true, writable: true });
+        }
+        return object;
+      }
+    }
+  };
+  const values = Array.from({ length: 400 }, () => any(4));
+  await cache.setMany(values.map((value, i) => [["v", i], value]));
+  const back = await cache.getMany(values.map((_, i) => ["v", i]));
+  for (const [i, value] of values.entries()) assert.deepEqual(back[i], value, `VALUES_SEED=${seed}, value ${i}`);
+});
+
+test("a codec of one's own", async () => {
+  const codec = {
+    encode: (value) => `<${value.name}>`,
+    decode: (bytes) => ({ name: Buffer.from(bytes).toString().slice(1, -1) }),
+  };
+  const own = createCache({ client, namespace: "own", ttl: "1m", codec });
+  await own.set("k", { name: "Ada" });
+  assert.deepEqual(await own.get("k"), { name: "Ada" });
+  const lame = createCache({
+    client,
+    namespace: "own",
+    ttl: "1m",
+    codec: { encode: codec.encode, decode: () => JSON.parse("") },
+  });
+  assert.equal(await lame.get("k"), undefined);
+  assert.equal(lame.stats().corrupt, 1);
+});
+
+test("a value that cannot be kept is returned by getOrSet, and counted", async () => {
+  class Point {}
+  const fresh = createCache({ client, namespace: "points", ttl: "1m" });
+  for (let i = 0; i < 2; i += 1) assert.ok((await fresh.getOrSet("k", () => new Point())) instanceof Point);
+  await fresh.getOrSet("other", () => 1);
+  assert.equal(fresh.stats().unserialisable, 2);
+});
+
+test("keys are told apart", async () => {
+  const keys = [
+    "a",
+    ["a"],
+    "a:b:c",
+    ["a", "b:c"],
+    ["a:b", "c"],
+    ["a", "b", "c"],
+    ["a,b"],
+    ["a", "b"],
+    ['a","b'],
+    "[",
+    '["a"]',
+    '=["a"]',
+    '"a"',
+    "=a",
+    "#a",
+    "#",
+    [1],
+    ["1"],
+    [1n],
+    [true],
+    ["true"],
+    [null],
+    ["null"],
+    [-1],
+    "}",
+    "{x}",
+    "a|b",
+    "\ud800",
+    "\ud801",
+    "\ufffd",
+    ["\ud800"],
+    "x".repeat(1024),
+    "x".repeat(1025),
+    `${"x".repeat(1024)}y`,
+    ["x".repeat(2_000), "y"],
+    ["x".repeat(2_000), "z"],
+  ];
+  const own = createCache({ client, namespace: "keys", ttl: "1m" });
+  await own.setMany(keys.map((key, i) => [key, i]));
+  assert.deepEqual(await own.getMany(keys), [...keys.keys()]);
+  const names = await client.keys("ec:e{keys|*");
+  assert.equal(names.length, keys.length);
+  assert.ok(names.every((name) => name.length < 1_100));
+  const long = "y".repeat(5_000);
+  await own.set(long, 1);
+  assert.equal(await client.exists(`ec:e{keys|#${createHash("sha256").update(long).digest("base64url")}}`), 1);
+  for (const length of [1_025, 1_026, 1_079, 1_080, 1_088, 2_048]) {
+    const key = "ä".repeat(length);
+    await own.set(key, 1);
+    const hash = createHash("sha256").update(key).digest("base64url");
+    assert.equal(await client.exists(`ec:e{keys|#${hash}}`), 1, String(length));
+  }
+});
+
+test("what is no entry is a miss, is counted, and is written over", async () => {
+  const seed = seedOf("ENVELOPE_SEED");
+  const random = new Random(seed);
+  const own = createCache({ client, namespace: "fuzz", ttl: "1m" });
+  await own.set("model", { text: "x".repeat(50) }, { tags: ["t", "ü"] });
+  const model = Buffer.from(await client.bytes.get("ec:e{fuzz|model}"));
+  const broken = [
+    Buffer.alloc(0),
+    Buffer.from("x"),
+    Buffer.from("OK"),
+    Buffer.from('{"json":1}'.repeat(5)),
+    Buffer.alloc(24),
+    Buffer.alloc(500, 0xe1),
+  ];
+  for (let length = 0; length < model.length; length += 1) broken.push(model.subarray(0, length));
+  broken.push(Buffer.concat([model, Buffer.from("!")]));
+  const future = Buffer.from(model);
+  future[0] = 0xe2;
+  broken.push(future);
+  for (let i = 0; i < 300; i += 1) {
+    const changed = Buffer.from(model);
+    for (let n = random.between(1, 4); n > 0; n -= 1)
+      changed[random.between(0, changed.length - 1)] = random.between(0, 255);
+    broken.push(changed);
+  }
+  for (let i = 0; i < 100; i += 1)
+    broken.push(Buffer.from(Array.from({ length: random.between(0, 80) }, () => random.between(0, 255))));
+  await Promise.all(broken.map((bytes, i) => client.set(`ec:e{fuzz|${i}}`, bytes)));
+  const found = await Promise.all(broken.map((_, i) => own.getOrSet(String(i), () => "loaded")));
+  // What was changed may still be an entry, of another value; it is never an error.
+  const { corrupt, foreign, future: newer, fallbacks } = own.stats();
+  const loaded = found.filter((value) => value === "loaded").length;
+  assert.ok(loaded >= model.length + 100, `ENVELOPE_SEED=${seed}: ${loaded} of ${broken.length}`);
+  assert.ok(corrupt >= model.length - 24 && foreign >= 50 && newer >= 1, JSON.stringify({ corrupt, foreign, newer }));
+  assert.equal(
+    Object.values(fallbacks).reduce((sum, count) => sum + count),
+    0,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const again = await Promise.all(broken.map((_, i) => own.getOrSet(String(i), () => "again")));
+  assert.deepEqual(again, found);
+});
+
+test("a key of another type is a miss, and is written over", async () => {
+  await client.rpush("ec:e{app|list}", "a");
+  assert.equal(await cache.getOrSet("list", () => "loaded"), "loaded");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(await cache.get("list"), "loaded");
+});
