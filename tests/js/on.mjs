@@ -14,6 +14,8 @@ const LIMIT = 180_000;
 const ofNode = {
   "demo.test.mjs": "the demo is a program for Node, with bounds on its time",
   "fake-timers.test.mjs": "mock timers are node:test's",
+  "insist.test.mjs": "it takes sources, and the bundler for that is Node's",
+  "memory.test.mjs": "it takes sources, and the bundler for that is Node's",
   "readme.test.mjs": "the README shows what Node's console prints",
 };
 const files = readdirSync(folder)
