@@ -113,10 +113,13 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
   readonly bytes: Client<Uint8Array, I>;
 
   /**
-   * `"state"`: called after each change of state; what a listener throws goes to the logger. `"error"` and other names are accepted, for code that was written for
-   * other clients; nothing is emitted under them, since nothing here needs a listener to survive.
+   * `"state"`: called after each change of state. `"use"`: called when the connection is used, once a tick, in the context
+   * (as of `AsyncLocalStorage`) of whoever called first; for what keeps a function from being suspended. What a listener
+   * throws goes to the logger. `"error"` and other names are accepted, for code that was written for other clients;
+   * nothing is emitted under them, since nothing here needs a listener to survive.
    */
   on(event: "state", listener: StateListener): this;
+  on(event: "use", listener: () => void): this;
   on(event: string, listener: (...args: never[]) => void): this;
 
   /** Takes a listener back. */

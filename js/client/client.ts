@@ -12,10 +12,11 @@ import type { Argument } from "../loop/stage.js";
 import type { Handle, Subscriber, Target } from "../loop/target.js";
 import { MODE } from "../reply/build.js";
 import type { Runtime } from "../transport/types.js";
-import type { CloseOptions, HandleOptions, StateListener } from "./api.js";
+import type { CloseOptions, HandleOptions } from "./api.js";
 import { type CommandArgument, flatten } from "./arguments.js";
 import { type Duration, milliseconds } from "./duration.js";
 import { INSIDE, type Inside, insideOf } from "./inside.js";
+import { Listeners } from "./listeners.js";
 import { StateLog } from "./log.js";
 import {
   drainLimit,
@@ -74,7 +75,7 @@ export class BaseClient implements Subscriber {
   readonly #origin: BaseClient | undefined;
   readonly #isView: boolean;
   readonly #number: number;
-  #listeners: Set<StateListener> | undefined;
+  #listeners: Listeners | undefined;
   #handle: Handle | undefined;
   #share: Share | undefined;
   #closing: Promise<void> | undefined;
@@ -218,7 +219,9 @@ export class BaseClient implements Subscriber {
 
   #subscribe(): void {
     const share = this.#share ?? this.#seat?.share;
-    if (share === undefined || share.subscriber !== undefined) return;
+    if (share === undefined) return;
+    if (this.#listeners?.has("use") === true) share.target.isWatched = true;
+    if (share.subscriber !== undefined) return;
     const isScoped = this.#runtime.mark !== undefined;
     if (!isScoped && typeof WeakRef === "undefined") return;
     // Older Workers have no WeakRef; a request's target does not outlive it by much.
@@ -407,29 +410,26 @@ export class BaseClient implements Subscriber {
 
   // ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  on(event: string, listener: StateListener): this {
-    if (event !== "state") return this;
-    this.#listeners ??= new Set();
-    this.#listeners.add(listener);
+  on(event: string, listener: unknown): this {
+    this.#listeners ??= new Listeners();
+    this.#listeners.add(event, listener);
     if (this.#present !== undefined) this.#subscribe();
     return this;
   }
 
-  off(event: string, listener: StateListener): this {
-    if (event === "state") this.#listeners?.delete(listener);
+  off(event: string, listener: unknown): this {
+    this.#listeners?.delete(event, listener);
     return this;
   }
 
   /** @internal */
   changed(status: Status): void {
-    for (const listener of this.#listeners ?? []) {
-      try {
-        listener(status);
-      } catch (error) {
-        // The others are called, and the mistake is seen; but it must not end a process because Redis went away.
-        this.#warn(`a "state" listener threw: ${String(error)}`);
-      }
-    }
+    this.#listeners?.tell("state", (text) => this.#warn(text), status);
+  }
+
+  /** @internal */
+  used(): void {
+    this.#listeners?.tell("use", (text) => this.#warn(text));
   }
 
   #warn(text: string): void {

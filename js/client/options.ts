@@ -20,6 +20,7 @@ const known: Record<string, readonly string[] | undefined> = {
   protocol: undefined,
   integers: undefined,
   timeouts: ["connect", "command"],
+  idleTimeout: undefined,
   offline: undefined,
   retry: ["base", "cap"],
   limits: ["staged", "stagedBytes", "pending", "bulk", "nesting"],
@@ -125,6 +126,7 @@ const nothing = {
   dynamicCredentials: false,
   resolves: false,
   connectTimeout: 0,
+  idleTimeout: 0,
   retryBase: 0,
   retryCap: 0,
   maxStaged: 0,
@@ -156,6 +158,7 @@ function validSettings(
   };
   const link = {
     connectTimeout: handle.connect,
+    idleTimeout: milliseconds(options.idleTimeout) ?? 0,
     retryBase: milliseconds(retry?.base) ?? 0,
     retryCap: milliseconds(retry?.cap) ?? 0,
     maxStaged: limits?.staged ?? 0,
@@ -212,6 +215,7 @@ function problemOf(options: ClientOptions): string | undefined {
   const durations = {
     "timeouts.connect": timeouts?.connect,
     "timeouts.command": timeouts?.command,
+    idleTimeout: options.idleTimeout,
     "retry.base": retry?.base,
     "retry.cap": retry?.cap,
   };

@@ -47,6 +47,12 @@ export interface ClientOptions {
   /** Integers of replies as bigint, all of them. Default `"number"`: bigint only beyond 2⁵³ − 1. */
   integers?: "number" | "bigint" | undefined;
   timeouts?: Timeouts | undefined;
+  /**
+   * Closes a connection that nothing has used for so long; the next command dials. Default: it is kept. For hosts that
+   * suspend functions, whose connections would count against `maxclients` meanwhile. At most a day; of a target that
+   * several clients share the first decides.
+   */
+  idleTimeout?: Duration | undefined;
   /** `"reject"` (default): while the target is disabled commands reject at once. `"wait"`: they wait for a link. */
   offline?: "reject" | "wait" | undefined;
   retry?:

@@ -68,6 +68,7 @@ export interface CoreOptions {
   readonly dynamicCredentials: boolean;
   readonly resolves: boolean;
   readonly connectTimeout: number;
+  readonly idleTimeout: number;
   readonly retryBase: number;
   readonly retryCap: number;
   readonly maxStaged: number;
@@ -100,12 +101,14 @@ export class Core {
   /** Registers a target. Packed as src/wasm/options.rs reads it. */
   configure(options: CoreOptions, scope: number, kind: string, now: number): Registered {
     const { problem, url, username, password, name, db, tls, protocol, dynamicCredentials, resolves } = options;
-    const { connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth } = options;
+    const { connectTimeout, idleTimeout, retryBase, retryCap } = options;
+    const { maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth } = options;
     let texts = [problem, url, username, password, name, kind];
     if (texts.join("").length > LONGEST_OPTIONS) texts = ["the options are too long"];
     const lengths = this.#writeTexts(texts);
     const settings = [db ?? NOT_GIVEN, +tls, protocol, +dynamicCredentials, +resolves];
-    const limits = [connectTimeout, retryBase, retryCap, maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth];
+    const times = [connectTimeout, idleTimeout, retryBase, retryCap];
+    const limits = [...times, maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth];
     const words = [...lengths, ...Array<number>(6 - lengths.length).fill(0), ...settings, ...limits.map(whole), scope];
     this.u32.set(words, this.#meta);
     return named(REGISTERED, this.calls.configure(now)) as unknown as Registered;

@@ -215,6 +215,7 @@ export class Engine {
     this.#pipeIsEmpty = this.pending.size === 1;
     if (this.#pipeIsEmpty) settled.then(this.#spread);
     target.scope.schedule(target);
+    if (target.isWatched) target.announceUse();
     if (!this.#busy) {
       // Nothing else could be hurt by a link that died in a sleep. The timer was set by the time before it; the call into
       // the core that follows sets it anew.

@@ -31,9 +31,10 @@ export interface Policy {
   id: number;
 }
 
-/** Who is told of state changes. */
+/** Who is told of state changes, and of use. */
 export interface Subscriber {
   changed(status: Status): void;
+  used(): void;
 }
 
 /** Writes a line for a state change. */
@@ -54,6 +55,8 @@ export interface Handle {
   /** A command of its has been staged already. */
   used: boolean;
 }
+
+const settled = Promise.resolve();
 
 export class Target {
   readonly stage = new Stage();
@@ -89,6 +92,8 @@ export class Target {
   /** Why it can never work here: the runtime refuses the core. */
   dead: Status | undefined;
   readonly subscribers = new Set<WeakRef<Subscriber>>();
+  /** One of them wants to know when it is used. */
+  isWatched = false;
   /** One log a logger, however many handles have it. */
   readonly logs = new Map<object, { log: Log; handles: number }>();
   /** What the first handle decided for all, to notice that another wants something else. */
@@ -147,6 +152,13 @@ export class Target {
     if (known === undefined) return;
     known.handles -= 1;
     if (known.handles === 0) this.logs.delete(logger);
+  }
+
+  /** Tells subscribers that it is used: not within the call that uses it, but in that one's context. */
+  announceUse(): void {
+    settled.then(() => {
+      for (const subscriber of this.subscribers) subscriber.deref()?.used();
+    });
   }
 
   /** Where it is, for people. */

@@ -177,6 +177,11 @@ impl Link {
         output.transmit(self.id, from);
     }
 
+    /// Whether it is ready and nothing is under way on it.
+    pub fn is_unused(&self) -> bool {
+        self.is_writable() && self.inflight.is_empty()
+    }
+
     /// Whether commands may be written now.
     #[inline]
     pub fn is_writable(&self) -> bool {

@@ -36,6 +36,8 @@ pub struct Options<'a> {
     pub resolves: bool,
     /// Budget of a dial over all its addresses; default 2 s, at most a day.
     pub connect_timeout: u32,
+    /// How long a link may be unused; by default it is not closed for that.
+    pub idle_timeout: u32,
     /// First bound of the backoff; default 50 ms.
     pub retry_base: u32,
     /// Last bound of the backoff; default 2 s.
@@ -91,6 +93,8 @@ pub struct Config {
     pub resolves: bool,
     /// Budget of a dial.
     pub connect: Duration,
+    /// How long a link may be unused; zero is for ever.
+    pub idle: Duration,
     /// First and last bound of the backoff.
     pub backoff: (Duration, Duration),
     /// Commands that may wait for a link.
@@ -151,6 +155,7 @@ impl Config {
             dynamic_credentials: options.dynamic_credentials,
             resolves: options.resolves,
             connect: millis(options.connect_timeout, 2_000),
+            idle: millis(options.idle_timeout, 0),
             backoff: (millis(options.retry_base, 50), millis(options.retry_cap, 2_000)),
             max_staged: amount(options.max_staged, 10_000) as usize,
             max_staged_bytes: amount(options.max_staged_bytes, 16 << 20) as usize,

@@ -17,6 +17,7 @@ mod batch;
 mod breaker;
 mod config;
 mod dial;
+mod idle;
 mod lifecycle;
 mod links;
 mod scope;

@@ -44,6 +44,7 @@ impl Manager {
             if !target.staged.is_empty() {
                 earliest = earliest.min(target.staged.deadline(now));
             }
+            earliest = earliest.min(self.idle_end(target));
             let links = target.links().filter_map(|link| self.links.get(link));
             earliest = links.fold(earliest, |earliest, link| earliest.min(link.deadline()));
         }
@@ -59,6 +60,7 @@ impl Manager {
             }
             self.advance_dial(target, now);
             self.advance_links(target, now);
+            self.close_if_idle(target, now);
             self.settle_retired(target, now);
             self.advance_staged(target, now);
             self.finish(target, now);

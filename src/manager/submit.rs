@@ -12,6 +12,7 @@ impl Manager {
     /// A tick's commands. Each is settled by a reply or a `REJECT` row, in this or a later mutation.
     pub fn submit(&mut self, target: u32, mut batch: Batch<'_>, now: Time) -> Result<(), Malformed> {
         self.begin_for(target);
+        self.close_if_idle(target, now);
         if self.write_through(target, &mut batch, now)? {
             return Ok(());
         }

@@ -30,6 +30,7 @@ pub(super) fn read<'a>(words: &[u32], texts: &'a [u8]) -> Options<'a> {
         dynamic_credentials: word() != 0,
         resolves: word() != 0,
         connect_timeout: word(),
+        idle_timeout: word(),
         retry_base: word(),
         retry_cap: word(),
         max_staged: word(),

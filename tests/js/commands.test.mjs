@@ -325,6 +325,7 @@ test("every method sends the command of its name", async (t) => {
     "on",
     "off",
     "changed",
+    "used",
     "close",
   ]);
   let checked = 0;

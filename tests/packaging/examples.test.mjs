@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
+import { startRedis } from "edgis/testing";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const pinned = join(repository, "tests/packaging/examples");
@@ -24,10 +25,10 @@ function copied(t, name) {
 }
 
 /** Runs a program; what it said, and whether it ended well. */
-function run(program, args, cwd) {
+function run(program, args, cwd, own = {}) {
   const { NODE_TEST_CONTEXT, REDIS_URL, REDIS_URI, ...env } = process.env;
   return new Promise((resolve) => {
-    execFile(program, args, { cwd, env: { ...env, NO_COLOR: "1" }, timeout: 60_000 }, (error, stdout, stderr) =>
+    execFile(program, args, { cwd, env: { ...env, NO_COLOR: "1", ...own }, timeout: 60_000 }, (error, stdout, stderr) =>
       resolve({ good: error === null, text: stdout + stderr }),
     );
   });
@@ -70,7 +71,8 @@ test("the example for Vitest passes, and fails when its app does", async (t) => 
   installOthers();
   const folder = copied(t, "testing-vitest");
   const wanted = JSON.parse(read(join(folder, "package.json"))).devDependencies;
-  assert.deepEqual(wanted, JSON.parse(read(join(pinned, "package.json"))).dependencies, "one version is pinned");
+  const { vitest: version } = JSON.parse(read(join(pinned, "package.json"))).dependencies;
+  assert.deepEqual(wanted, { vitest: version }, "one version is pinned");
   symlinkSync(join(cache, "node_modules/vitest"), join(folder, "node_modules/vitest"), "junction");
   const vitest = join(folder, "node_modules/vitest/vitest.mjs");
   const { good, text } = await run(process.execPath, [vitest, "run"], folder);
@@ -79,6 +81,45 @@ test("the example for Vitest passes, and fails when its app does", async (t) => 
   sabotage(folder);
   const broken = await run(process.execPath, [vitest, "run"], folder);
   assert.equal(broken.good, false, broken.text);
+});
+
+/** A function on Vercel: its context is where @vercel/functions looks for it, and it is awake as long as it has promised. */
+const onVercel = `
+import { AsyncLocalStorage } from "node:async_hooks";
+const requests = new AsyncLocalStorage();
+globalThis[Symbol.for("@vercel/request-context")] = { get: () => requests.getStore() };
+const { redis } = await import("./redis.mjs");
+const awake = [];
+async function request(work) {
+  const promised = [];
+  const reply = await requests.run({ waitUntil: (promise) => promised.push(promise) }, work);
+  awake.push(promised.length);
+  await Promise.all(promised);
+  return reply;
+}
+await Promise.all([request(() => redis.set("k", "v")), request(() => redis.incr("n"))]);
+const { state } = redis.status();
+const reply = await request(() => redis.get("k"));
+console.log(JSON.stringify({ awake, state, reply, after: redis.status().state, dials: redis.stats().dials }));
+`;
+
+test("attached as in the README, the connection is closed before Vercel suspends the function", async (t) => {
+  installOthers();
+  const folder = copied(t, "testing-node");
+  cpSync(join(cache, "node_modules"), join(folder, "node_modules"), { recursive: true, dereference: false });
+  const [, recipe] = /```js vercel\n([\s\S]*?)```/.exec(read(join(repository, "README.md")));
+  const brief = recipe.replace("const idle = 5_000", "const idle = 200").replace("idle + 3_000", "idle + 1_000");
+  assert.notEqual(brief, recipe);
+  writeFileSync(join(folder, "redis.mjs"), brief);
+  writeFileSync(join(folder, "app.mjs"), onVercel);
+  const server = await startRedis();
+  t.after(() => server.stop());
+  const env = { REDIS_URL: server.url, VERCEL_URL: "app.example", VERCEL_REGION: "fra1" };
+  const { good, text } = await run(process.execPath, ["app.mjs"], folder, env);
+  assert.ok(good, text);
+  const { awake, ...rest } = JSON.parse(text.trim().split("\n").at(-1));
+  assert.deepEqual(rest, { state: "idle", reply: "v", after: "idle", dials: 2 });
+  assert.ok(awake.length === 3 && awake[2] === 1 && awake[0] + awake[1] >= 1, `promises: ${awake}`);
 });
 
 test("both examples test the same app", () => {

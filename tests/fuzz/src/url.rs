@@ -36,6 +36,7 @@ fn numbers(bytes: &[u8]) {
         db: Some(next()),
         protocol: next() as u8,
         connect_timeout: next(),
+        idle_timeout: next(),
         retry_base: next(),
         retry_cap: next(),
         max_pending: next(),

@@ -232,6 +232,43 @@ fn an_idle_link_is_asked_for_a_sign_of_life_before_it_is_trusted() {
 }
 
 #[test]
+fn a_link_that_is_unused_for_as_long_as_the_user_allows_is_closed_and_not_before() {
+    let mut world = World::new(29);
+    let target = world.ready(Options { idle_timeout: 5_000, ..Options::default() });
+    let link = world.link(target);
+    pass(&mut world, 4_900);
+    let slow = world.submit(target, "GET", PATIENT);
+    pass(&mut world, 900);
+    assert_eq!(world.links(target), [link], "a reply is waited for");
+    world.serve(link);
+    pass(&mut world, 4_998);
+    assert_eq!((world.links(target), world.state(target)), (vec![link], "ready"));
+    pass(&mut world, 4);
+    assert_eq!((world.links(target).len(), world.state(target)), (0, "idle"));
+    assert_eq!((world.ended(slow), world.dials), (Some(Ended::Replied), 1), "nobody asks for another");
+    let next = world.submit(target, "SET", PROMPT);
+    let link = world.link(target);
+    world.accept(link);
+    world.serve(link);
+    assert_eq!((world.ended(next), world.dials), (Some(Ended::Replied), 2));
+}
+
+#[test]
+fn what_was_unused_for_too_long_in_a_sleep_is_closed_before_it_is_used() {
+    let mut world = World::new(30);
+    let target = world.ready(Options { idle_timeout: 5_000, ..Options::default() });
+    let old = world.link(target);
+    // No timer has fired when the first command comes.
+    world.now = world.now.after(Duration::from_secs(3_600));
+    let write = world.submit(target, "SET", PROMPT);
+    assert!(!world.links(target).contains(&old), "it has not even been asked for a sign of life");
+    let link = world.link(target);
+    world.accept(link);
+    world.serve(link);
+    assert_eq!((world.ended(write), world.dials), (Some(Ended::Replied), 2));
+}
+
+#[test]
 fn an_idle_link_that_gives_no_sign_of_life_is_replaced_and_no_write_is_lost() {
     let mut world = World::new(13);
     let target = world.ready(Options::default());

@@ -125,6 +125,8 @@ impl Schedule {
             scope: random.one_of(&[0, 0, 1, 2]),
             dynamic_credentials: random.percent(10),
             connect_timeout: random.one_of(&[0, 200]),
+            // No draw of its own: what is in the corpora keeps its meaning.
+            idle_timeout: if host == "cache" { 5_000 } else { 0 },
             max_pending: random.one_of(&[0, 0, 3]),
             max_staged: random.one_of(&[0, 0, 3]),
             max_staged_bytes: random.one_of(&[0, 0, 200]),

@@ -1,0 +1,34 @@
+/** The listeners of a client. */
+import type { Status } from "../core/status.js";
+
+type Listener = (status?: Status) => void;
+/** What there is to listen to. */
+type Event = "state" | "use";
+
+export class Listeners {
+  readonly #of = { state: new Set<Listener>(), use: new Set<Listener>() };
+
+  /** Names that other clients have are accepted, and nothing is emitted under them. */
+  add(event: string, listener: unknown): void {
+    if (Object.hasOwn(this.#of, event)) this.#of[event as Event].add(listener as Listener);
+  }
+
+  delete(event: string, listener: unknown): void {
+    if (Object.hasOwn(this.#of, event)) this.#of[event as Event].delete(listener as Listener);
+  }
+
+  has(event: Event): boolean {
+    return this.#of[event].size > 0;
+  }
+
+  /** They are users' code: all are called, and mistakes are seen, but must not end a process because Redis went away. */
+  tell(event: Event, warn: (text: string) => void, status?: Status): void {
+    for (const listener of this.#of[event]) {
+      try {
+        listener(status);
+      } catch (error) {
+        warn(`a "${event}" listener threw: ${String(error)}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// Connections that nobody uses, on hosts that suspend functions: `idleTimeout`, by the timer and by the wall clock.
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startRedis } from "edgis/testing";
+import { createClient } from "./connect.mjs";
+import { observe } from "./observer.mjs";
+import { answer } from "./programs.mjs";
+import { evaluate } from "./runtimes.mjs";
+
+async function start(t) {
+  const server = await startRedis();
+  const observer = await observe(server);
+  t.after(async () => {
+    observer.close();
+    await server.stop();
+  });
+  return { server, observer };
+}
+
+test("a connection that nobody uses is closed after idleTimeout, and the next command dials", async (t) => {
+  const { server, observer } = await start(t);
+  const states = [];
+  const client = createClient({ url: server.url, logger: false, idleTimeout: 200 });
+  t.after(() => client.close());
+  client.on("state", ({ state }) => states.push(state));
+  const started = performance.now();
+  assert.equal(await client.set("k", "v"), "OK");
+  await observer.othersBecome(0);
+  assert.ok(performance.now() - started >= 195);
+  assert.equal(client.status().state, "idle");
+  assert.equal(await client.get("k"), "v");
+  assert.equal(client.stats().dials, 2);
+  // Listeners are told a moment later.
+  for (let i = 0; i < 100 && states.length < 5; i += 1) await sleep(20);
+  assert.deepEqual(states, ["connecting", "ready", "idle", "connecting", "ready"]);
+});
+
+test("what is under way keeps it open, however long that takes; without the option it stays", async (t) => {
+  const { server, observer } = await start(t);
+  const patient = { command: "30s" };
+  const client = createClient({ url: server.url, logger: false, idleTimeout: 100, timeouts: patient });
+  const other = createClient({ url: server.url, logger: false, name: "stays" });
+  t.after(() => Promise.all([client.close(), other.close()]));
+  await Promise.all([client.ping(), other.ping()]);
+  server.pause();
+  const call = client.get("k");
+  await sleep(400);
+  server.resume();
+  assert.equal(await call, null);
+  assert.equal(client.stats().dials, 1);
+  await observer.othersBecome(1);
+  assert.equal((await observer.others())[0].name, "stays");
+});
+
+test("after a sleep it is closed before it is used, and not even asked for a sign of life", async (t) => {
+  const { server, observer } = await start(t);
+  const before = await observer.calls("ping");
+  const { value, dials, accepted, took } = await answer(
+    `const clock = Date.now;
+     let slept = 0;
+     Date.now = () => clock() + slept;
+     const { createClient } = await import("edgis");
+     const { faultProxy } = await import("edgis/testing");
+     const proxy = await faultProxy(${server.port});
+     const redis = createClient({ url: proxy.url, logger: false, idleTimeout: "1m" });
+     await redis.set("k", "v");
+     // What was connected before the sleep leads nowhere afterwards, silently.
+     proxy.strike({ toServer: { do: "drop" }, toClient: { do: "drop" } });
+     slept = 3_600_000;
+     const started = performance.now();
+     const [, value] = await Promise.all([redis.set("k", "w"), redis.get("k")]);
+     const took = performance.now() - started;
+     console.log(JSON.stringify({ value, dials: redis.stats().dials, accepted: proxy.accepted, took }));
+     await redis.close();`,
+  );
+  assert.deepEqual([value, dials, accepted], ["w", 2, 2]);
+  assert.ok(took < 2_000, `${took} ms`);
+  assert.equal((await observer.calls("ping")) - before, 2, "those of the handshakes");
+});
+
+test("a process that was stopped closes what had been idle as soon as it goes on", async (t) => {
+  if (process.platform === "win32") return t.skip("there are no signals on Windows");
+  const { server, observer } = await start(t);
+  const program = `
+    const { createClient } = await import("edgis");
+    const redis = createClient({ logger: false, idleTimeout: "1s" });
+    await redis.set("k", "v");
+    setInterval(() => {}, 1_000);
+    console.log("ready");`;
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const [command, ...args] = evaluate(program);
+  const child = spawn(command, args, { env: { ...env, REDIS_URL: server.url }, stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, "ready");
+  process.kill(child.pid, "SIGSTOP");
+  await sleep(2_000);
+  const open = (await observer.others()).length;
+  process.kill(child.pid, "SIGCONT");
+  // Where this machine stopped it too late it was closed before.
+  assert.ok(open <= 1);
+  await observer.othersBecome(0);
+});
+
+test('"use" is told once a tick, in the context of the first caller, of whatever handle of the connection', async (t) => {
+  const { server } = await start(t);
+  const warned = [];
+  const logger = { info: () => {}, warn: (line) => warned.push(line) };
+  const client = createClient({ url: server.url, logger, share: false });
+  const other = client.with({ timeouts: { command: "5s" } });
+  t.after(() => Promise.all([client.close(), other.close()]));
+  const request = new AsyncLocalStorage();
+  const uses = [];
+  const listener = () => uses.push(request.getStore());
+  client.on("use", () => {
+    throw new Error("thrown on purpose");
+  });
+  assert.equal(client.on("use", listener), client);
+  await request.run("first", () => client.set("k", "v"));
+  await request.run("second", () => Promise.all([client.get("k"), client.bytes.get("k"), other.mget("k")]));
+  await request.run("third", () => other.get("k"));
+  await request.run("fourth", () => client.with({ timeout: "5s" }).get("k"));
+  assert.deepEqual(uses, ["first", "second", "third", "fourth"]);
+  assert.match(warned.join("\n"), /a "use" listener threw: Error: thrown on purpose/);
+  client.off("use", listener);
+  await client.get("k");
+  assert.equal(uses.length, 4);
+});
+
+test("events of other clients, and what is none, are accepted", async (t) => {
+  const client = createClient({ url: undefined, logger: false });
+  t.after(() => client.close());
+  for (const name of ["error", "end", "release", "constructor", "__proto__", ""]) {
+    assert.equal(
+      client.on(name, () => {}),
+      client,
+    );
+    assert.equal(
+      client.off(name, () => {}),
+      client,
+    );
+  }
+  const odd = createClient({ url: "redis://127.0.0.1:1", idleTimeout: "soon", logger: false });
+  t.after(() => odd.close());
+  assert.deepEqual([odd.status().reason, /idleTimeout/.test(odd.status().message)], ["bad-option", true]);
+});
