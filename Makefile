@@ -11,6 +11,7 @@ LOCK := $(if $(shell command -v flock),flock target/setup/build.lock)
 BUILD := $(LOCK) node scripts/build.mjs
 PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
+WORKER := --target wasm32-unknown-unknown --features worker
 
 .PHONY: help setup demo test test-packaging fuzz bench bench-runtimes soak build package lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
@@ -25,7 +26,7 @@ demo: ## plays the cold-start incident on a throwaway Redis
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cold-start-incident/demo.mjs
 
-test: ## runs all tests; ONLY="rust node" runs some (rust, fuzz, wasm, browser, node, bun, deno, packaging)
+test: ## runs all tests; ONLY="rust node" runs some (rust, worker, fuzz, wasm, browser, node, bun, deno, packaging)
 	@scripts/setup.sh build redis wasm browser c++ runtimes apps workerd
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
 
@@ -65,18 +66,22 @@ lint-build:
 	@$(TOOLS) $(BUILD)
 
 lint-format: lint-build
-	@$(TOOLS) cargo fmt --check
+	@$(TOOLS) cargo fmt --all --check
 	@$(TOOLS) cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 
 lint-clippy: lint-build
 	@$(TOOLS) cargo clippy --quiet --locked --all-targets -- -D warnings
+	@$(TOOLS) cargo clippy --quiet --locked --all-targets --features client -- -D warnings
 	@$(TOOLS) cargo clippy --quiet --locked --all-targets $(WASM32) -- -D warnings
+	@$(TOOLS) cargo clippy --quiet --locked $(WORKER) -p edgis -p edgis-worker-rs -- -D warnings
 	@$(TOOLS) cargo clippy --quiet --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz \
 	  --lib --no-default-features -- -D warnings
 
 lint-docs: lint-build
 	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
 	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items $(WASM32)
+	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items $(WORKER)
+	@$(TOOLS) RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps $(WORKER)
 
 lint-js: lint-build
 	@$(TOOLS) biome ci --colors=off --error-on-warnings
@@ -87,7 +92,7 @@ lint-house: lint-build
 
 fmt: ## formats everything
 	@scripts/setup.sh build
-	@$(TOOLS) cargo fmt
+	@$(TOOLS) cargo fmt --all
 	@$(TOOLS) cargo fmt --manifest-path tests/fuzz/Cargo.toml
 	@$(TOOLS) biome check --colors=off --write
 

@@ -1,5 +1,5 @@
 // Runs the test suites one after the other and ends with what failed and one line for all of them: "N passed, N failed".
-//   node scripts/test.mjs [rust] [fuzz] [wasm] [browser] [node] [bun] [deno] [packaging]
+//   node scripts/test.mjs [rust] [worker] [fuzz] [wasm] [browser] [node] [bun] [deno] [packaging]
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { Failures } from "./failures.mjs";
@@ -14,8 +14,11 @@ const nodeTest = (timeout, ...paths) => [
   process.execPath,
   ["--test", "--test-reporter=spec", `--test-timeout=${timeout}`, ...paths],
 ];
+const workers = ["--profile", "example", "--target", "wasm32-unknown-unknown"];
 const suites = {
-  rust: ["cargo", ["test", "--quiet", "--locked"]],
+  rust: ["cargo", ["test", "--quiet", "--locked", "--features", "client"]],
+  // The examples of the crate's documentation, on the target that its users compile for.
+  worker: ["cargo", ["test", "--quiet", "--doc", "--locked", ...workers, "--features", "worker"]],
   // Compiling comes first.
   fuzz: nodeTest(600_000, at("tests/fuzz/smoke.test.mjs")),
   wasm: wasmPack(["--node"], ["--locked", "--features", "js"]),
@@ -28,6 +31,9 @@ const suites = {
   deno: [process.execPath, [at("tests/js/on.mjs"), "deno"]],
   packaging: [process.execPath, [at("tests/packaging/table.mjs")]],
 };
+
+/** What is built before a suite, since its tests have little time. */
+const before = { node: [process.execPath, [at("scripts/worker-rs.mjs")]] };
 
 const counters = [
   [/^(\d+) passed, (\d+) failed$/, (sum, match) => add(sum, match[1], match[2])],
@@ -89,7 +95,9 @@ for (const name of asked.length > 0 ? asked : Object.keys(suites)) {
   }
   console.log(`\n== ${name}`);
   const start = performance.now();
-  const sum = await runSuite(suites[name]);
+  const [program, args] = before[name] ?? ["true", []];
+  const built = spawnSync(program, args, { cwd: root, stdio: "inherit" }).status === 0;
+  const sum = built ? await runSuite(suites[name]) : { passed: 0, failed: 1, told: [`${args[0]} failed`] };
   add(total, sum.passed, sum.failed);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   rows.push(`${name.padEnd(8)} ${sum.passed} passed, ${sum.failed} failed (${seconds} s)`);

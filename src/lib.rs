@@ -16,6 +16,8 @@
 
 pub mod command;
 pub mod connection;
+#[cfg(feature = "client")]
+pub mod driver;
 pub mod error;
 pub mod layout;
 pub mod manager;
@@ -23,3 +25,11 @@ pub mod resp;
 pub mod time;
 #[cfg(feature = "js")]
 pub mod wasm;
+
+#[cfg(feature = "worker")]
+pub use driver::Workers;
+#[cfg(feature = "client")]
+pub use driver::{
+    cmd, Args, Call, Client, Command, Error, ErrorKind, FromReplies, FromReply, Options, Phase, Pipeline,
+    Query, Reason, Reply, Runtime, Sent, State, Stats, Status, ToArgs,
+};

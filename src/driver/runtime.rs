@@ -1,0 +1,77 @@
+//! The seam to where the client runs: a clock, a timer, tasks and byte streams.
+//!
+//! The client needs nothing else of its surroundings, so that the same code runs on Cloudflare Workers and, in the tests,
+//! on a native executor against a real server.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use crate::manager::Endpoint;
+
+/// A byte stream to a server.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// Why a stream could not be opened or has ended.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// The operating system's name for it, as in `ECONNREFUSED`; what is unknown counts as `ECONNRESET`. `END` is an
+    /// orderly end, `ERUNTIME` says that this runtime cannot open such a stream.
+    pub code: &'static str,
+    /// What happened, for people. It must not hold a secret.
+    pub text: String,
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        let text = error.to_string();
+        let code = match error.kind() {
+            io::ErrorKind::ConnectionRefused => "ECONNREFUSED",
+            io::ErrorKind::ConnectionAborted => "ECONNABORTED",
+            io::ErrorKind::BrokenPipe => "EPIPE",
+            io::ErrorKind::NotFound => "ENOENT",
+            io::ErrorKind::TimedOut => "ETIMEDOUT",
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "EHOSTUNREACH",
+            io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",
+            io::ErrorKind::PermissionDenied => "EACCES",
+            io::ErrorKind::UnexpectedEof => "END",
+            // The resolver's errors have no kind of their own.
+            _ if text.contains("lookup address") => "ENOTFOUND",
+            _ => "ECONNRESET",
+        };
+        Trouble { code, text }
+    }
+}
+
+/// Where a client runs. One value serves one client; it is used on the thread of the client only.
+pub trait Runtime {
+    /// The time since a moment of the runtime's choosing. It should not go back; if it does the client waits it out.
+    fn now(&self) -> Duration;
+
+    /// A number that spreads the backoffs of many clients. It need not be secret.
+    fn seed(&self) -> u64;
+
+    /// Connects to the endpoint, with TLS from the first byte if so asked. Names are looked up here. There is no need for
+    /// a deadline: the client drops the future when its time is up.
+    fn open(
+        &self,
+        endpoint: &Endpoint,
+        tls: bool,
+    ) -> LocalBoxFuture<'static, Result<Box<dyn Stream>, Trouble>>;
+
+    /// Completes after `duration`, not before.
+    fn delay(&self, duration: Duration) -> LocalBoxFuture<'static, ()>;
+
+    /// Runs a task beside the others of this thread. When it is dropped before it ends, whoever waits for a reply is told.
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>);
+
+    /// Whether the streams and timers of this client may be used by whoever runs now. On Workers they belong to the
+    /// request that made them.
+    fn is_here(&self) -> bool {
+        true
+    }
+}

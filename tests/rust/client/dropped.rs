@@ -1,0 +1,81 @@
+//! Calls that nobody waits for any more: the replies of all others still reach their owners.
+
+use std::time::Duration;
+
+use edgis::Client;
+use futures_util::future::join_all;
+
+use crate::native::{run, Native};
+use crate::redis::Redis;
+
+/// xorshift64: the same schedule for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Asks for a text of some length; it may go away after a while. Whatever comes is its own.
+async fn ask(client: &Client, id: u64, length: usize, patience: Option<Duration>) {
+    let script = "return ARGV[1] .. string.rep('x', ARGV[2])";
+    let call = client.call::<String>(("EVAL", script, 0, id, length));
+    let reply = match patience {
+        None => call.await,
+        Some(patience) => match tokio::time::timeout(patience, call).await {
+            Ok(reply) => reply,
+            Err(_) => return,
+        },
+    };
+    let reply = reply.unwrap();
+    let digits = id.to_string();
+    assert!(reply.starts_with(&digits) && reply.len() == digits.len() + length, "{id} got {reply:.40}");
+    assert!(reply[digits.len()..].bytes().all(|byte| byte == b'x'));
+}
+
+#[test]
+fn calls_that_go_away_at_any_moment_leave_the_others_in_order() {
+    run(|| async {
+        let redis = Redis::start().await;
+        for seed in 1..=20u64 {
+            let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let client = Client::on(Native::new(), redis.url());
+            for round in 0..5 {
+                let mut asks = Vec::new();
+                for index in 0..40 {
+                    // Short ones, ones in several chunks, and large ones that bypass the parser.
+                    let length = [3, 900, 20_000, 300_000][random.below(4) as usize];
+                    let patience = [None, Some(0), Some(200), Some(2_000)][random.below(4) as usize];
+                    let patience = patience.map(|most| Duration::from_micros(random.below(most + 1)));
+                    asks.push(ask(&client, round * 1_000 + index, length, patience));
+                }
+                join_all(asks).await;
+            }
+            ask(&client, seed, 10, None).await;
+            assert_eq!(client.stats().connects, 1.0, "seed {seed}");
+        }
+    });
+}
+
+#[test]
+fn what_is_dropped_before_it_leaves_is_not_sent() {
+    run(|| async {
+        let redis = Redis::start().await;
+        let client = redis.client().await;
+        let mut call = Box::pin(client.call::<()>(("SET", "k", 1)));
+        assert!(futures_util::poll!(&mut call).is_pending());
+        drop(call);
+        drop(client.call::<()>(("SET", "k", 1)));
+        assert_eq!(client.call::<Option<i64>>(("GET", "k")).await.unwrap(), None);
+        let mut pipeline =
+            Box::pin(client.pipeline().cmd(("SET", "k", 1)).cmd(("SET", "l", 1)).query::<()>());
+        assert!(futures_util::poll!(&mut pipeline).is_pending());
+        tokio::task::yield_now().await;
+        drop(pipeline);
+        assert_eq!(client.call::<i64>(("DBSIZE",)).await.unwrap(), 2, "what had left is executed");
+    });
+}

@@ -1,0 +1,9 @@
+//! The client of the feature `client` on a native executor, against real servers and against peers that misbehave.
+
+mod calls;
+mod dropped;
+mod faults;
+mod native;
+mod peer;
+mod redis;
+mod types;
