@@ -69,7 +69,7 @@ export class Lookup {
     const known = typeof header === "object" ? header : undefined;
     let more: Batch | undefined;
     if (known !== undefined && known.tags.length > 0) more = await this.#missingTags(call, batch, known);
-    if (known !== undefined) {
+    if (known !== undefined && !isSame(hint, known.tags)) {
       this.#space.remember(
         name,
         known.tags.map(({ tag }) => tag),
@@ -121,7 +121,7 @@ export class Lookup {
     };
     if (header === undefined || bytes == null || header.generation !== generation) return look;
     for (const { tag, generation } of header.tags) if (look.generations.get(tag) !== generation) return look;
-    const now = call.inside.wallClock();
+    const now = batch.answeredAt;
     look.freshUntil = header.freshUntil;
     look.isAbsent = header.kind === CONTENT.Absent;
     const state = now < header.freshUntil ? "fresh" : now < header.staleUntil ? "stale" : "old";
@@ -185,3 +185,6 @@ export class Lookup {
     return generations;
   }
 }
+
+const isSame = (hint: readonly string[] | undefined, tags: Header["tags"]): boolean =>
+  (hint?.length ?? 0) === tags.length && tags.every(({ tag }, i) => tag === hint?.[i]);

@@ -21,8 +21,10 @@ export class Batch {
   #values: Reply[] = [];
   readonly done: Promise<void>;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
-  /** When it was asked, in the engine's milliseconds. */
+  /** When it was asked, in the engine's milliseconds… */
   askedAt = 0;
+  /** …and when it was answered, in milliseconds since the epoch. */
+  answeredAt = 0;
 
   constructor() {
     this.done = new Promise((resolve, reject) => {
@@ -82,7 +84,10 @@ export class Reader {
       this.#sender.inside.defer(() => {
         batches.delete(budget);
         this.#ask(asked, zone, scope, budget).then(
-          (values) => asked.settle({ values }),
+          (values) => {
+            asked.answeredAt = this.#sender.inside.wallClock();
+            asked.settle({ values });
+          },
           (error) => asked.settle({ error }),
         );
       });
