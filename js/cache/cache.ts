@@ -1,16 +1,18 @@
 /** The cache as its users see it; what its members promise is said in types.ts. */
 import type { Inside } from "../client/inside.js";
 import { UsageError } from "../core/errors.js";
-import { Call } from "./call.js";
+import { BUDGET, Call } from "./call.js";
 import { reasonOf } from "./failure.js";
 import { Flights } from "./flights.js";
 import { Gate } from "./gate.js";
 import { Invalidations, type Order } from "./invalidations.js";
 import { type CacheKey, encodeKey, encodeTag } from "./keys.js";
+import { L1 } from "./l1.js";
 import { Loads } from "./loads.js";
 import { type Look, Lookup } from "./lookup.js";
 import { type CallSettings, callSettings, defaultsOf, type Settings, settingsOf } from "./options.js";
 import { Reader } from "./reader.js";
+import { passed } from "./schema.js";
 import { Sender } from "./sender.js";
 import { type Space, spaceOf } from "./space.js";
 import type {
@@ -30,6 +32,12 @@ import type {
   WrapOptions,
 } from "./types.js";
 import { Writer } from "./writer.js";
+
+/** What was found in memory. */
+interface Near {
+  readonly value: unknown;
+  readonly isAbsent: boolean;
+}
 
 /** What hangs on the target that the client has, which it has not before its first use. */
 interface Works {
@@ -70,6 +78,8 @@ export class RedisCache implements Cache {
     // A client that was closed keeps what its caches had; one that gets its target gets the target's.
     if (known !== undefined && (known.identity === inside.identity || inside.identity === undefined)) return known;
     const space = spaceOf(inside, this.#settings.namespace);
+    const { l1 } = this.#settings;
+    if (l1 !== undefined && space.l1?.hears(inside) !== true) space.l1 = new L1(l1, inside, space.names);
     const counts = this.#counts;
     const sender = this.#sender;
     const gate = new Gate(sender, space, this.#settings.trust, counts);
@@ -99,6 +109,11 @@ export class RedisCache implements Cache {
       const value = await loader({ signal: new AbortController().signal, skip: (given) => given });
       return value as Loaded<T>;
     }
+    const kept = this.#kept(works, name, inside);
+    if (kept !== undefined) {
+      const near = settings.schema === undefined ? kept : await this.#checked(kept, settings.schema);
+      if (near !== undefined) return this.#nearHit(near) as Loaded<T>;
+    }
     const call = new Call(name, settings, inside, works.space.zone(scope), scope);
     const look = this.#isAway(works.space, inside) ? undefined : await this.#look(works, call);
     if (look !== undefined) {
@@ -117,6 +132,25 @@ export class RedisCache implements Cache {
       this.#counts.graced += 1;
       return look.value as Loaded<T>;
     }
+  }
+
+  /** What is in memory. */
+  #kept({ space }: Works, name: string, inside: Inside): Near | undefined {
+    return this.#settings.l1 && space.l1?.get(name, this.#sender, inside);
+  }
+
+  async #checked(kept: Near, schema: NonNullable<CallSettings["schema"]>): Promise<Near | undefined> {
+    if (kept.isAbsent) return kept;
+    const result = await passed(schema, kept.value);
+    if (result === undefined) this.#counts.invalid += 1;
+    return result && { value: result.value, isAbsent: false };
+  }
+
+  #nearHit({ value, isAbsent }: Near): unknown {
+    this.#counts.l1Hits += 1;
+    if (isAbsent) this.#counts.negativeHits += 1;
+    else this.#counts.hits += 1;
+    return value;
   }
 
   #hit(look: Look): unknown {
@@ -144,16 +178,7 @@ export class RedisCache implements Cache {
     }
     const { breaker } = space;
     if (!breaker.isOpen) return false;
-    const budget = this.#settings.timeout ?? 250;
-    breaker.look(inside.now(), () =>
-      sender
-        .within(budget)
-        .ping()
-        .then(
-          () => true,
-          () => false,
-        ),
-    );
+    breaker.look(inside.now(), () => sender.answers(this.#settings.timeout ?? BUDGET));
     this.#fallback(undefined, "read", "doubted");
     return true;
   }
@@ -185,10 +210,18 @@ export class RedisCache implements Cache {
     const { inside } = this.#sender;
     const { scope } = inside;
     const works = this.#ready;
-    if (scope === undefined || this.#isAway(works.space, inside)) return names.map(() => undefined);
+    if (scope === undefined) return names.map(() => undefined);
     const zone = works.space.zone(scope);
+    let isAway: boolean | undefined;
     return await Promise.all(
       names.map(async (name) => {
+        const kept = this.#kept(works, name, inside);
+        if (kept !== undefined) {
+          const near = settings.schema === undefined ? kept : await this.#checked(kept, settings.schema);
+          if (near !== undefined) return this.#nearHit(near) as T;
+        }
+        isAway ??= this.#isAway(works.space, inside);
+        if (isAway) return undefined;
         const look = await this.#look(works, new Call(name, settings, inside, zone, scope));
         if (look === undefined) return undefined;
         if (look.state === "fresh") return this.#hit(look) as T;
@@ -244,6 +277,8 @@ export class RedisCache implements Cache {
 
   /** What is loaded at the moment is too old for who comes from now on. */
   #forget({ operation: { kind, name } }: Order): void {
+    const { names, l1 } = this.#ready.space;
+    l1?.remove(kind === "key" ? names.entry(name) : kind === "tag" ? names.tag(name) : names.generation);
     const { scope } = this.#sender.inside;
     if (scope === undefined) return;
     const { space, flights } = this.#ready;
@@ -258,7 +293,16 @@ export class RedisCache implements Cache {
   stats(): CacheStats {
     const { fallbacks, invalidations } = this.#counts;
     const journal = this.#works?.space.journal.size ?? 0;
-    return { ...this.#counts, fallbacks: { ...fallbacks }, invalidations: { ...invalidations }, journal };
+    const { size: l1Entries = 0, bytes: l1Bytes = 0, evictions: l1Evictions = 0 } = this.#works?.space.l1 ?? {};
+    return {
+      ...this.#counts,
+      fallbacks: { ...fallbacks },
+      invalidations: { ...invalidations },
+      journal,
+      l1Entries,
+      l1Bytes,
+      l1Evictions,
+    };
   }
 
   on(event: "fallback", listener: (fallback: Fallback) => void): this {
@@ -323,5 +367,8 @@ function newCounts(): CacheStats {
     journal: 0,
     replayed: 0,
     fenced: 0,
+    l1Entries: 0,
+    l1Bytes: 0,
+    l1Evictions: 0,
   };
 }

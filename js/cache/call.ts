@@ -4,7 +4,7 @@ import type { CallSettings } from "./options.js";
 import type { Zone } from "./space.js";
 
 /** Of Redis time, in milliseconds… */
-const BUDGET = 250;
+export const BUDGET = 250;
 /** …and while the first dial is under way, so that a cold start does not send every request to the origin. */
 const COLD_BUDGET = 1_000;
 

@@ -1,6 +1,7 @@
 /** Gives up entries, and says truly what became of that. */
 import { DisabledError } from "../core/errors.js";
 import type { Gate } from "./gate.js";
+import { insist } from "./insist.js";
 import type { Operation } from "./journal.js";
 import type { CacheKey } from "./keys.js";
 import type { Settings } from "./options.js";
@@ -126,28 +127,33 @@ export class Invalidations {
   /** Until the journal is empty: has the target dialled, and makes up for what it holds. No command need come. */
   #replaySoon(): void {
     const space = this.#space();
+    const { inside } = this.#sender;
+    const { target } = inside;
     // Timers of a request end with it: there, the next read makes up for the journal.
-    if (space.isReplaying || this.#sender.inside.isScoped) return;
+    if (space.isReplaying || target === undefined || inside.isScoped) return;
     space.isReplaying = true;
-    this.#replayIn(space, FIRST_PAUSE);
+    const { now, setTimer } = inside;
+    const stop = insist({ target, now, setTimer, isReady: () => this.#sender.isReady });
+    this.#replayIn(space, FIRST_PAUSE, stop);
   }
 
-  #replayIn(space: Space, pause: number): void {
+  #replayIn(space: Space, pause: number, stop: () => void): void {
     const { inside } = this.#sender;
-    inside.setTimer(
-      async () => {
-        const { isReady } = this.#sender;
-        const { scope, state, identity } = inside;
-        if (isReady && scope !== undefined && !space.breaker.isOpen) {
-          await this.#gate().replay(space.journal, scope, this.#sender.nextEpoch);
-        }
-        // A closed client has no connection to make up with; another one's reads do it.
-        const isOver = space.journal.size === 0 || identity === undefined || state === "closed";
-        if (isOver) space.isReplaying = false;
-        else this.#replayIn(space, Math.min(LONGEST_PAUSE, 1.5 * pause));
-      },
-      pause * (0.75 + Math.random() / 2),
-    );
+    const replay = async () => {
+      const { scope, state } = inside;
+      space.breaker.look(inside.now(), () => this.#sender.answers(BUDGET));
+      if (state === "ready" && scope !== undefined && !space.breaker.isOpen) {
+        await this.#gate().replay(space.journal, scope, this.#sender.nextEpoch);
+      }
+      if (space.journal.size > 0 && inside.state !== "closed") {
+        this.#replayIn(space, Math.min(LONGEST_PAUSE, 1.5 * pause), stop);
+        return;
+      }
+      // A closed client has no connection to make up with; another one's reads do it.
+      stop();
+      space.isReplaying = false;
+    };
+    inside.setTimer(replay, pause * (0.75 + Math.random() / 2));
   }
 }
 

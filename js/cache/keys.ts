@@ -88,6 +88,12 @@ export class Names {
     this.sequence = `${PREFIX}s{${namespace}}`;
   }
 
+  /** Whether it is the key of this namespace, and not of another with the same prefix. */
+  owns(key: string): boolean {
+    const end = PREFIX.length + 2 + this.#namespace.length;
+    return key.startsWith(this.#namespace, PREFIX.length + 2) && (key[end] === "|" || key[end] === "}");
+  }
+
   entry(key: string): string {
     return `${PREFIX}e{${this.#namespace}|${key}}`;
   }

@@ -2,7 +2,9 @@
 import type { Call } from "./call.js";
 import { type Codec, decode } from "./codec.js";
 import { CONTENT, generationOf, HEADER, type Header, open } from "./envelope.js";
+import type { Mark } from "./memory.js";
 import type { Batch, Reader } from "./reader.js";
+import { passed } from "./schema.js";
 import type { Space } from "./space.js";
 import type { CacheStats } from "./types.js";
 
@@ -132,6 +134,9 @@ export class Lookup {
         this.#counts.corrupt += 1;
         return look;
       }
+    }
+    if (state === "fresh" && batch.mark !== undefined) this.#keep(call, batch.mark, look, header, bytes.length, now);
+    if (!look.isAbsent) {
       const { schema } = call.settings;
       if (schema !== undefined) return this.#validated(look, state, schema);
     }
@@ -139,20 +144,21 @@ export class Lookup {
     return look;
   }
 
+  #keep(call: Call, mark: Mark, look: Look, header: Header, length: number, now: number): void {
+    const tags = header.tags.map(({ tag }) => tag);
+    this.#space.l1?.fill(mark, call.name, look.value, look.isAbsent, length, tags, header.freshUntil - now);
+  }
+
   async #validated(
     look: { -readonly [K in keyof Look]: Look[K] },
     state: Look["state"],
     schema: NonNullable<Call["settings"]["schema"]>,
   ): Promise<Look> {
-    try {
-      const result = await schema["~standard"].validate(look.value);
-      if (result.issues === undefined) {
-        look.value = result.value;
-        look.state = state;
-        return look;
-      }
-    } catch {
-      // A schema that throws has not passed the value.
+    const result = await passed(schema, look.value);
+    if (result !== undefined) {
+      look.value = result.value;
+      look.state = state;
+      return look;
     }
     this.#counts.invalid += 1;
     look.value = undefined;

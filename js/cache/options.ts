@@ -7,6 +7,7 @@ import { isNear } from "../core/near.js";
 import type { Codec } from "./codec.js";
 import { MOST_TAGS } from "./envelope.js";
 import { encodeTag, isNamespace } from "./keys.js";
+import type { MemoryOptions } from "./memory.js";
 import type { CacheOptions, GetOrSetOptions, InvalidateOptions, JournalEntry, StandardSchema } from "./types.js";
 
 /** Lifetimes are not bound by timers; but Redis and the envelope count them. */
@@ -27,6 +28,7 @@ export interface Settings {
   readonly maxLoads: number;
   readonly maxValueBytes: number;
   readonly maxJournal: number;
+  readonly l1: MemoryOptions | undefined;
   readonly codec: Codec | undefined;
   readonly onJournal: ((entry: JournalEntry) => unknown) | undefined;
   readonly trust: boolean;
@@ -58,6 +60,7 @@ const known = new Set<keyof CacheOptions>([
   "loadTimeout",
   "maxConcurrentLoads",
   "maxValueBytes",
+  "l1",
   "codec",
   "maxJournal",
   "onJournal",
@@ -109,10 +112,20 @@ export function settingsOf(options: CacheOptions): Settings {
     maxLoads: count(options.maxConcurrentLoads, "maxConcurrentLoads") ?? Number.POSITIVE_INFINITY,
     maxValueBytes: count(options.maxValueBytes, "maxValueBytes") ?? 16 << 20,
     maxJournal: count(options.maxJournal, "maxJournal") ?? 10_000,
+    l1: memoryOptions(options.l1),
     codec,
     onJournal,
     trust: options.trustAfterRestart === true,
   };
+}
+
+function memoryOptions(l1: CacheOptions["l1"]): MemoryOptions | undefined {
+  if (l1 === undefined || l1 === false) return undefined;
+  if (l1 !== true && (typeof l1 !== "object" || l1 === null)) throw wrong("l1 must be true, false or an object");
+  const { maxBytes, maxStale, ...others } = l1 === true ? ({} as Exclude<typeof l1, true>) : l1;
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw wrong(unknown(other, ["maxBytes", "maxStale"]));
+  return { maxBytes: count(maxBytes, "l1.maxBytes") ?? 32 << 20, maxStale: span(maxStale, "l1.maxStale") ?? 1_000 };
 }
 
 const notDuration = (name: string): string => `${name} must be a positive number of milliseconds or a text like "5m"`;

@@ -4,6 +4,7 @@
  */
 import { ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
+import type { Mark } from "./memory.js";
 import type { Sender } from "./sender.js";
 import type { Space, Zone } from "./space.js";
 
@@ -25,6 +26,8 @@ export class Batch {
   askedAt = 0;
   /** …and when it was answered, in milliseconds since the epoch. */
   answeredAt = 0;
+  /** What had been heard of changes when it was asked, for who keeps the answer in memory. */
+  mark: Mark | undefined;
 
   constructor() {
     this.done = new Promise((resolve, reject) => {
@@ -103,6 +106,8 @@ export class Reader {
       const left = budget - (inside.now() - start);
       if (left < 1) throw new ReadFailure("timeout");
       const epoch = this.#sender.nextEpoch;
+      const { l1 } = this.#space;
+      batch.mark = l1?.begin(inside.now());
       const gate = this.#gate.open(zone, scope, epoch);
       const reading = this.#values(batch.keys, left);
       if (gate !== undefined) {
@@ -112,7 +117,10 @@ export class Reader {
         if (opened !== "open") throw opened;
       }
       const values = await reading;
-      if (inside.epoch === epoch) return values;
+      if (inside.epoch === epoch) {
+        if (batch.mark !== undefined) l1?.heard(batch.mark.at);
+        return values;
+      }
     }
     throw new ReadFailure("lost");
   }

@@ -54,6 +54,16 @@ export class Sender {
     }
   }
 
+  /** Whether Redis answers in time. Never rejects. */
+  async answers(budget: number): Promise<boolean> {
+    try {
+      await this.within(budget).ping();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** The moment's link, as what is staged now will be answered on it: see `inside.epoch`. */
   get nextEpoch(): number {
     const { state, epoch } = this.inside;

@@ -5,12 +5,13 @@ import type { ReadFailure } from "./failure.js";
 import type { Flight } from "./flight.js";
 import { Journal } from "./journal.js";
 import { Names } from "./keys.js";
+import type { L1 } from "./l1.js";
 
 const key = Symbol.for("edgis.cache.1");
 /** Keys whose tags are remembered. */
 const MOST_HINTS = 20_000;
 
-/** What belongs to those who may await each other: the thread, or a request. */
+/** What belongs to those who may await each other: the users of a target. */
 export class Zone {
   /** The link whose server is known to be the one that the namespace was last written on. */
   fenced = 0;
@@ -27,6 +28,8 @@ export class Space {
   readonly names: Names;
   readonly journal = new Journal();
   readonly breaker = new Breaker();
+  /** Values in memory, where a cache of the namespace wants that. */
+  l1: L1 | undefined;
   /** Somebody makes up for the journal. */
   isReplaying = false;
   /** Redis was away since the generation was raised last: where servers do not say who they are, that must do. */

@@ -30,6 +30,12 @@ export interface CacheOptions {
   maxConcurrentLoads?: number | undefined;
   /** A larger value, as bytes, is returned but not stored. Default 16 MiB. */
   maxValueBytes?: number | undefined;
+  /**
+   * Values are kept in memory, too: `true`, or with `maxBytes` (default 32 MiB) and `maxStale`, which is how long after an
+   * invalidation by another process the old value may be served (default 1 s). Default `false`: never. Caches of a namespace
+   * and a target share it; the first decides.
+   */
+  l1?: boolean | { readonly maxBytes?: number | undefined; readonly maxStale?: Duration | undefined } | undefined;
   /** Default: JSON that keeps bigint, Date, Map, Set, Uint8Array, undefined, -0 and `__proto__`; bytes as they are. */
   codec?: Codec | undefined;
   /** Invalidations that are kept while Redis is away. Default 10,000; beyond it all entries of the namespace are given up. */
@@ -180,6 +186,10 @@ export interface CacheStats {
   replayed: number;
   /** How often the namespace was given up because another server answered. */
   fenced: number;
+  /** What is in memory, and how often something had to make room. */
+  l1Entries: number;
+  l1Bytes: number;
+  l1Evictions: number;
 }
 
 /** The part of https://standardschema.dev that is used. */

@@ -14,13 +14,17 @@ export const INSIDE: unique symbol = Symbol.for("edgis.inside.1") as never;
 export interface Inside {
   /** Equal for all clients of a target in the thread. Absent where the client has no target: closed, no core, no request. */
   readonly identity: string | undefined;
-  /** Whose promises and links it works with: the thread, or a request. Absent where there is no request. */
+  /** Who may await each other's promises: those of a target, which is one request's where there are requests. */
   readonly scope: object | undefined;
   /** Links and promises belong to requests: nothing that another one made may be awaited. */
   readonly isScoped: boolean;
   readonly state: State;
   /** How many links commands were written to so far; raised before the first reply of a new one is delivered. */
   readonly epoch: number;
+  /** For those who watch it. */
+  readonly target: Target | undefined;
+  /** Has the server tell the target's watchers of keys that begin with the prefix, where it can. */
+  track(prefix: string): void;
   /** Monotonic milliseconds, sleep included. */
   now(): number;
   /** Milliseconds since the Unix epoch. */
@@ -45,7 +49,7 @@ const thread = {};
 /** @internal Without an engine and a target: of a client that has none. */
 export function insideOf(runtime: Runtime, engine?: Engine, target?: Target, state: State = "disabled"): Inside {
   const isScoped = runtime.mark !== undefined;
-  const scope = isScoped ? target?.scope : thread;
+  const scope = target ?? (isScoped ? undefined : thread);
   const own = target && (isScoped ? `${target.display} ${target.kind}` : `${engine?.identify(target)}`);
   return {
     identity: target && (target.keys[0] ?? own),
@@ -56,6 +60,10 @@ export function insideOf(runtime: Runtime, engine?: Engine, target?: Target, sta
     },
     get epoch() {
       return target?.epoch ?? 0;
+    },
+    target,
+    track(prefix) {
+      if (target !== undefined) engine?.track(target, prefix);
     },
     now: () => engine?.now() ?? runtime.now(),
     wallClock: () => runtime.wallClock(),

@@ -1,0 +1,49 @@
+/** Copies of what the codec of the package makes: what a caller changes must not change what others get. */
+import { setField } from "../reply/shape.js";
+
+/** Undefined for an object of any other kind, or that has one in it. */
+export function copy(value: unknown): unknown {
+  const made = copied(value);
+  return made === FOREIGN ? undefined : made;
+}
+
+const FOREIGN = Symbol("not ours to copy");
+
+function copied(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype) return copiedFields(value as Record<string, unknown>);
+  if (prototype === Array.prototype) {
+    const list = value as unknown[];
+    const own = new Array<unknown>(list.length);
+    for (let i = 0; i < own.length; i += 1) {
+      const item = copied(list[i]);
+      if (item === FOREIGN) return FOREIGN;
+      own[i] = item;
+    }
+    return own;
+  }
+  if (prototype === Uint8Array.prototype) return (value as Uint8Array).slice();
+  if (prototype === Date.prototype) return new Date((value as Date).getTime());
+  if (prototype === Map.prototype) {
+    const entries = copied([...(value as Map<unknown, unknown>)]);
+    return entries === FOREIGN ? FOREIGN : new Map(entries as [unknown, unknown][]);
+  }
+  if (prototype === Set.prototype) {
+    const items = copied([...(value as Set<unknown>)]);
+    return items === FOREIGN ? FOREIGN : new Set(items as unknown[]);
+  }
+  return FOREIGN;
+}
+
+function copiedFields(object: Record<string, unknown>): unknown {
+  const own: Record<string, unknown> = {};
+  for (const key in object) {
+    const field = object[key];
+    const item = typeof field === "object" ? copied(field) : field;
+    if (item === FOREIGN) return FOREIGN;
+    if (key === "__proto__") setField(own, key, item);
+    else own[key] = item;
+  }
+  return own;
+}
