@@ -13,7 +13,7 @@ PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 WORKER := --target wasm32-unknown-unknown --features worker
 
-.PHONY: help setup demo test test-packaging fuzz bench bench-runtimes soak build package lint fmt clean
+.PHONY: help setup demo test test-packaging fuzz bench bench-runtimes soak build package release lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
@@ -57,6 +57,10 @@ build: ## compiles the core to wasm and bundles the package's files into pkg/dis
 package: ## writes the npm tarball, target/package/edgis.tgz
 	@scripts/setup.sh build
 	@$(TOOLS) $(BUILD) && $(PACKAGE)
+
+release: ## checks the versions and plays publishing the npm package and the crate; publishes nothing
+	@scripts/setup.sh build
+	@$(TOOLS) node scripts/release.mjs --check && $(BUILD) && $(PACKAGE) && node scripts/release.mjs
 
 # `make -k lint` goes on after a check that fails.
 lint: lint-build lint-format lint-clippy lint-docs lint-js lint-house ## runs all checks, warnings denied
