@@ -15,23 +15,33 @@ import { Reader } from "./reader.js";
 import { passed } from "./schema.js";
 import { Sender } from "./sender.js";
 import { type Space, spaceOf } from "./space.js";
-import type {
-  Absent,
-  Cache,
-  CacheOptions,
-  CacheStats,
-  Fallback,
-  FallbackReason,
-  GetOptions,
-  GetOrSetOptions,
-  InvalidateOptions,
-  Invalidation,
-  Loaded,
-  Loader,
-  SetOptions,
-  WrapOptions,
+import {
+  type Absent,
+  absent,
+  type Cache,
+  type CacheOptions,
+  type CacheStats,
+  type Fallback,
+  type FallbackReason,
+  type GetOptions,
+  type GetOrSetOptions,
+  type InvalidateOptions,
+  type Invalidation,
+  type LoadContext,
+  type Loaded,
+  type Loader,
+  type SetOptions,
+  type WrapOptions,
 } from "./types.js";
 import { Writer } from "./writer.js";
+
+/** For loaders where there is no request; not even a signal may be made there before somebody wants it. */
+const outside: LoadContext = {
+  get signal() {
+    return new AbortController().signal;
+  },
+  skip: (value) => value,
+};
 
 /** What was found in memory. */
 interface Near {
@@ -106,8 +116,8 @@ export class RedisCache implements Cache {
     if (scope === undefined) {
       // Code outside of any request has nothing to share, and no timers either.
       this.#fallback(undefined, "read", "disabled");
-      const value = await loader({ signal: new AbortController().signal, skip: (given) => given });
-      return value as Loaded<T>;
+      const value: unknown = await loader(outside);
+      return (value === absent ? undefined : value) as Loaded<T>;
     }
     const kept = this.#kept(works, name, inside);
     if (kept !== undefined) {
