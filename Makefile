@@ -42,6 +42,10 @@ bench: ## measures edgis beside its peers; ARGS="--json" and the like are handed
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/run.mjs $(ARGS)
 
+bench-caches: ## measures edgis/cache beside other caches; ARGS are handed on
+	@scripts/setup.sh build redis
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/caches.mjs $(ARGS)
+
 bench-runtimes: ## measures edgis on Bun and on Deno, beside a client of theirs; ARGS are handed on
 	@scripts/setup.sh build redis runtimes
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/runtimes.mjs $(ARGS)

@@ -13,7 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -21,57 +21,67 @@ export const root = join(here, "../..");
 export const cache = join(root, "target/bench");
 export const modules = join(cache, "node_modules");
 export const tarball = join(root, "target/package/edgis.tgz");
+/** The caches, which want other versions of what the clients are. */
+const caches = { manifests: join(here, "caches"), place: join(root, "target/bench-caches") };
 
 /** Installs what is not there yet; an edgis tarball that changed since the last run replaces the one before. */
-export function install() {
-  installPeers();
-  linkModules();
-  return installEdgis();
+export const install = () => installAll({ manifests: here, place: cache });
+export const installCaches = () => installAll(caches);
+
+function installAll(bed) {
+  installPeers(bed);
+  linkModules(bed);
+  return installEdgis(bed);
 }
 
-function installPeers() {
-  const manifests = ["package.json", "package-lock.json", ".npmrc"];
-  const digest = digestOf(manifests.map((name) => join(here, name)));
-  if (isStamped("peers", digest)) return;
+function installPeers({ manifests, place }) {
+  const names = ["package.json", "package-lock.json", ".npmrc"];
+  const digest = digestOf(names.map((name) => join(manifests, name)));
+  if (isStamped(place, "peers", digest)) return;
   const start = performance.now();
-  mkdirSync(cache, { recursive: true });
-  for (const name of manifests) copyFileSync(join(here, name), join(cache, name));
+  mkdirSync(place, { recursive: true });
+  for (const name of names) copyFileSync(join(manifests, name), join(place, name));
   execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel", "error"], {
-    cwd: cache,
+    cwd: place,
     stdio: ["ignore", 2, 2],
   });
-  stamp("peers", digest);
+  stamp(place, "peers", digest);
   console.error(`peers installed in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }
 
-function linkModules() {
-  const link = join(here, "node_modules");
+function linkModules({ manifests, place }) {
+  const link = join(manifests, "node_modules");
   // left alone where it stands: another run may be resolving through it
   if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink()) return;
   rmSync(link, { recursive: true, force: true });
-  symlinkSync(join("../..", "target/bench/node_modules"), link, process.platform === "win32" ? "junction" : "dir");
+  const target = relative(manifests, join(place, "node_modules"));
+  symlinkSync(target, link, process.platform === "win32" ? "junction" : "dir");
 }
 
-function installEdgis() {
-  const target = join(modules, "edgis");
+function installEdgis({ place }) {
+  const target = join(place, "node_modules/edgis");
   if (!existsSync(tarball)) return false;
   const digest = digestOf([tarball]);
-  if (existsSync(target) && isStamped("edgis", digest)) return true;
+  if (existsSync(target) && isStamped(place, "edgis", digest)) return true;
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   // unpacked, not `npm install`ed: the lock file of the peers stays as it is
   execFileSync("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"]);
-  stamp("edgis", digest);
+  stamp(place, "edgis", digest);
   return true;
 }
 
 const digestOf = (files) =>
   files.reduce((hash, file) => hash.update(readFileSync(file)), createHash("sha256")).digest("hex");
-const stampFile = (name) => join(cache, `.${name}-installed`);
-const isStamped = (name, digest) => existsSync(stampFile(name)) && readFileSync(stampFile(name), "utf8") === digest;
-const stamp = (name, digest) => writeFileSync(stampFile(name), digest);
+const stampFile = (place, name) => join(place, `.${name}-installed`);
+const isStamped = (place, name, digest) =>
+  existsSync(stampFile(place, name)) && readFileSync(stampFile(place, name), "utf8") === digest;
+const stamp = (place, name, digest) => writeFileSync(stampFile(place, name), digest);
 
-export const versionOf = (name) => JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8")).version;
+const versionIn = (place, name) =>
+  JSON.parse(readFileSync(join(place, "node_modules", name, "package.json"), "utf8")).version;
+export const versionOf = (name) => versionIn(cache, name);
+export const versionOfCache = (name) => versionIn(caches.place, name);
 
 /** Bun's executable: linked by its install script, or, where such scripts do not run, in its platform package. */
 export function findBun() {

@@ -16,8 +16,8 @@ function commandLine(client, { lines, pinned }, flags, args) {
 
 /** Starts the worker of `client` against `port` and resolves when its client is connected. */
 export async function startSubject(client, context) {
-  const { port, hints = {} } = context;
-  const own = [script("worker.mjs"), client.adapter, String(port), JSON.stringify(hints)];
+  const { port, hints = {}, worker = script("worker.mjs") } = context;
+  const own = [worker, client.adapter, String(port), JSON.stringify(hints)];
   const [executable, ...args] = commandLine(client, context, ["--expose-gc"], own);
   const child = spawn(executable, args, { stdio: ["pipe", "pipe", "pipe"] });
   let complaint = "";

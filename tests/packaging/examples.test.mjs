@@ -1,53 +1,10 @@
 // The examples of edgis/testing, run as a user would: copied somewhere, with the packed tarball installed.
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { fileURLToPath } from "node:url";
 import { startRedis } from "edgis/testing";
-
-const repository = fileURLToPath(new URL("../..", import.meta.url));
-const pinned = join(repository, "tests/packaging/examples");
-const cache = join(repository, "target/examples");
-const read = (path) => readFileSync(path, "utf8");
-
-/** A copy of an example with edgis in its node_modules, for the time of a test. */
-function copied(t, name) {
-  mkdirSync(cache, { recursive: true });
-  const folder = mkdtempSync(join(cache, `${name}-`));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  cpSync(join(repository, "examples", name), folder, { recursive: true });
-  const edgis = join(folder, "node_modules/edgis");
-  mkdirSync(edgis, { recursive: true });
-  execFileSync("tar", ["-xzf", join(repository, "target/package/edgis.tgz"), "-C", edgis, "--strip-components=1"]);
-  return folder;
-}
-
-/** Runs a program; what it said, and whether it ended well. */
-function run(program, args, cwd, own = {}) {
-  const { NODE_TEST_CONTEXT, REDIS_URL, REDIS_URI, ...env } = process.env;
-  return new Promise((resolve) => {
-    execFile(program, args, { cwd, env: { ...env, NO_COLOR: "1", ...own }, timeout: 60_000 }, (error, stdout, stderr) =>
-      resolve({ good: error === null, text: stdout + stderr }),
-    );
-  });
-}
-
-/** Installs what the examples need besides edgis, unless that is there already. */
-function installOthers() {
-  const lock = read(join(pinned, "package-lock.json"));
-  const stamp = join(cache, ".installed");
-  try {
-    if (read(stamp) === lock) return;
-  } catch {
-    // It was never installed.
-  }
-  mkdirSync(cache, { recursive: true });
-  for (const name of ["package.json", "package-lock.json", ".npmrc"]) cpSync(join(pinned, name), join(cache, name));
-  execFileSync("npm", ["ci", "--loglevel", "error"], { cwd: cache, stdio: ["ignore", 2, 2] });
-  writeFileSync(stamp, lock);
-}
+import { copied, installOthers, linkOther, pinned, read, repository, run } from "./copies.mjs";
 
 /** Breaks the app of a copied example: it no longer does without Redis. */
 function sabotage(folder) {
@@ -73,7 +30,7 @@ test("the example for Vitest passes, and fails when its app does", async (t) => 
   const wanted = JSON.parse(read(join(folder, "package.json"))).devDependencies;
   const { vitest: version } = JSON.parse(read(join(pinned, "package.json"))).dependencies;
   assert.deepEqual(wanted, { vitest: version }, "one version is pinned");
-  symlinkSync(join(cache, "node_modules/vitest"), join(folder, "node_modules/vitest"), "junction");
+  linkOther("vitest", folder);
   const vitest = join(folder, "node_modules/vitest/vitest.mjs");
   const { good, text } = await run(process.execPath, [vitest, "run"], folder);
   assert.ok(good, text);
@@ -106,7 +63,7 @@ console.log(JSON.stringify({ awake, state, reply, after: redis.status().state, d
 test("attached as in the README, the connection is closed before Vercel suspends the function", async (t) => {
   installOthers();
   const folder = copied(t, "testing-node");
-  cpSync(join(cache, "node_modules"), join(folder, "node_modules"), { recursive: true, dereference: false });
+  linkOther("@vercel/functions", folder);
   const [, recipe] = /```js vercel\n([\s\S]*?)```/.exec(read(join(repository, "README.md")));
   const brief = recipe.replace("const idle = 5_000", "const idle = 200").replace("idle + 3_000", "idle + 1_000");
   assert.notEqual(brief, recipe);

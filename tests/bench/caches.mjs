@@ -1,0 +1,234 @@
+#!/usr/bin/env node
+// Measures edgis/cache beside its peers: hits in memory and in Redis, misses, what an entry takes, and a Redis that is away.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { createClient } from "edgis";
+import { findRedisServer, freePort, startRedis } from "../js/redis-server.mjs";
+import { installCaches, versionOfCache } from "./install.mjs";
+import { median, ratio, summarise } from "./statistics.mjs";
+import { startSubject } from "./subject.mjs";
+import { barRows, grid, machine, number, thousands, times } from "./table.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+    strict: { type: "boolean", default: false },
+  },
+});
+
+const settings = options.quick
+  ? { rounds: 3, round: 60, warm: 200, downs: 1, limit: 3_000, entries: 500 }
+  : { rounds: 11, round: 140, warm: 600, downs: 5, limit: 20_000, entries: 1_000 };
+
+const caches = [
+  { name: "edgis", package: "edgis" },
+  { name: "bentocache", package: "bentocache" },
+  { name: "cache-manager", package: "cache-manager" },
+  { name: "cacheable", package: "cacheable" },
+].map((cache) => ({
+  ...cache,
+  label: cache.name,
+  runtime: "node",
+  adapter: fileURLToPath(new URL(`caches/clients/${cache.name}.mjs`, import.meta.url)),
+}));
+const peers = caches.slice(1);
+
+const hit = (id, title, memory, flight) => ({ id, title, memory, kind: "hit", flight });
+const loads = [
+  hit("memory", "hit in memory, 1,000 at once", true, 1_000),
+  hit("redis-1", "hit in Redis, 1 at once", false, 1),
+  hit("redis-100", "hit in Redis, 100 at once", false, 100),
+  hit("redis-1000", "hit in Redis, 1,000 at once", false, 1_000),
+  { id: "miss", title: "miss and fill, 100 at once", memory: false, kind: "miss", flight: 100 },
+];
+const worker = fileURLToPath(new URL("caches/worker.mjs", import.meta.url));
+const failures = [];
+
+const began = performance.now();
+if (!installCaches()) throw new Error("there is no package: run make package first");
+
+function progress(text) {
+  console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}`);
+}
+
+function fail({ name }, what, { message }) {
+  failures.push({ client: name, what, message });
+  console.error(`${name}, ${what}: ${message}`);
+}
+
+/** The caches take turns, each in a process and a server of its own, so that nobody reads another's entries. */
+async function withEach(hints, use) {
+  const running = [];
+  try {
+    for (const cache of caches) {
+      const redis = await startRedis({ args: ["--loglevel", "warning"] });
+      const entrant = { cache, redis, rounds: [], failed: false };
+      running.push(entrant);
+      try {
+        entrant.subject = await startSubject(cache, { port: redis.port, hints, worker });
+      } catch (error) {
+        entrant.failed = true;
+        fail(cache, "start", error);
+      }
+    }
+    return await use(running);
+  } finally {
+    for (const { subject, redis } of running) {
+      await subject?.stop();
+      await redis.stop();
+    }
+  }
+}
+
+async function attempt(entrant, what, act) {
+  if (entrant.failed) return;
+  try {
+    await act();
+  } catch (error) {
+    entrant.failed = true;
+    fail(entrant.cache, what, error);
+  }
+}
+
+async function measureLoad(load) {
+  progress(load.title);
+  return await withEach({ memory: load.memory }, async (running) => {
+    const take = (entrant, ms, verify) =>
+      attempt(entrant, load.id, async () => {
+        const round = await entrant.subject.ask("run", { load, ms, verify });
+        if (!verify) entrant.rounds.push(round);
+      });
+    for (const entrant of running) await take(entrant, settings.warm, true);
+    for (let round = 0; round < settings.rounds; round++) {
+      for (let i = 0; i < running.length; i++) {
+        await take(running[(i + round) % running.length], settings.round, false);
+      }
+    }
+    const complete = running.filter(({ failed }) => !failed);
+    return Object.fromEntries(complete.map(({ cache, rounds }) => [cache.name, summarise(rounds)]));
+  });
+}
+
+const SUM_OF_KEYS = `local sum = 0
+for _, key in ipairs(redis.call("KEYS", "*")) do sum = sum + redis.call("MEMORY", "USAGE", key) end
+return sum`;
+
+/** What Redis holds for an entry: keys, their expiry, and all else that is stored beside it. */
+async function measureBytes() {
+  progress("bytes an entry");
+  return await withEach({ memory: false }, async (running) => {
+    const bytes = {};
+    for (const { cache, redis, subject, ...entrant } of running) {
+      await attempt({ cache, ...entrant }, "bytes", async () => {
+        await subject.ask("fill", { count: settings.entries });
+        const admin = createClient({ url: redis.url, logger: false });
+        bytes[cache.name] = Number(await admin.call("EVAL", SUM_OF_KEYS, 0)) / settings.entries;
+        await admin.close();
+      });
+    }
+    return bytes;
+  });
+}
+
+/** Calls of a process whose Redis is not there: its first one, and one after that. */
+async function measureDown() {
+  progress("Redis away at the start");
+  const took = Object.fromEntries(caches.map(({ name }) => [name, { first: [], next: [] }]));
+  const port = await freePort();
+  for (let round = 0; round < settings.downs; round++) {
+    const measure = async (cache) => {
+      try {
+        const subject = await startSubject(cache, { port, hints: { memory: true }, worker });
+        const { first, next } = await subject.ask("down", { limit: settings.limit });
+        took[cache.name].first.push(first);
+        took[cache.name].next.push(next);
+        await subject.stop();
+      } catch (error) {
+        fail(cache, "down", error);
+      }
+    };
+    // Peers wait for long, and may do so together; who does not is not to be disturbed by them.
+    await measure(caches[0]);
+    await Promise.all(peers.map(measure));
+  }
+  return took;
+}
+
+const atLeast = (name, value, bar) => ({ name, value, bar, unit: "×", sense: "≥", pass: value >= bar });
+
+function judge({ loads: measured, down, bytes }) {
+  const best = (id) =>
+    Math.min(...peers.map(({ name }) => ratio(measured[id]?.edgis?.rates, measured[id]?.[name]?.rates) ?? Number.NaN));
+  const soonest = Math.min(...peers.map(({ name }) => median(down[name].next) ?? Number.POSITIVE_INFINITY));
+  const smallest = Math.min(...peers.map(({ name }) => bytes[name] ?? Number.POSITIVE_INFINITY));
+  return [
+    atLeast("hit in memory, to the best", best("memory"), 2),
+    atLeast("hit in Redis, 1 at once, to the best", best("redis-1"), 1),
+    atLeast("hit in Redis, 100 at once, to the best", best("redis-100"), 4),
+    atLeast("hit in Redis, 1,000 at once, to the best", best("redis-1000"), 1),
+    atLeast("miss and fill, to the best", best("miss"), 1),
+    atLeast("bytes an entry, of the best", smallest / bytes.edgis, 1),
+    atLeast("Redis away, how much sooner than the best", soonest / median(down.edgis.next), 1_000),
+  ];
+}
+
+const results = {
+  machine: {
+    date: new Date().toISOString().slice(0, 10),
+    quick: options.quick,
+    cpu: cpus()[0].model.trim(),
+    cores: cpus().length,
+    node: process.version.slice(1),
+    redis: /v=(\S+)/.exec(execFileSync(findRedisServer(), ["--version"], { encoding: "utf8" }))?.[1],
+    versions: Object.fromEntries(caches.map((cache) => [cache.name, versionOfCache(cache.package)])),
+  },
+  limit: settings.limit,
+  loads: {},
+};
+for (const load of loads) results.loads[load.id] = await measureLoad(load);
+results.bytes = await measureBytes();
+results.down = await measureDown();
+results.failures = failures;
+results.bars = judge(results);
+results.machine.seconds = Math.round((performance.now() - began) / 1000);
+
+const names = caches.map(({ name }) => name);
+const wait = (name, which) => {
+  const took = median(results.down[name][which]);
+  return took >= settings.limit ? `> ${number(settings.limit)}` : number(took);
+};
+const tables = [
+  {
+    title: "Calls of getOrSet, thousands a second",
+    head: ["", ...names],
+    rows: loads.map(({ id, title }) => [title, ...names.map((name) => thousands(results.loads[id][name]?.rate))]),
+  },
+  {
+    title: "edgis ÷ peer",
+    head: ["", ...names.slice(1)],
+    rows: loads.map(({ id, title }) => [
+      title,
+      ...names.slice(1).map((name) => times(ratio(results.loads[id].edgis?.rates, results.loads[id][name]?.rates))),
+    ]),
+  },
+  {
+    title: "One of each",
+    head: ["", ...names],
+    rows: [
+      ["bytes in Redis for an entry of 500 B", ...names.map((name) => number(results.bytes[name]))],
+      ["first call with Redis away, ms", ...names.map((name) => wait(name, "first"))],
+      ["a later call with Redis away, ms", ...names.map((name) => wait(name, "next"))],
+    ],
+  },
+];
+results.tables = tables;
+console.log(["", machine(results), "", ...tables.map(({ title, head, rows }) => grid(title, head, rows))].join("\n"));
+console.log(grid("Bars", ["", "measure", "must reach", "is"], barRows(results.bars)));
+for (const { client, what, message } of failures) console.log(`failed: ${client}, ${what}: ${message}`);
+if (options.json) writeFileSync(resolve(options.json), `${JSON.stringify(results, null, 1)}\n`);
+if (options.strict && results.bars.some(({ pass }) => !pass)) process.exitCode = 1;
