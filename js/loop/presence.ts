@@ -9,8 +9,10 @@ import type { Link } from "./link.js";
  */
 const FIRST_BEAT = 10;
 const SLOWEST_BEAT = 10_000;
-/** A blocked event loop makes beats late… */
-const GRACE = 100;
+/** A blocked event loop makes beats late, but all of them: a beat that was due so much later has come… */
+const ORDER = 15;
+/** …or this has passed… */
+const GRACE = 1_000;
 /** …and who waits for a reply may only be forgotten when there can be no doubt. */
 const GRACE_IF_WAITING = 10_000;
 /** Links of a request, or an object, that does nothing for so long are closed, unless it says otherwise. */
@@ -24,6 +26,14 @@ const ROUNDS = 256;
 export interface Owed {
   readonly command: string;
   reject(error: unknown): void;
+}
+
+/** Who is told of what a request's beat shows. */
+export interface Signs {
+  /** Its links are to be closed. */
+  idle(): void;
+  /** It has given the sign of life that was due then. */
+  served(due: number): void;
 }
 
 export class Presence {
@@ -49,29 +59,30 @@ export class Presence {
   newer: Presence | undefined;
   older: Presence | undefined;
 
-  /** `idle` is told when the links are to be closed. */
-  constructor(runtime: Runtime, isHere: () => boolean, idle: () => void) {
+  constructor(runtime: Runtime, isHere: () => boolean, signs: Signs) {
     this.#runtime = runtime;
     this.isHere = isHere;
     this.lastUsed = runtime.now();
     this.#waitUntil = runtime.waitUntil;
-    this.#next(idle);
+    this.#next(signs);
   }
 
-  #next(idle: () => void): void {
+  #next(signs: Signs): void {
     const { now, setTimer } = this.#runtime;
     this.#beatAt = now() + this.#beat;
     setTimer(() => {
+      signs.served(this.#beatAt);
       if (this.#left !== undefined) return this.bury();
-      if (this.open === 0 && now() - this.lastUsed >= this.idleAfter) return idle();
-      this.#beat = Math.min(SLOWEST_BEAT, 2 * this.#beat, this.idleAfter);
-      this.#next(idle);
+      if (this.open === 0 && now() - this.lastUsed >= this.idleAfter) return signs.idle();
+      this.#beat = Math.min(SLOWEST_BEAT, 1.5 * this.#beat, this.idleAfter);
+      this.#next(signs);
     }, this.#beat);
   }
 
-  /** Whether it has not given the sign of life that it must have given. */
-  isOverdue(now: number): boolean {
-    return now > this.#beatAt + (this.open > 0 ? GRACE_IF_WAITING : GRACE);
+  /** Whether it has not given the sign of life that it must have given; `served`: others that were due then have. */
+  isOverdue(now: number, served: number): boolean {
+    if (this.open > 0) return now > this.#beatAt + GRACE_IF_WAITING;
+    return served > this.#beatAt + ORDER || now > this.#beatAt + GRACE;
   }
 
   /** The request is to be kept alive by this, which belongs to it, instead of by what the runtime offers to all. */

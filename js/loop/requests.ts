@@ -6,10 +6,14 @@ import type { Engine } from "./engine.js";
 import { Presence } from "./presence.js";
 import { Scope } from "./scope.js";
 
-/** Of those that wait for nothing of ours, so many are asked… */
-const ASKED = 32;
-/** …and of those that wait for a reply, and so hardly do anything else. */
-const ASKED_OF_WAITING = 4;
+/** Of those that wait for nothing of ours so many are asked at the most: a link in vain costs more than that… */
+const ASKED = 256;
+/** …but only so few where whoever is not found by then is new nearly always… */
+const ASKED_IN_VAIN = 4;
+/** …which is found out anew each so many times. */
+const SAMPLE = 16;
+/** Those that wait for a reply hardly do anything else. */
+const ASKED_OF_WAITING = 2;
 /** Milliseconds between two looks for requests that are over. */
 const SWEEP = 20;
 
@@ -22,6 +26,13 @@ export class Requests {
   #newest: Presence | undefined;
   #count = 0;
   #swept = 0;
+  /** How often the one that is here was known, lately. */
+  #luck = 0.5;
+  #searches = 0;
+  /** The neighbour of the one that was found last. */
+  #next: Presence | undefined;
+  /** Signs of life that were due until then have been given. */
+  #served = 0;
   /** How often requests were asked whether they are here, and were not. */
   misses = 0;
 
@@ -49,30 +60,55 @@ export class Requests {
     return this.known() ?? this.#make();
   }
 
+  /** Asks the likely ones first, and as many as pays. */
   #ask(first: Presence | undefined): Presence | undefined {
     const now = this.#engine.runtime.now();
-    let [idle, waiting] = [ASKED, ASKED_OF_WAITING];
+    const idle: Presence[] = [];
+    const waiting: Presence[] = [];
+    for (let presence = first; presence !== undefined; presence = presence.older) {
+      if (presence.open > 0) {
+        if (waiting.length < ASKED_OF_WAITING) waiting.push(presence);
+      } else if (!this.#isOver(presence, now)) idle.push(presence);
+    }
+    this.#searches += 1;
+    const isSample = this.#searches % SAMPLE === 0;
+    const most = isSample ? ASKED : ASKED_IN_VAIN + ASKED * this.#luck ** 2;
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
-    try {
-      for (let presence = first; presence !== undefined; presence = presence.older) {
-        if (presence.isOverdue(now)) continue;
-        if (presence.open > 0 ? waiting-- <= 0 : idle-- <= 0) continue;
-        this.misses += 1;
-        if (presence.isHere()) return presence;
-        if (idle <= 0 && waiting <= 0) break;
-      }
-      return undefined;
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit;
+    let found: Presence | undefined;
+    let asked = 0;
+    for (const presence of likely(idle, this.#next)) {
+      if (found !== undefined || asked >= most) break;
+      found = this.#isHere(presence);
+      asked += 1;
     }
+    // Of those that were not asked nobody knows.
+    if (found !== undefined || asked === idle.length) this.#luck += (+(found !== undefined) - this.#luck) / 8;
+    for (let i = 0; i < waiting.length && found === undefined; i += 1) found = this.#isHere(waiting[i] as Presence);
+    if (found !== undefined) this.#next = found.newer;
+    Error.stackTraceLimit = stackTraceLimit;
+    return found;
+  }
+
+  #isHere(presence: Presence): Presence | undefined {
+    this.misses += 1;
+    return presence.isHere() ? presence : undefined;
+  }
+
+  #isOver(presence: Presence, now: number): boolean {
+    return presence.isOverdue(now, this.#served);
   }
 
   #make(): Scope {
     const isHere = this.#mark();
     this.#sweep();
     this.#count = (this.#count % 0x7fff_ffff) + 1;
-    const presence = new Presence(this.#engine.runtime, isHere, () => this.#close(scope));
+    const presence = new Presence(this.#engine.runtime, isHere, {
+      idle: () => this.#close(scope),
+      served: (due) => {
+        this.#served = Math.max(this.#served, due);
+      },
+    });
     const scope: Scope = new Scope(this.#engine, this.#count, presence);
     this.#scopes.set(presence, scope);
     this.#push(presence);
@@ -102,6 +138,7 @@ export class Requests {
     if (newer !== undefined) newer.older = older;
     if (older !== undefined) older.newer = newer;
     if (this.#newest === presence) this.#newest = older;
+    if (this.#next === presence) this.#next = newer ?? older;
     presence.newer = presence.older = undefined;
   }
 
@@ -109,7 +146,7 @@ export class Requests {
     const now = this.#engine.runtime.now();
     if (now - this.#swept < SWEEP) return;
     this.#swept = now;
-    for (const [presence, scope] of this.#scopes) if (presence.isOverdue(now)) this.forget(scope, true);
+    for (const [presence, scope] of this.#scopes) if (this.#isOver(presence, now)) this.forget(scope, true);
   }
 
   /** Forgets a request without touching what belongs to it. `inCore`: the core lives, and is to forget it too. */
@@ -143,5 +180,22 @@ export class Requests {
   #close(scope: Scope): void {
     this.forget(scope, true);
     scope.request?.bury();
+  }
+}
+
+/**
+ * Requests that wait for the same go on in the order in which they began to, or in the opposite one. So those come first
+ * that did edgis's work just after, and just before, the one that was found last; and who did it first of all, and last.
+ */
+function* likely(idle: Presence[], next: Presence | undefined): Generator<Presence> {
+  const around = next === undefined ? 0 : idle.indexOf(next);
+  const asked = new Set<number>();
+  for (let i = 0; asked.size < idle.length; i += 1) {
+    for (const at of [around - i, around + 1 + i, idle.length - 1 - i, i]) {
+      const presence = idle[at];
+      if (presence === undefined || asked.has(at)) continue;
+      asked.add(at);
+      yield presence;
+    }
   }
 }

@@ -50,6 +50,14 @@ const routes = {
     await sleep(Number(milliseconds));
     return { value: await redis.get(`away:${id}`), dials: redis.stats().dials };
   },
+  /** Waits for other things between its commands, for as long as all the others, or for as long as comes. */
+  async nap({ rounds, least, most }) {
+    for (let i = 0; i < Number(rounds); i += 1) {
+      await redis.get("x");
+      await sleep(Number(least) + Math.random() * (Number(most) - Number(least)));
+    }
+    return {};
+  },
   async large({ length }) {
     const value = "ü".repeat(Number(length));
     await redis.set("large", value);

@@ -97,6 +97,23 @@ test("a request that waits for something else comes back to its own link", async
   assert.deepEqual(complaints(), []);
 });
 
+test("200 requests at once that wait for other things go on with the links that they have", async (t) => {
+  const { get, complaints, observer } = await start(t);
+  // For as long as each other they are found at once; otherwise they must be searched for.
+  for (const [least, most, links] of [
+    [20, 20, 300],
+    [5, 50, 400],
+  ]) {
+    const before = await observer.accepted();
+    await Promise.all(
+      Array.from({ length: 200 }, () => get(`/nap?${new URLSearchParams({ rounds: 10, least, most })}`)),
+    );
+    const made = (await observer.accepted()) - before;
+    assert.ok(made < links, `${made} connections for 200 requests that wait for ${least} to ${most} ms`);
+  }
+  assert.deepEqual(complaints(), []);
+});
+
 test("callers at several depths of promises share a write", async (t) => {
   const { get } = await start(t);
   const { distinct, writes } = await get("/tick?count=100");
