@@ -5,18 +5,9 @@
  * The object has introduced itself to the server long before, so the handshake of the core is answered here.
  */
 import { DisabledError } from "../core/errors.js";
+import { joined } from "../transport/bytes.js";
 import type { Link, LinkEvents } from "../transport/types.js";
-import {
-  type Answer,
-  codeOf,
-  commandsOf,
-  joined,
-  LARGEST_CALL,
-  type Relay,
-  repliesOf,
-  type Trouble,
-  trouble,
-} from "./wire.js";
+import { type Answer, codeOf, commandsOf, LARGEST_CALL, type Relay, repliesOf, type Trouble, trouble } from "./wire.js";
 
 /** For so long an object that answered is taken for well, and need not be greeted… */
 const TRUSTED = 10_000;

@@ -16,6 +16,7 @@ import {
   TimeoutError,
 } from "../core/errors.js";
 import type { Status } from "../core/status.js";
+import { joined } from "../transport/bytes.js";
 
 /** Why the object has no Redis to offer; `reason` by its number. */
 export interface Trouble {
@@ -148,17 +149,6 @@ export class Writer {
 }
 
 const nameOf = (number: number): string => (number > 0 ? "inf" : number < 0 ? "-inf" : "nan");
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array;
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
 
 // ── Errors ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from "cloudflare:sockets";
 import * as workers from "cloudflare:workers";
+import { joined } from "./bytes.js";
 import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
 
 /** Bytes that one read brings at the most. */
@@ -172,7 +173,7 @@ class WorkerdLink implements Link {
     const parts = this.#parts;
     if (parts.length === 0 || this.#gone) return;
     this.#parts = [];
-    const bytes = parts.length === 1 ? (parts[0] as Uint8Array) : joined(parts);
+    const bytes = joined(parts);
     const { length } = bytes;
     this.#writer.write(bytes).then(
       () => {
@@ -210,16 +211,6 @@ class WorkerdLink implements Link {
   }
 
   hold(): void {}
-}
-
-function joined(parts: Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 /** The runtime tells what happened in words only, and of a connection that cannot be made it does not tell why. */

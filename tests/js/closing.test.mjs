@@ -1,28 +1,15 @@
 // close({ drain }): what is pending is answered first, but not waited for beyond the time that is given.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort, startRedis } from "edgis/testing";
 import { createClient } from "./connect.mjs";
-import { observe } from "./observer.mjs";
 import { scripted } from "./peers.mjs";
-import { evaluate } from "./runtimes.mjs";
+import { begin } from "./programs.mjs";
+import { startWatched } from "./servers.mjs";
 
 const patience = { connect: "30s", command: "30s" };
 const caught = (promise) => promise.catch((error) => error);
-
-async function start(t) {
-  const server = await startRedis();
-  const observer = await observe(server);
-  t.after(async () => {
-    server.resume();
-    observer.close();
-    await server.stop();
-  });
-  return { server, observer };
-}
 
 function clientFor(t, url, options = {}) {
   const client = createClient({ url, logger: false, timeouts: patience, ...options });
@@ -53,20 +40,14 @@ console.log("ready");
 
 test("SIGTERM with 1,000 commands in flight: all are answered, and the process ends by itself", async (t) => {
   if (process.platform === "win32") return t.skip("there are no signals on Windows");
-  const { server, observer } = await start(t);
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const [command, ...args] = evaluate(program);
-  const child = spawn(command, args, { env: { ...env, REDIS_URL: server.url }, stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => child.kill("SIGKILL"));
-  const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve(signal ?? code)));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const says = async (line) => assert.equal((await lines.next()).value, line);
+  const { server, observer } = await startWatched(t);
+  const { pid, line, ended } = begin(t, program, { REDIS_URL: server.url });
+  const says = async (text) => assert.equal(await line(), text);
   await says("ready");
   server.pause();
-  // On Deno a child that was sent one signal by kill() gets no other.
-  process.kill(child.pid, "SIGUSR2");
+  process.kill(pid, "SIGUSR2");
   await says("under way");
-  process.kill(child.pid, "SIGTERM");
+  process.kill(pid, "SIGTERM");
   await says("closing 0");
   server.resume();
   await says("closed 1000 closed");
@@ -76,7 +57,7 @@ test("SIGTERM with 1,000 commands in flight: all are answered, and the process e
 });
 
 test("a server that is silent: the rest is rejected when the time is over, and the link is gone", async (t) => {
-  const { server, observer } = await start(t);
+  const { server, observer } = await startWatched(t);
   const client = clientFor(t, server.url);
   assert.equal(await client.set("k", "v"), "OK");
   server.pause();
@@ -127,7 +108,7 @@ test("a link that is lost meanwhile is dialled again, and Redis may come back", 
 });
 
 test("later commands are rejected at once, and closing again joins", async (t) => {
-  const { server } = await start(t);
+  const { server } = await startWatched(t);
   const client = clientFor(t, server.url);
   await client.ping();
   server.pause();
@@ -146,7 +127,7 @@ test("later commands are rejected at once, and closing again joins", async (t) =
 });
 
 test("other handles on the link, and what is pending on them, are not concerned", async (t) => {
-  const { server, observer } = await start(t);
+  const { server, observer } = await startWatched(t);
   const client = clientFor(t, server.url);
   const other = clientFor(t, server.url);
   const third = client.with({ offline: "wait" });
@@ -164,7 +145,7 @@ test("other handles on the link, and what is pending on them, are not concerned"
 });
 
 test("a drain of 0 rejects what is pending at once; without anything pending no time passes", async (t) => {
-  const { server } = await start(t);
+  const { server } = await startWatched(t);
   const client = clientFor(t, server.url);
   const unused = clientFor(t, server.url);
   await client.ping();
@@ -182,7 +163,7 @@ test("a drain of 0 rejects what is pending at once; without anything pending no 
 });
 
 test("what is no duration is warned of, and what is pending has its own deadlines", async (t) => {
-  const { server } = await start(t);
+  const { server } = await startWatched(t);
   const lines = [];
   const logger = { info: () => {}, warn: (line) => lines.push(line) };
   const client = clientFor(t, server.url, { logger });

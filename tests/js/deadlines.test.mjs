@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { startRedis } from "edgis/testing";
 import { createClient } from "./connect.mjs";
-import { observe } from "./observer.mjs";
 import { listen, scripted, silent } from "./peers.mjs";
+import { startWatched } from "./servers.mjs";
 
 const logger = false;
 const caught = (promise) =>
@@ -12,16 +12,6 @@ const caught = (promise) =>
     (value) => value,
     (error) => error,
   );
-
-async function startBoth(t, options) {
-  const server = await startRedis(options);
-  const observer = await observe(server);
-  t.after(async () => {
-    observer.close();
-    await server.stop();
-  });
-  return { server, observer };
-}
 
 /** Keeps the server busy for so many milliseconds: it answers nobody meanwhile. */
 const busy = `
@@ -31,7 +21,7 @@ const busy = `
   return 'done'`;
 
 test("a server that falls silent: TimeoutError of phase reply at the deadline, sent maybe", async (t) => {
-  const { server } = await startBoth(t);
+  const { server } = await startWatched(t);
   const client = createClient({ url: server.url, logger, timeouts: { command: 200, connect: 300 } });
   t.after(() => client.close());
   await client.ping();
@@ -49,7 +39,7 @@ test("a server that falls silent: TimeoutError of phase reply at the deadline, s
 });
 
 test("each handle's own deadline holds for its commands on the shared link", async (t) => {
-  const { server } = await startBoth(t);
+  const { server } = await startWatched(t);
   const slow = createClient({ url: server.url, logger, timeouts: { command: "20s" } });
   const fast = slow.with({ timeouts: { command: 150 } });
   t.after(() => Promise.all([slow.close(), fast.close()]));
@@ -63,7 +53,7 @@ test("each handle's own deadline holds for its commands on the shared link", asy
 });
 
 test("a reply that comes after its deadline is nobody else's", async (t) => {
-  const { server, observer } = await startBoth(t);
+  const { server, observer } = await startWatched(t);
   await observer.ask("SET", "big", "B".repeat(3_000_000));
   for (let i = 0; i < 50; i += 1) await observer.ask("RPUSH", "list", `item ${i}`);
   const client = createClient({ url: server.url, logger, timeouts: { command: 150, connect: "20s" } });
@@ -175,7 +165,7 @@ test("kill -9 under load: reads are sent again, writes are lost with sent maybe,
 });
 
 test("CLIENT KILL in the middle of the load: reads are answered, no write is done twice", async (t) => {
-  const { server, observer } = await startBoth(t);
+  const { server, observer } = await startWatched(t);
   const client = createClient({
     url: server.url,
     logger,
@@ -264,7 +254,7 @@ test("an announced length or depth beyond the limits is a ProtocolError before m
 });
 
 test("limits.bulk, limits.nesting, limits.staged and limits.stagedBytes hold", async (t) => {
-  const { server } = await startBoth(t);
+  const { server } = await startWatched(t);
   const small = createClient({ url: server.url, logger, limits: { bulk: 1_000, nesting: 2 }, share: false });
   t.after(() => small.close());
   await small.set("fits", "x".repeat(1_000));
@@ -290,7 +280,7 @@ test("limits.bulk, limits.nesting, limits.staged and limits.stagedBytes hold", a
 });
 
 test("close() on a silent server ends within the command deadline", async (t) => {
-  const { server, observer } = await startBoth(t);
+  const { server, observer } = await startWatched(t);
   const client = createClient({ url: server.url, logger, timeouts: { command: 200 } });
   await client.ping();
   server.pause();
@@ -322,7 +312,7 @@ test("close() on a link that dies while it drains settles its commands", async (
 });
 
 test("a blocked event loop makes no reply late that has arrived", async (t) => {
-  const { server } = await startBoth(t);
+  const { server } = await startWatched(t);
   const client = createClient({ url: server.url, logger, timeouts: { command: 100 } });
   t.after(() => client.close());
   await client.ping();
@@ -334,7 +324,7 @@ test("a blocked event loop makes no reply late that has arrived", async (t) => {
 });
 
 test("a reply that comes right after the event loop was blocked is not too late", async (t) => {
-  const { server, observer } = await startBoth(t);
+  const { server, observer } = await startWatched(t);
   const client = createClient({ url: server.url, logger, timeouts: { command: 100 } });
   t.after(() => client.close());
   await client.ping();

@@ -1,28 +1,14 @@
 // Connections that nobody uses, on hosts that suspend functions: `idleTimeout`, by the timer and by the wall clock.
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { startRedis } from "edgis/testing";
 import { createClient } from "./connect.mjs";
-import { observe } from "./observer.mjs";
-import { answer } from "./programs.mjs";
-import { evaluate } from "./runtimes.mjs";
-
-async function start(t) {
-  const server = await startRedis();
-  const observer = await observe(server);
-  t.after(async () => {
-    observer.close();
-    await server.stop();
-  });
-  return { server, observer };
-}
+import { answer, begin } from "./programs.mjs";
+import { startWatched } from "./servers.mjs";
 
 test("a connection that nobody uses is closed after idleTimeout, and the next command dials", async (t) => {
-  const { server, observer } = await start(t);
+  const { server, observer } = await startWatched(t);
   const states = [];
   const client = createClient({ url: server.url, logger: false, idleTimeout: 200 });
   t.after(() => client.close());
@@ -40,7 +26,7 @@ test("a connection that nobody uses is closed after idleTimeout, and the next co
 });
 
 test("what is under way keeps it open, however long that takes; without the option it stays", async (t) => {
-  const { server, observer } = await start(t);
+  const { server, observer } = await startWatched(t);
   const patient = { command: "30s" };
   const client = createClient({ url: server.url, logger: false, idleTimeout: 100, timeouts: patient });
   const other = createClient({ url: server.url, logger: false, name: "stays" });
@@ -57,7 +43,7 @@ test("what is under way keeps it open, however long that takes; without the opti
 });
 
 test("after a sleep it is closed before it is used, and not even asked for a sign of life", async (t) => {
-  const { server, observer } = await start(t);
+  const { server, observer } = await startWatched(t);
   const before = await observer.calls("ping");
   const { value, dials, accepted, took } = await answer(
     `const clock = Date.now;
@@ -84,30 +70,26 @@ test("after a sleep it is closed before it is used, and not even asked for a sig
 
 test("a process that was stopped closes what had been idle as soon as it goes on", async (t) => {
   if (process.platform === "win32") return t.skip("there are no signals on Windows");
-  const { server, observer } = await start(t);
+  const { server, observer } = await startWatched(t);
   const program = `
     const { createClient } = await import("edgis");
     const redis = createClient({ logger: false, idleTimeout: "1s" });
     await redis.set("k", "v");
     setInterval(() => {}, 1_000);
     console.log("ready");`;
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const [command, ...args] = evaluate(program);
-  const child = spawn(command, args, { env: { ...env, REDIS_URL: server.url }, stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => child.kill("SIGKILL"));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  assert.equal((await lines.next()).value, "ready");
-  process.kill(child.pid, "SIGSTOP");
+  const { pid, line } = begin(t, program, { REDIS_URL: server.url });
+  assert.equal(await line(), "ready");
+  process.kill(pid, "SIGSTOP");
   await sleep(2_000);
   const open = (await observer.others()).length;
-  process.kill(child.pid, "SIGCONT");
+  process.kill(pid, "SIGCONT");
   // Where this machine stopped it too late it was closed before.
   assert.ok(open <= 1);
   await observer.othersBecome(0);
 });
 
 test('"use" is told once a tick, in the context of the first caller, of whatever handle of the connection', async (t) => {
-  const { server } = await start(t);
+  const { server } = await startWatched(t);
   const warned = [];
   const logger = { info: () => {}, warn: (line) => warned.push(line) };
   const client = createClient({ url: server.url, logger, share: false });

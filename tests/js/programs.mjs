@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { evaluate } from "./runtimes.mjs";
 
@@ -43,6 +44,25 @@ export function run(source, { env = {}, exposeGc = false, witnessed = false, cwd
       resolve({ ...ended, code, signal, milliseconds: performance.now() - started });
     });
   });
+}
+
+/**
+ * Begins to run ESM source, for a program that is spoken to by signals; it is killed after the test at the latest.
+ *
+ * @returns its `pid`, `line()`, which gives the next line that it prints, and `ended`, its exit code or signal
+ */
+export function begin(t, source, env = {}) {
+  const { REDIS_URL, REDIS_URI, NODE_TEST_CONTEXT, ...own } = process.env;
+  const [program, ...args] = evaluate(source);
+  const stdio = ["ignore", "pipe", "inherit"];
+  const child = spawn(program, args, { cwd: repository, env: { ...own, ...env }, stdio });
+  const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve(signal ?? code)));
+  t.after(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return { pid: child.pid, ended, line: async () => (await lines.next()).value };
 }
 
 /** The JSON that a program printed as its last line. Throws with all it said when it ended badly. */

@@ -1,9 +1,8 @@
 // A machine that sleeps and a function that is suspended: the monotonic clock stands still, the wall clock does not.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { startRedis } from "edgis/testing";
-import { observe } from "./observer.mjs";
 import { answer } from "./programs.mjs";
+import { startWatched } from "./servers.mjs";
 
 // In a process of its own, in which the wall clock can be put forward as a sleep would; the package takes it at load.
 const asleep = `
@@ -13,18 +12,8 @@ Date.now = () => clock() + slept;
 const { createClient } = await import("edgis");
 `;
 
-async function start(t) {
-  const server = await startRedis();
-  const observer = await observe(server);
-  t.after(async () => {
-    observer.close();
-    await server.stop();
-  });
-  return { server, observer };
-}
-
 test("the first command after an hour of sleep is preceded by a PING, the next ones are not", async (t) => {
-  const { server, observer } = await start(t);
+  const { server, observer } = await startWatched(t);
   const before = await observer.calls("ping");
   const { since, woken, replies } = await answer(
     `${asleep}
@@ -43,7 +32,7 @@ test("the first command after an hour of sleep is preceded by a PING, the next o
 });
 
 test("a link that died in its sleep is replaced once, and costs nobody an error", async (t) => {
-  const { server } = await start(t);
+  const { server } = await startWatched(t);
   const { took, value, dials, connections } = await answer(
     `${asleep}
      const { faultProxy } = await import("edgis/testing");
@@ -64,7 +53,7 @@ test("a link that died in its sleep is replaced once, and costs nobody an error"
 });
 
 test("a clock that is set back, or right by a little, is no sleep", async (t) => {
-  const { server, observer } = await start(t);
+  const { server, observer } = await startWatched(t);
   const before = await observer.calls("ping");
   await answer(
     `${asleep}
