@@ -125,9 +125,21 @@ export class RedisCache implements Cache {
       if (near !== undefined) return this.#nearHit(near) as Loaded<T>;
     }
     const call = new Call(name, settings, inside, works.space.zone(scope), scope);
-    const look = this.#isAway(works.space, inside) ? undefined : await this.#look(works, call);
+    let look: Look | undefined;
+    if (!this.#isAway(works.space, inside)) {
+      // Without a function between: this is the way of every hit.
+      try {
+        const batch = works.lookup.ask(call);
+        await batch.done;
+        const answer = works.lookup.answer(call, batch);
+        look = answer instanceof Promise ? await answer : answer;
+        if (look.state === "fresh") return this.#hit(look) as Loaded<T>;
+      } catch (error) {
+        this.#fallback(error, "read");
+      }
+      call.spend();
+    }
     if (look !== undefined) {
-      if (look.state === "fresh") return this.#hit(look) as Loaded<T>;
       if (look.state === "stale") {
         this.#counts.stale += 1;
         works.flights.refresh(call, loader, look);

@@ -19,6 +19,7 @@ export class Call {
   /** Which of the zone's calls it is: what began to load after it may be given to it. */
   readonly order: number;
   #spent = 0;
+  #begun = 0;
 
   constructor(name: string, settings: CallSettings, inside: Inside, zone: Zone, scope: object) {
     this.name = name;
@@ -36,8 +37,15 @@ export class Call {
     return this.budget - this.#spent;
   }
 
-  /** Redis was waited for since `start`. */
-  spend(start: number): void {
-    this.#spent += this.inside.now() - start;
+  /** From here on Redis is waited for… */
+  begin(): void {
+    this.#begun = this.inside.now();
+  }
+
+  /** …until here. */
+  spend(): void {
+    const now = this.inside.now();
+    this.#spent += now - this.#begun;
+    this.#begun = now;
   }
 }

@@ -23,6 +23,11 @@ export class Flight {
   sequence: string | undefined;
   /** The last call that came before the load began. */
   #lastBefore = Number.POSITIVE_INFINITY;
+  /**
+   * It found what another process had stored, and asked for that when there had been so many calls: later ones may have come
+   * after an invalidation that it could not see.
+   */
+  foundFor = Number.POSITIVE_INFINITY;
   /** Something that it may depend on was invalidated: nobody else gets its value, and it is not stored. */
   isDetached = false;
   landed: Promise<Landed | undefined> = Promise.resolve(undefined);

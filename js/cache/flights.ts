@@ -1,7 +1,7 @@
 /** Loads on behalf of calls: once for all of them, in this process and beside others, and stores what was loaded. */
 import type { Call } from "./call.js";
 import { encode } from "./codec.js";
-import { CONTENT, type Content, generationOf, seal, type Tagged } from "./envelope.js";
+import { CONTENT, type Content, generationOf, HEADER, seal, type Tagged } from "./envelope.js";
 import { ReadFailure } from "./failure.js";
 import { Flight, type Landed } from "./flight.js";
 import { unique } from "./gate.js";
@@ -51,13 +51,15 @@ export class Flights {
   async serve(call: Call, loader: Loader<unknown>, look: Look | undefined): Promise<Landed> {
     const { flights } = call.zone;
     const known = flights.get(call.name);
-    if (known !== undefined) {
-      if (known.accepts(call, look)) {
-        this.#parts.counts.joins += 1;
-        return (await known.landed) as Landed;
-      }
-      this.detach(call.zone, known);
+    if (known?.accepts(call, look)) {
+      this.#parts.counts.joins += 1;
+      const landed = (await known.landed) as Landed;
+      if (call.order <= known.foundFor) return landed;
+      const own = await this.#parts.lookup.look(call).catch(() => undefined);
+      if (own?.state === "fresh" || own?.state === "stale") return { value: own.value, isAbsent: own.isAbsent };
+      return this.serve(call, loader, own);
     }
+    if (known !== undefined) this.detach(call.zone, known);
     return (await this.#begin(call, loader, look, false).landed) as Landed;
   }
 
@@ -143,19 +145,21 @@ export class Flights {
     let pause = FIRST_PAUSE;
     for (let attempt = 0; ; attempt += 1) {
       const token = unique();
-      const start = inside.now();
+      call.begin();
       let answer: Answer;
       try {
         // Both in the same tick: if the other process has stored something meanwhile, it is here.
         const asked = this.#ask(call, look, token);
+        flight.foundFor = call.zone.calls;
         const seen = attempt === 0 ? undefined : lookup.look(call);
         seen?.catch(() => {});
         answer = await asked;
-        if (seen === undefined) call.spend(start);
+        if (seen === undefined) call.spend();
         else look = await seen;
       } catch (error) {
         // It may be ours all the same, without our knowing since when: it must not be filled by it, nor kept from others.
         this.#release(call.name, token);
+        flight.foundFor = Number.POSITIVE_INFINITY;
         fallback(error, "lease");
         return "none";
       }
@@ -164,6 +168,7 @@ export class Flights {
         return { value: look.value, isAbsent: look.isAbsent };
       }
       if (answer.status === 1) {
+        flight.foundFor = Number.POSITIVE_INFINITY;
         flight.token = token;
         flight.generation = answer.generation ?? look.generation;
         flight.generations = new Map([...look.generations, ...answer.generations]);
@@ -171,11 +176,13 @@ export class Flights {
         return "ours";
       }
       if (flight.isBackground) return "busy";
+      // Nothing was found: who comes until the next look may have what that finds.
+      flight.foundFor = Number.POSITIVE_INFINITY;
       if (attempt === 0 && answer.status === 0) counts.leaseWaits += 1;
       const left = deadline - inside.now();
       if (left <= 0) return "none";
-      if (answer.status === 0) {
-        await sleep(call, Math.min(left, Math.max(1, answer.wait), pause * (0.75 + Math.random() / 2)));
+      if (answer.status === 0 || attempt > 0) {
+        await sleep(call, Math.min(left, answer.wait > 0 ? answer.wait : pause, pause * (0.75 + Math.random() / 2)));
       }
       pause = Math.min(LONGEST_PAUSE, 1.6 * pause);
     }
@@ -188,7 +195,7 @@ export class Flights {
     if (call.left < 1) throw new ReadFailure("timeout");
     const view = sender.within(call.left);
     const keys = [names.entry(call.name), names.lease(call.name)];
-    const asked = sender.run(view, ACQUIRE, keys, [token, LEASE, look.seen ?? ""]);
+    const asked = sender.run(view, ACQUIRE, keys, [token, LEASE, look.bytes?.subarray(0, HEADER) ?? ""]);
     const own = look.generation === undefined ? sender.run(view, ENSURE, [names.generation], [0]) : undefined;
     const missing = call.settings.tags.filter((tag) => look.generations.get(tag) === undefined);
     const made = missing.map((tag) => sender.run(view, ENSURE, [names.tag(tag)], [DAY]));

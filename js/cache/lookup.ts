@@ -1,7 +1,7 @@
 /** What the cache knows of a key: reads the entry with all that it depends on, and judges it. */
 import type { Call } from "./call.js";
 import { type Codec, decode } from "./codec.js";
-import { CONTENT, generationOf, HEADER, type Header, open } from "./envelope.js";
+import { CONTENT, generationOf, type Header, open } from "./envelope.js";
 import type { Mark } from "./memory.js";
 import type { Batch, Reader } from "./reader.js";
 import { passed } from "./schema.js";
@@ -15,8 +15,8 @@ export interface Look {
   readonly isAbsent: boolean;
   /** When it ceased to be fresh, in milliseconds since the epoch. */
   readonly freshUntil: number;
-  /** The beginning of what is there, valid or not. */
-  readonly seen: Uint8Array | undefined;
+  /** What is there, valid or not. */
+  readonly bytes: Uint8Array | undefined;
   /** Of the namespace. */
   readonly generation: number | undefined;
   /** Of the tags that were asked for; undefined where there is none. */
@@ -44,12 +44,22 @@ export class Lookup {
 
   /** Rejects when Redis cannot be asked, or does not answer within what is left to the call. */
   async look(call: Call): Promise<Look> {
-    const { inside, zone, scope, settings, name } = call;
+    const batch = this.ask(call);
+    try {
+      await batch.done;
+    } finally {
+      call.spend();
+    }
+    return this.answer(call, batch);
+  }
+
+  /** Asks, along with the other calls of the tick; once that is done, `answer` says what came of it. */
+  ask(call: Call): Batch {
+    const { zone, scope, settings, name } = call;
     const { names } = this.#space;
-    const entry = names.entry(name);
-    const start = inside.now();
+    call.begin();
     const batch = this.#reader.batch(zone, scope, call.left);
-    batch.want(entry);
+    batch.want(names.entry(name));
     batch.want(names.generation);
     for (const tag of settings.tags) batch.want(names.tag(tag));
     const hint = this.#space.hint(name);
@@ -60,24 +70,30 @@ export class Lookup {
       if (flight.isDynamic) batch.want(names.sequence);
       for (const tag of flight.generations.keys()) batch.want(names.tag(tag));
     }
-    try {
-      await batch.done;
-    } finally {
-      call.spend(start);
+    return batch;
+  }
+
+  answer(call: Call, batch: Batch): Look | Promise<Look> {
+    const { name } = call;
+    const bytes = batch.value(this.#space.names.entry(name));
+    if (bytes == null) return this.#judge(call, batch, undefined, undefined, undefined);
+    const header = open(bytes);
+    if (typeof header === "string") {
+      this.#counts[header] += 1;
+      return this.#judge(call, batch, undefined, bytes, undefined);
     }
-    const bytes = batch.value(entry);
-    const header = bytes == null ? undefined : open(bytes);
-    if (typeof header === "string") this.#counts[header] += 1;
-    const known = typeof header === "object" ? header : undefined;
-    let more: Batch | undefined;
-    if (known !== undefined && known.tags.length > 0) more = await this.#missingTags(call, batch, known);
-    if (known !== undefined && !isSame(hint, known.tags)) {
-      this.#space.remember(
-        name,
-        known.tags.map(({ tag }) => tag),
-      );
-    }
-    return this.#judge(call, batch, more, bytes, known);
+    if (!isSame(this.#space.hint(name), header.tags)) return this.#learn(call, batch, bytes, header);
+    return this.#judge(call, batch, undefined, bytes, header);
+  }
+
+  /** Its tags are not those that were known; the next time they are. */
+  async #learn(call: Call, batch: Batch, bytes: Uint8Array, header: Header): Promise<Look> {
+    const more = await this.#missingTags(call, batch, header);
+    this.#space.remember(
+      call.name,
+      header.tags.map(({ tag }) => tag),
+    );
+    return this.#judge(call, batch, more, bytes, header);
   }
 
   /** Asks for the generations of tags that nobody knew of before the entry was there. */
@@ -85,13 +101,13 @@ export class Lookup {
     const { names } = this.#space;
     const missing = tags.filter(({ tag }) => batch.value(names.tag(tag)) === undefined);
     if (missing.length === 0) return undefined;
-    const start = call.inside.now();
+    call.begin();
     const more = this.#reader.batch(call.zone, call.scope, call.left);
     for (const { tag } of missing) more.want(names.tag(tag));
     try {
       await more.done;
     } finally {
-      call.spend(start);
+      call.spend();
     }
     return more;
   }
@@ -100,28 +116,24 @@ export class Lookup {
     call: Call,
     batch: Batch,
     more: Batch | undefined,
-    bytes: Uint8Array | null | undefined,
+    bytes: Uint8Array | undefined,
     header: Header | undefined,
   ): Look | Promise<Look> {
     const { names } = this.#space;
     const generation = generationOf(batch.value(names.generation));
     const flight = call.zone.flights.get(call.name);
-    const text = (key: string): string | undefined => {
-      const reply = batch.value(key);
-      return reply == null ? undefined : call.inside.ascii(reply, 0, reply.length);
-    };
     const look = {
       state: "miss" as Look["state"],
       value: undefined as unknown,
       isAbsent: false,
       freshUntil: 0,
-      seen: bytes == null ? undefined : bytes.subarray(0, HEADER),
+      bytes,
       generation,
       generations: this.#generations(call, batch, more, header),
-      lease: flight && text(names.lease(call.name)),
-      sequence: flight && text(names.sequence),
+      lease: flight && text(call, batch.value(names.lease(call.name))),
+      sequence: flight && text(call, batch.value(names.sequence)),
     };
-    if (header === undefined || bytes == null || header.generation !== generation) return look;
+    if (header === undefined || bytes === undefined || header.generation !== generation) return look;
     for (const { tag, generation } of header.tags) if (look.generations.get(tag) !== generation) return look;
     const now = batch.answeredAt;
     look.freshUntil = header.freshUntil;
@@ -194,3 +206,6 @@ export class Lookup {
 
 const isSame = (hint: readonly string[] | undefined, tags: Header["tags"]): boolean =>
   (hint?.length ?? 0) === tags.length && tags.every(({ tag }, i) => tag === hint?.[i]);
+
+const text = ({ inside }: Call, reply: Uint8Array | null | undefined): string | undefined =>
+  reply == null ? undefined : inside.ascii(reply, 0, reply.length);
