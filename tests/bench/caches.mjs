@@ -38,13 +38,15 @@ const caches = [
 }));
 const peers = caches.slice(1);
 
-const hit = (id, title, memory, flight) => ({ id, title, memory, kind: "hit", flight });
+const hit = (id, title, memory, flight, small) => ({ id, title, memory, kind: "hit", flight, small });
 const loads = [
-  hit("memory", "hit in memory, 1,000 at once", true, 1_000),
-  hit("redis-1", "hit in Redis, 1 at once", false, 1),
-  hit("redis-100", "hit in Redis, 100 at once", false, 100),
-  hit("redis-1000", "hit in Redis, 1,000 at once", false, 1_000),
-  { id: "miss", title: "miss and fill, 100 at once", memory: false, kind: "miss", flight: 100 },
+  hit("memory", "hit in memory, 1,000 at once, 32 B", true, 1_000, true),
+  hit("memory-512", "hit in memory, 1,000 at once, 512 B", true, 1_000, false),
+  hit("redis-1", "hit in Redis, 1 at once, 32 B", false, 1, true),
+  hit("redis-100", "hit in Redis, 100 at once, 32 B", false, 100, true),
+  hit("redis-100-512", "hit in Redis, 100 at once, 512 B", false, 100, false),
+  hit("redis-1000", "hit in Redis, 1,000 at once, 32 B", false, 1_000, true),
+  { id: "miss", title: "miss and fill, 100 at once, 512 B", memory: false, kind: "miss", flight: 100, small: false },
 ];
 const worker = fileURLToPath(new URL("caches/worker.mjs", import.meta.url));
 const failures = [];
@@ -220,7 +222,7 @@ const tables = [
     title: "One of each",
     head: ["", ...names],
     rows: [
-      ["bytes in Redis for an entry of 500 B", ...names.map((name) => number(results.bytes[name]))],
+      ["bytes in Redis for an entry of 512 B", ...names.map((name) => number(results.bytes[name]))],
       ["first call with Redis away, ms", ...names.map((name) => wait(name, "first"))],
       ["a later call with Redis away, ms", ...names.map((name) => wait(name, "next"))],
     ],

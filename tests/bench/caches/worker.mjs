@@ -11,8 +11,9 @@ const { open } = await import(adapter);
 const cache = await open(Number(port), JSON.parse(hints));
 
 const KEYS = 1_000;
-/** What an app caches: an object of half a kilobyte. */
-const value = (key) => ({
+/** What an app caches: a text of 32 B, as in the bench of clients, or an object of half a kilobyte. */
+const value = (key, small) => (small ? `${key}:${"v".repeat(31)}`.slice(0, 32) : object(key));
+const object = (key) => ({
   id: key,
   name: `Product ${key}`,
   price: 1999,
@@ -27,13 +28,15 @@ const never = () => {
 let fresh = 0;
 
 /** `flight` calls at once, then the next; hits on known keys, or misses on keys that nobody has asked for yet. */
-async function run({ load: { kind, flight }, ms, verify }) {
+async function run({ load: { kind, flight, small }, ms, verify }) {
   if (verify && kind === "hit") {
-    const all = Array.from({ length: KEYS }, (_, i) => cache.getOrSet(`k${i}`, () => value(`k${i}`)));
+    const all = Array.from({ length: KEYS }, (_, i) => cache.getOrSet(`k${i}`, () => value(`k${i}`, small)));
     const seen = await Promise.all(all);
-    if (seen.some(({ id }, i) => id !== `k${i}`)) throw new Error("a wrong value");
+    if (seen.some((got, i) => JSON.stringify(got) !== JSON.stringify(value(`k${i}`, small)))) {
+      throw new Error("a wrong value");
+    }
   }
-  const loader = async (key) => value(key);
+  const loader = async (key) => value(key, small);
   const call =
     kind === "hit"
       ? (i) => cache.getOrSet(`k${i % KEYS}`, never)
