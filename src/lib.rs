@@ -1,5 +1,12 @@
 //! edgis is a Redis connector for edge runtimes. This crate is its core: the protocol, the state machines of the
-//! connections, and every decision about them.
+//! connections, and every decision about them; and, as a feature, a client for Rust programs.
+//!
+//! # The client
+//!
+//! With the feature `worker` there is `Client`, for Cloudflare Workers in Rust; `client` alone is the same for any runtime
+//! that implements the trait `Runtime`. `worker` needs Rust 1.91, the rest 1.85.
+//!
+//! # The core
 //!
 //! The core is *sans-I/O*. It opens no socket, reads no clock and draws no random number: bytes, the time and a random
 //! seed are arguments, and what has to be done (dial, transmit, settle a promise, wake me at) comes out as rows. Nothing
@@ -12,7 +19,13 @@
 //! | [`connection`] | one link to one address: handshake, what is in flight, deadlines |
 //! | [`manager`] | targets, handles, dials, staging, retry; the one entry to the core |
 //! | [`layout`] | where the core and the shell meet in linear memory |
+//! | `driver` (features `client` and `worker`) | the client for Rust programs: tasks, streams, types |
 //! | `wasm` (feature `js`) | how rows and regions of linear memory meet JavaScript |
+
+// The README's program is compiled by the tests.
+#[cfg(all(doctest, feature = "worker"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 pub mod command;
 pub mod connection;

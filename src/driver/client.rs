@@ -166,7 +166,8 @@ impl Handle {
         if self.runtime.is_here() {
             return Ok(());
         }
-        let text = "this client belongs to another request: make one in each request, or keep it in a Durable Object";
+        let text = "this client was made in another request, or outside of any: make one in each request, or keep one in a \
+                    Durable Object";
         Err(Error::new(ErrorKind::Usage, text.into()))
     }
 }

@@ -176,7 +176,6 @@ impl Engine {
             News::Lost(Trouble { code, text }) => {
                 self.manager.lost(id, code, &text, now);
                 self.drain(None);
-                self.hands.links.retain(|link| link.id != id);
             }
         }
     }

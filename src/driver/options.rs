@@ -29,6 +29,7 @@ pub struct Options {
     protocol: u8,
     connect: u32,
     command: u32,
+    idle: u32,
     waits: bool,
     retry: (u32, u32),
     max_queued: u32,
@@ -51,6 +52,7 @@ impl Options {
             protocol: 0,
             connect: 2_000,
             command: 1_000,
+            idle: 0,
             waits: false,
             retry: (0, 0),
             max_queued: 0,
@@ -106,6 +108,13 @@ impl Options {
     /// sets it for one.
     pub fn command_timeout(mut self, timeout: Duration) -> Options {
         self.command = millis(timeout);
+        self
+    }
+
+    /// How long the connection may be unused before it is closed; the next command dials. By default it is kept. For what
+    /// outlives its requests and is suspended between them, such as a Durable Object.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Options {
+        self.idle = millis(timeout);
         self
     }
 
@@ -166,6 +175,7 @@ impl Options {
             tls: self.tls,
             protocol: self.protocol,
             connect_timeout: self.connect,
+            idle_timeout: self.idle,
             retry_base: self.retry.0,
             retry_cap: self.retry.1,
             max_staged: self.max_queued,

@@ -18,15 +18,16 @@ use super::{Client, Error, Options};
 /// The request, or the Durable Object, that makes it: sockets and timers are its own.
 #[derive(Debug)]
 pub struct Workers {
-    /// It answers in the request that made it and throws in every other.
+    /// It answers in the request that made it and throws in every other. Outside of any there can be none.
     signal: Option<JsValue>,
+    aborted: JsValue,
 }
 
 impl Workers {
     /// For the request that is being answered.
     pub fn new() -> Workers {
         let signal = AbortController::new().ok().map(|controller| controller.signal().into());
-        Workers { signal }
+        Workers { signal, aborted: JsValue::from_str("aborted") }
     }
 }
 
@@ -88,7 +89,12 @@ impl Runtime for Workers {
     }
 
     fn seed(&self) -> u64 {
-        Math::random().to_bits()
+        // Outside of a request there is no random number either: to ask for one would end the instance.
+        if self.signal.is_some() {
+            Math::random().to_bits()
+        } else {
+            0
+        }
     }
 
     fn open(
@@ -122,7 +128,7 @@ impl Runtime for Workers {
     }
 
     fn is_here(&self) -> bool {
-        self.signal.as_ref().is_none_or(|signal| Reflect::get(signal, &JsValue::from_str("aborted")).is_ok())
+        self.signal.as_ref().is_some_and(|signal| Reflect::get(signal, &self.aborted).is_ok())
     }
 }
 

@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { buildExample } from "../../scripts/worker-rs.mjs";
+import { buildWorkers } from "../../scripts/worker-rs.mjs";
 import { observe } from "../js/observer.mjs";
 import { startRedis } from "../js/redis-server.mjs";
 import { startWorker } from "./worker.mjs";
 
-async function start(t, { url, redis, ...options } = {}) {
+async function start(t, { url, redis, worker = "example", ...options } = {}) {
   const server = redis ?? (await startRedis());
   t.after(() => server.stop());
-  const source = await buildExample();
-  const durableObjects = { COUNTER: "Counter" };
+  const { [worker]: source } = await buildWorkers();
+  const durableObjects = worker === "example" ? { COUNTER: "Counter" } : {};
   const { miniflare, said } = await startWorker(t, { url: url ?? server.url, source, durableObjects, ...options });
   const get = async (path, init) => {
     const response = await miniflare.dispatchFetch(`http://worker${path}`, init);
@@ -68,6 +68,16 @@ test("requests that are given up leave the others alone", async (t) => {
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
   assert.ok(performance.now() - start50 < 5_000);
   assert.doesNotMatch(said(), /different request|hung|Uncaught/);
+});
+
+test("a client that is kept for the next request says whose it is, and does not hang", async (t) => {
+  const { get, said } = await start(t, { worker: "kept" });
+  assert.deepEqual(await get("/"), { status: 200, text: "1" });
+  for (const { status, text } of await Promise.all(upTo(10).map(() => get("/")))) {
+    assert.equal(status, 500);
+    assert.match(text, /this client was made in another request/);
+  }
+  assert.doesNotMatch(said(), /different request|hung/);
 });
 
 test("while Redis is away each answer says what is wrong and what to do, and it is found when it is back", async (t) => {

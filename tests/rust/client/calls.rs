@@ -181,3 +181,21 @@ fn a_wait_costs_no_polls_and_ends_in_time() {
         assert!(polls < 40, "{polls} polls");
     });
 }
+
+/// Has two answers for what is `Send`, so that asking does not compile.
+trait Ambiguous<A> {
+    fn ask() {}
+}
+
+struct Too;
+
+impl<T: ?Sized> Ambiguous<()> for T {}
+impl<T: ?Sized + Send> Ambiguous<Too> for T {}
+
+#[test]
+fn a_client_fits_into_no_static_and_an_error_goes_anywhere() {
+    <Client as Ambiguous<_>>::ask();
+    fn goes_anywhere<T: Send + Sync + 'static>() {}
+    goes_anywhere::<Error>();
+    goes_anywhere::<Options>();
+}

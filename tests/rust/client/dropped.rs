@@ -5,7 +5,8 @@ use std::time::Duration;
 use edgis::Client;
 use futures_util::future::join_all;
 
-use crate::native::{run, Native};
+use crate::native::{run, until, Native};
+use crate::peer::Sluice;
 use crate::redis::Redis;
 
 /// xorshift64: the same schedule for the same seed.
@@ -77,5 +78,38 @@ fn what_is_dropped_before_it_leaves_is_not_sent() {
         tokio::task::yield_now().await;
         drop(pipeline);
         assert_eq!(client.call::<i64>(("DBSIZE",)).await.unwrap(), 2, "what had left is executed");
+    });
+}
+
+#[test]
+fn a_reply_whose_caller_leaves_in_the_middle_of_it_spoils_no_other() {
+    run(|| async {
+        let redis = Redis::start().await;
+        let sluice = Sluice::to(redis.port).await;
+        let client = Client::connect_on(Native::new(), &sluice.url).await.unwrap();
+        // A list in a list, with a string that bypasses the parser between two that do not.
+        let script = "local big = string.rep('b', 30000) return {1, {ARGV[1], big, {big}}, 'end'}";
+        let ask = |id: u32| client.call::<(i64, (u32, String, Vec<String>), String)>(("EVAL", script, 0, id));
+        let whole = 60_080;
+        for cut in [1, 4, 9, 30, 40, 5_000, 29_000, 30_035, 30_060, 45_000, 60_060, whole - 8] {
+            sluice.allowed.set(cut);
+            let mut first = Box::pin(ask(1));
+            let second = ask(2);
+            let mut second = Box::pin(second);
+            assert!(futures_util::poll!(&mut first).is_pending());
+            assert!(futures_util::poll!(&mut second).is_pending());
+            until(async || sluice.allowed.get() == 0).await;
+            // Until what has passed is read.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            drop(first);
+            sluice.allowed.set(usize::MAX);
+            let (one, (id, big, list), end) = second.await.unwrap();
+            assert_eq!(
+                (one, id, big.len(), list[0].len(), end.as_str()),
+                (1, 2, 30_000, 30_000, "end"),
+                "{cut}"
+            );
+        }
+        assert_eq!(client.stats().connects, 1.0);
     });
 }

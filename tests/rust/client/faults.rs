@@ -178,3 +178,42 @@ fn too_much_at_once_is_turned_away_and_not_kept() {
         assert_eq!(results.iter().filter(|result| result.as_ref().is_err_and(full)).count(), 2);
     });
 }
+
+#[test]
+fn a_server_that_does_not_read_is_not_written_to_without_end() {
+    run(|| async {
+        let redis = Redis::start().await;
+        let line = Line::to(redis.port).await;
+        let limited = options(&line.url).max_queued_bytes(1 << 20);
+        let client = Client::connect_on(Native::new(), limited).await.unwrap();
+        line.cut().await;
+        let value = vec![0u8; 400_000];
+        let mut calls = Vec::new();
+        // One after the other, so that the link can say in between that it takes no more.
+        for _ in 0..60 {
+            let mut call = Box::pin(client.call::<()>(("SET", "k", &value)));
+            assert!(futures_util::poll!(&mut call).is_pending());
+            calls.push(call);
+            tokio::task::yield_now().await;
+        }
+        let results = join_all(calls).await;
+        let full = |result: &Result<(), Error>| {
+            result.as_ref().is_err_and(|error| error.kind() == ErrorKind::QueueFull)
+        };
+        assert!(results.iter().any(full), "what it does not take is kept without end");
+        assert!(results.iter().all(Result::is_err));
+    });
+}
+
+#[test]
+fn a_connection_that_nobody_uses_is_closed_and_opened_again() {
+    run(|| async {
+        let redis = Redis::start().await;
+        let observer = redis.client().await;
+        let brief = Options::new(redis.url()).idle_timeout(Duration::from_millis(50));
+        let client = Client::connect_on(Native::new(), brief).await.unwrap();
+        until(async || client.status().state == State::Idle).await;
+        until(async || redis.connections(&observer).await == 0).await;
+        assert_eq!(client.call::<String>("PING").await.unwrap(), "PONG");
+    });
+}

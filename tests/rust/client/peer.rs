@@ -43,6 +43,48 @@ pub async fn says(text: &'static str) -> String {
     url
 }
 
+/// A line to a server that lets so many bytes of what the server says through, and holds the rest back.
+pub struct Sluice {
+    pub url: String,
+    /// How many bytes may pass.
+    pub allowed: Rc<Cell<usize>>,
+}
+
+impl Sluice {
+    pub async fn to(port: u16) -> Sluice {
+        let (listener, url) = listen().await;
+        let allowed = Rc::new(Cell::new(usize::MAX));
+        let level = allowed.clone();
+        spawn_local(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let allowed = level.clone();
+                spawn_local(async move {
+                    let far = TcpStream::connect(("127.0.0.1", port)).await.expect("the server");
+                    let (mut near_in, mut near_out) = near.into_split();
+                    let (mut far_in, mut far_out) = far.into_split();
+                    spawn_local(async move { tokio::io::copy(&mut near_in, &mut far_out).await });
+                    let mut buffer = vec![0; 64 << 10];
+                    while let Ok(count @ 1..) = far_in.read(&mut buffer).await {
+                        let mut passed = 0;
+                        while passed < count {
+                            let some = allowed.get().min(count - passed);
+                            allowed.set(allowed.get() - some);
+                            if near_out.write_all(&buffer[passed..passed + some]).await.is_err() {
+                                return;
+                            }
+                            passed += some;
+                            if some == 0 {
+                                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Sluice { url, allowed }
+    }
+}
+
 /// A line to a server that can be cut for a while: what is sent meanwhile is lost.
 pub struct Line {
     pub url: String,
