@@ -13,7 +13,7 @@ PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 WORKER := --target wasm32-unknown-unknown --features worker
 
-.PHONY: help setup demo test test-packaging fuzz bench bench-runtimes soak build package release lint fmt clean
+.PHONY: help setup demo demo-cache test test-packaging fuzz bench bench-runtimes bench-caches soak build package release lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
@@ -25,6 +25,10 @@ setup: ## installs everything that the other targets need
 demo: ## plays the cold-start incident on a throwaway Redis
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cold-start-incident/demo.mjs
+
+demo-cache: ## serves a shop whose Redis you can kill and restore with old data, and plots what its visitors see
+	@scripts/setup.sh build redis
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cache-outage/server.mjs $(PORT)
 
 test: ## runs all tests; ONLY="rust node" runs some (rust, worker, fuzz, wasm, browser, node, bun, deno, packaging)
 	@scripts/setup.sh build redis wasm browser c++ runtimes apps workerd
