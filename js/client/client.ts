@@ -79,7 +79,8 @@ export class BaseClient implements Subscriber {
   #handle: Handle | undefined;
   #share: Share | undefined;
   #closing: Promise<void> | undefined;
-  #isClosed = false;
+  /** Shut when the client is closed, and one with its views: somebody may have kept one. */
+  readonly #door: { isShut: boolean };
   #closedAt = 0;
   #broken: DisabledStatus | undefined;
   /** The last use was where there is no request. */
@@ -100,6 +101,7 @@ export class BaseClient implements Subscriber {
     this.#options = options;
     this.#origin = origin;
     this.#isView = isView;
+    this.#door = isView && origin !== undefined ? origin.#door : { isShut: false };
     const base = {
       connect: 2_000,
       command: 1_000,
@@ -114,12 +116,12 @@ export class BaseClient implements Subscriber {
 
   /** The handle, made at first use. Undefined where the core cannot run, and once the client is closed. */
   get #attached(): Handle | undefined {
-    return this.#handle ?? this.#attach();
+    return this.#door.isShut ? undefined : (this.#handle ?? this.#attach());
   }
 
   /** The handle, if there is one already. */
   get #present(): Handle | undefined {
-    return this.#handle ?? this.#seat?.handle;
+    return this.#door.isShut ? undefined : (this.#handle ?? this.#seat?.handle);
   }
 
   get #seat(): Seat | undefined {
@@ -142,7 +144,7 @@ export class BaseClient implements Subscriber {
   }
 
   #attach(): Handle | undefined {
-    if (this.#isClosed || this.#broken !== undefined) return undefined;
+    if (this.#broken !== undefined) return undefined;
     try {
       const place = this.#place();
       if (place === undefined) return undefined;
@@ -287,7 +289,7 @@ export class BaseClient implements Subscriber {
   status(): Status {
     const handle = this.#attached;
     if (handle !== undefined) return handle.engine.statusOf(handle.target);
-    const absent = this.#isClosed ? undefined : (this.#broken ?? this.#outside);
+    const absent = this.#door.isShut ? undefined : (this.#broken ?? this.#outside);
     if (absent === undefined && this.#isView && this.#origin !== undefined) return this.#origin.status();
     return absent ?? { state: "closed", attempts: 0, since: this.#closedAt };
   }
@@ -358,7 +360,7 @@ export class BaseClient implements Subscriber {
   /** @internal A command of one argument. */
   send1(name: string, staged: string, a: unknown): Promise<unknown> {
     const handle = this.#handle;
-    if (handle === undefined || typeof a !== "string" || handle.target.dead !== undefined)
+    if (handle === undefined || typeof a !== "string" || handle.target.dead !== undefined || this.#door.isShut)
       return this.call(name, a as string);
     return handle.engine.send1(handle, name, staged, a);
   }
@@ -366,9 +368,9 @@ export class BaseClient implements Subscriber {
   /** @internal A command of two arguments. */
   send2(name: string, staged: string, a: unknown, b: unknown): Promise<unknown> {
     const handle = this.#handle;
-    if (handle === undefined || typeof a !== "string" || typeof b !== "string" || handle.target.dead !== undefined) {
+    if (handle === undefined || typeof a !== "string" || typeof b !== "string")
       return this.call(name, a as string, b as string);
-    }
+    if (handle.target.dead !== undefined || this.#door.isShut) return this.call(name, a, b);
     return handle.engine.send2(handle, name, staged, a, b);
   }
 
@@ -442,13 +444,12 @@ export class BaseClient implements Subscriber {
   close(options: CloseOptions = {}): Promise<void> {
     if (this.#isView) return this.#origin?.close(options) ?? Promise.resolve();
     // On the same terms as everywhere, but only here: the links of other requests end with them.
-    const seat = this.#isClosed ? undefined : this.#seat;
-    if (!this.#isClosed) this.#closedAt = this.#runtime.timeOrigin() + this.#runtime.now();
-    this.#isClosed = true;
+    const seat = this.#door.isShut ? undefined : this.#seat;
+    if (!this.#door.isShut) this.#closedAt = this.#runtime.timeOrigin() + this.#runtime.now();
+    this.#door.isShut = true;
     if (this.#runtime.mark !== undefined) return this.#end(seat?.share, options);
     if (this.#closing === undefined) {
       this.#handle = undefined;
-      for (const view of this.#views?.values() ?? []) view.#handle = undefined;
       collected?.unregister(this);
       this.#closing = this.#end(this.#share, options);
     }

@@ -179,3 +179,23 @@ test("what is no duration is warned of, and what is pending has its own deadline
     assert.equal(another.status().state, "closed");
   }
 });
+
+test("views that somebody kept are closed with their client, also where others hold the link", async (t) => {
+  const { server, observer } = await startWatched(t);
+  const client = clientFor(t, server.url);
+  const other = clientFor(t, server.url);
+  const view = client.with({ timeout: "20s" });
+  const { signal } = new AbortController();
+  const views = [client, client.bytes, view, view.bytes, client.with({ signal })];
+  for (const one of [...views, other]) assert.equal(await one.exists("k"), 0);
+  await client.close();
+  for (const one of views) {
+    for (const call of [one.get("k"), one.set("k", "v"), one.mget("k")]) {
+      const { kind, reason } = await caught(call);
+      assert.deepEqual([kind, reason], ["DisabledError", "closed"]);
+    }
+    assert.deepEqual([one.isReady, one.isOpen, one.status().state], [false, false, "closed"]);
+  }
+  assert.equal(await other.exists("k"), 0);
+  await observer.othersBecome(1);
+});
