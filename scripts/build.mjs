@@ -31,6 +31,12 @@ const entries = [
     platform: "neutral",
     target: "es2022",
   },
+  {
+    name: "absent",
+    sources: { browser: "js/entry/browser.ts", "edge-light": "js/entry/edge-light.ts" },
+    platform: "neutral",
+    target: "es2022",
+  },
   { name: "cache", sources: { cache: "js/cache/index.ts" }, platform: "neutral", target: "es2022" },
   { name: "testing", sources: { testing: "js/testing/index.ts" }, platform: "node", target: "node20" },
 ];

@@ -1,7 +1,5 @@
-/** Gives the client class its commands. A method is the command's name and its arguments; no reply is changed here. */
+/** Gives a client class its commands. A method is the command's name and its arguments; no reply is changed here. */
 import { SEPARATOR } from "../loop/stage.js";
-import type { Client } from "./api.js";
-import { BaseClient } from "./client.js";
 
 const names =
   "append copy dbsize decrby dump echo exists expire expireat expiretime getex getrange getset hdel hexists hincrby " +
@@ -21,42 +19,49 @@ const clientNames = "getname id info kill list no-evict pause setname unblock un
 /** Their last argument may be given as undefined. */
 const optional = new Set("lpop ping rpop spop srandmember zpopmax zpopmin".split(" "));
 
-type Method = (this: BaseClient, ...args: never[]) => Promise<unknown>;
-
-function define(name: string, method: (this: BaseClient, ...args: unknown[]) => Promise<unknown>): void {
-  Object.defineProperty(BaseClient.prototype, name, { value: method as Method, writable: true, configurable: true });
+/** How a class sends what its methods are called with. */
+export interface Sender {
+  callAll(args: readonly unknown[]): Promise<unknown>;
+  /** A command of one argument; `staged` is its name with the separator. */
+  send1(name: string, staged: string, a: unknown): Promise<unknown>;
+  /** A command of two arguments. */
+  send2(name: string, staged: string, a: unknown, b: unknown): Promise<unknown>;
 }
 
-for (const name of names.split(" ")) {
-  const command = name.toUpperCase();
-  define(name, function (...args) {
-    if (args.at(-1) === undefined && optional.has(name)) args.pop();
-    return this.callAll([command, ...args]);
-  });
-}
+type Method = (this: Sender, ...args: unknown[]) => Promise<unknown>;
 
-for (const name of ofOne.split(" ")) {
-  const command = name.toUpperCase();
-  const staged = command + SEPARATOR;
-  define(name, function (...args) {
-    return args.length === 1 ? this.send1(command, staged, args[0]) : this.callAll([command, ...args]);
-  });
-}
+export function defineCommands(prototype: Sender): void {
+  const define = (name: string, value: Method) =>
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
 
-for (const name of ofTwo.split(" ")) {
-  const command = name.toUpperCase();
-  const staged = command + SEPARATOR;
-  define(name, function (...args) {
-    return args.length === 2 ? this.send2(command, staged, args[0], args[1]) : this.callAll([command, ...args]);
-  });
-}
+  for (const name of names.split(" ")) {
+    const command = name.toUpperCase();
+    define(name, function (...args) {
+      if (args.at(-1) === undefined && optional.has(name)) args.pop();
+      return this.callAll([command, ...args]);
+    });
+  }
 
-for (const name of clientNames.split(" ")) {
-  const method = `client${name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase())}`;
-  define(method, function (...args) {
-    return this.callAll(["CLIENT", name.toUpperCase(), ...args]);
-  });
-}
+  for (const name of ofOne.split(" ")) {
+    const command = name.toUpperCase();
+    const staged = command + SEPARATOR;
+    define(name, function (...args) {
+      return args.length === 1 ? this.send1(command, staged, args[0]) : this.callAll([command, ...args]);
+    });
+  }
 
-/** The class with its commands. */
-export const ClientClass = BaseClient as unknown as new (...args: ConstructorParameters<typeof BaseClient>) => Client;
+  for (const name of ofTwo.split(" ")) {
+    const command = name.toUpperCase();
+    const staged = command + SEPARATOR;
+    define(name, function (...args) {
+      return args.length === 2 ? this.send2(command, staged, args[0], args[1]) : this.callAll([command, ...args]);
+    });
+  }
+
+  for (const name of clientNames.split(" ")) {
+    const method = `client${name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase())}`;
+    define(method, function (...args) {
+      return this.callAll(["CLIENT", name.toUpperCase(), ...args]);
+    });
+  }
+}

@@ -22,13 +22,15 @@ export function outsideStatus(runtime: Runtime): DisabledStatus {
   };
 }
 
-/** Of a runtime that refuses the core. */
+/** Of a runtime that refuses the core, or of a module that is none; its error may have a hint of its own. */
 export function brokenStatus(runtime: Runtime, error: unknown): DisabledStatus {
+  const { hint } = Object(error) as { hint?: string };
+  const what = error instanceof Error ? error.message : String(error);
   return {
     state: "disabled",
     reason: "wasm",
-    message: `this runtime does not run WebAssembly: ${error instanceof Error ? error.message : String(error)}`,
-    hint: "allow it: 'wasm-unsafe-eval' in the Content-Security-Policy, no --jitless",
+    message: hint === undefined ? `this runtime does not run WebAssembly: ${what}` : what,
+    hint: hint ?? "allow it: 'wasm-unsafe-eval' in the Content-Security-Policy, no --jitless",
     retryable: false,
     attempts: 0,
     since: runtime.timeOrigin() + runtime.now(),

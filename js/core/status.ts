@@ -4,7 +4,7 @@
 export type State = "idle" | "connecting" | "ready" | "disabled" | "closed";
 
 /** Why a target is disabled, or why its link was lost. */
-export type Reason = (typeof REASONS)[number] | "closed" | "queue-full";
+export type Reason = (typeof REASONS)[number] | "closed" | "queue-full" | "no-tcp";
 
 import type { REASONS } from "./abi.js";
 

@@ -5,12 +5,12 @@ import type { CreateClient } from "../index.js";
 import { Requests } from "../loop/requests.js";
 import { viaOf } from "../object/via.js";
 import type { Runtime } from "../transport/types.js";
-import { workerdRuntime } from "../transport/workerd.js";
+import { moduleOf, workerdRuntime } from "../transport/workerd.js";
 import module from "./edgis.wasm";
 
 const runtime: Runtime = {
   ...workerdRuntime,
-  compile: () => module,
+  compile: () => moduleOf(module),
   via: (options, identify) => viaOf(workerdRuntime.now, options, identify),
   tellApart: (engine, mark) => new Requests(engine, mark),
 };

@@ -46,6 +46,18 @@ export const workerdRuntime: Omit<Runtime, "compile"> = {
   waitUntil: (promise) => workers.waitUntil?.(promise),
 };
 
+/** What the bundler made of the import of the core. */
+export function moduleOf(imported: unknown): WebAssembly.Module {
+  if (imported instanceof WebAssembly.Module) return imported;
+  const rule = '"rules": [{ "type": "CompiledWasm", "globs": ["**/*.wasm"] }] in wrangler.jsonc';
+  throw Object.assign(new Error(`the import of edgis.wasm gave no WebAssembly.Module but ${kindOf(imported)}`), {
+    hint: `bundle it as a module: ${rule}, or the loader "copy" with esbuild; wrangler alone does so by itself`,
+  });
+}
+
+const kindOf = (value: unknown): string =>
+  typeof value === "object" && value !== null ? `an instance of ${value.constructor?.name}` : `a ${typeof value}`;
+
 let latest = 0;
 
 /** Every request has a clock that stands still between its events; the core's must not go back from one to the next. */

@@ -10,7 +10,7 @@ const installed = join(repository, "target/setup/npm/workerd/node_modules");
 const { Miniflare } = createRequire(`${installed}/x.js`)("miniflare");
 
 /** The bundle's code and its modules, as a Worker is uploaded. */
-export async function bundle(source, { minify = false } = {}) {
+export async function bundle(source, { minify = false, loader = "copy" } = {}) {
   const outdir = mkdtempSync(join(repository, "target/worker-"));
   try {
     const { outputFiles } = await esbuild.build({
@@ -22,7 +22,7 @@ export async function bundle(source, { minify = false } = {}) {
       target: "es2022",
       conditions: ["workerd", "worker", "browser"],
       external: ["cloudflare:*"],
-      loader: { ".wasm": "copy" },
+      loader: { ".wasm": loader },
       write: false,
       logLevel: "warning",
     });
@@ -37,8 +37,11 @@ export async function bundle(source, { minify = false } = {}) {
 }
 
 /** A running worker; `get` asks it for a path and gives its answer. It ends with the test. */
-export async function startWorker(t, { url, source = "tests/workerd/app.mjs", date = "2026-04-01", ...options } = {}) {
-  const modules = await bundle(source);
+export async function startWorker(
+  t,
+  { url, source = "tests/workerd/app.mjs", date = "2026-04-01", loader, ...options } = {},
+) {
+  const modules = await bundle(source, { loader });
   const problems = [];
   const miniflare = new Miniflare({
     modules: modules.sort((a) => (a.type === "ESModule" ? -1 : 1)),
