@@ -3,6 +3,7 @@
 //! One poll is one turn: what has come is read, what callers want is submitted, what is to leave is written, and the core
 //! is told of the time, until nothing moves any more. Everything that was submitted in a turn leaves in one write.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -29,6 +30,11 @@ const READ_BUFFER: usize = 64 << 10;
 const MOST_ROUNDS: usize = 64;
 /// A stream that is to end in good order has this long for it.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// Where reads go: it is needed for as long as a poll takes, so that all clients of a thread share it.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A command that the core knows by its tag.
 struct Waiter {
@@ -71,7 +77,6 @@ pub(super) struct Engine {
     hands: Hands,
     timer: Timer,
     latest: Time,
-    buffer: Vec<u8>,
 }
 
 impl Engine {
@@ -96,7 +101,7 @@ impl Engine {
             state: State::Idle,
             wakers: Vec::new(),
         };
-        Engine { manager, target, hands, timer: Timer::Off, latest: now, buffer: vec![0; READ_BUFFER] }
+        Engine { manager, target, hands, timer: Timer::Off, latest: now }
     }
 
     pub(super) fn mailbox(&self) -> Rc<Mailbox> {
@@ -129,12 +134,15 @@ impl Engine {
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
         let ids: Vec<u32> = self.hands.links.iter().map(|link| link.id).collect();
+        let mut buffer = BUFFER.take();
+        buffer.resize(READ_BUFFER, 0);
         for id in ids {
             let Some(link) = self.hands.links.iter_mut().find(|link| link.id == id) else { continue };
-            let Poll::Ready(news) = link.poll_read(cx, &mut self.buffer) else { continue };
+            let Poll::Ready(news) = link.poll_read(cx, &mut buffer) else { continue };
             moved = true;
-            self.tell(id, news);
+            self.tell(id, news, &buffer);
         }
+        BUFFER.set(buffer);
         moved
     }
 
@@ -145,7 +153,7 @@ impl Engine {
             let Some(link) = self.hands.links.iter_mut().find(|link| link.id == id) else { continue };
             if let Poll::Ready(news) = link.poll_write(cx) {
                 moved = true;
-                self.tell(id, news);
+                self.tell(id, news, &[]);
                 continue;
             }
             match link.pressure() {
@@ -165,14 +173,14 @@ impl Engine {
         moved
     }
 
-    fn tell(&mut self, id: u32, news: News) {
+    fn tell(&mut self, id: u32, news: News, buffer: &[u8]) {
         let now = self.now();
         match news {
             News::Opened => {
                 self.manager.opened(id, now);
                 self.drain(None);
             }
-            News::Received(count) => self.received(id, count, now),
+            News::Received(count) => self.received(id, &buffer[..count], now),
             News::Lost(Trouble { code, text }) => {
                 self.manager.lost(id, code, &text, now);
                 self.drain(None);
@@ -180,25 +188,24 @@ impl Engine {
         }
     }
 
-    fn received(&mut self, id: u32, count: usize, now: Time) {
+    fn received(&mut self, id: u32, chunk: &[u8], now: Time) {
         let Some(link) = self.hands.links.iter_mut().find(|link| link.id == id) else { return };
-        let buffer = std::mem::take(&mut self.buffer);
-        let from = link.reply.divert(&buffer[..count]);
-        if from < count {
-            let mut carried = std::mem::take(&mut link.carry);
-            let bytes = if carried.is_empty() {
-                &buffer[from..count]
-            } else {
-                carried.extend_from_slice(&buffer[from..count]);
-                &carried[..]
-            };
-            let consumed = self.manager.receive(id, bytes, now);
-            self.drain(Some((id, bytes)));
-            if let Some(link) = self.hands.links.iter_mut().find(|link| link.id == id) {
-                link.carry = bytes[consumed..].to_vec();
-            }
+        let chunk = &chunk[link.reply.divert(chunk)..];
+        if chunk.is_empty() {
+            return;
         }
-        self.buffer = buffer;
+        let mut carried = std::mem::take(&mut link.carry);
+        let bytes = if carried.is_empty() {
+            chunk
+        } else {
+            carried.extend_from_slice(chunk);
+            &carried[..]
+        };
+        let consumed = self.manager.receive(id, bytes, now);
+        self.drain(Some((id, bytes)));
+        if let Some(link) = self.hands.links.iter_mut().find(|link| link.id == id) {
+            link.carry = bytes[consumed..].to_vec();
+        }
     }
 
     /// What callers want. Says whether they wanted anything.

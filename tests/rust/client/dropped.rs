@@ -6,20 +6,8 @@ use edgis::Client;
 use futures_util::future::join_all;
 
 use crate::native::{run, until, Native};
-use crate::peer::Sluice;
+use crate::peer::{Random, Sluice};
 use crate::redis::Redis;
-
-/// xorshift64: the same schedule for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 /// Asks for a text of some length; it may go away after a while. Whatever comes is its own.
 async fn ask(client: &Client, id: u64, length: usize, patience: Option<Duration>) {

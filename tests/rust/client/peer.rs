@@ -131,3 +131,15 @@ impl Line {
         self.dark.set(false);
     }
 }
+
+/// xorshift64: the same schedule for the same seed.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
