@@ -42,7 +42,8 @@ impl Drop for Handle {
 /// Commands that are issued before anybody waits leave in one write, in the order in which they were first polled. A link
 /// that is lost is dialled again at once; what was not sent waits for it, read-only commands are sent again, and the callers
 /// of others are told that the server may have executed them ([`Error::sent`]). While the server cannot be reached commands
-/// fail at once with [`ErrorKind::Disabled`], and one of them every now and then tries it anew in the background.
+/// fail at once with [`ErrorKind::Disabled`]; one of them every now and then tries it anew, and waits for that. On Workers
+/// all clients of an isolate know of an outage together, so that not every request waits for what does not answer.
 ///
 /// # Whose it is
 ///

@@ -7,40 +7,31 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::connection::{self as rows, Row};
-use crate::manager::{Batch, Endpoint, Manager, State};
-use crate::resp::LAST;
+use crate::connection as rows;
+use crate::error::Failure;
+use crate::manager::{Batch, Manager, Policy, State};
 use crate::time::Time;
 
 use super::failure::{self, Rejection};
-use super::link::{Link, News};
+use super::hands::{Hands, Waiter};
+use super::link::News;
 use super::mailbox::{Mailbox, Request};
-use super::reply::Reply;
-use super::runtime::{Runtime, Trouble};
-use super::{Error, ErrorKind, Options};
+use super::runtime::{Outages, Runtime, Trouble};
+use super::Options;
 
 /// Bytes that one read brings at the most.
 const READ_BUFFER: usize = 64 << 10;
 /// After so many rounds of one turn the other tasks of the thread have theirs.
 const MOST_ROUNDS: usize = 64;
-/// A stream that is to end in good order has this long for it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// Where reads go: it is needed for as long as a poll takes, so that all clients of a thread share it.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A command that the core knows by its tag.
-struct Waiter {
-    request: Rc<Request>,
-    index: usize,
-    name: String,
 }
 
 enum Timer {
@@ -53,22 +44,8 @@ enum Timer {
     Due,
 }
 
-/// What the core's rows act upon.
-struct Hands {
-    runtime: Rc<dyn Runtime>,
-    mailbox: Rc<Mailbox>,
-    endpoint: Option<(Endpoint, bool)>,
-    server: String,
-    links: Vec<Link>,
-    /// Links that end in good order, and how long they have for it.
-    ending: Vec<(Link, LocalBoxFuture<'static, ()>)>,
-    waiters: Vec<Option<Waiter>>,
-    free: Vec<u32>,
-    dialling: bool,
-    state: State,
-    /// Callers to be woken once the core is out of reach.
-    wakers: Vec<Waker>,
-}
+/// The one scope of a client's core: other than 0, which has nothing to do with what others know.
+const SCOPE: u32 = 1;
 
 /// See the module.
 pub(super) struct Engine {
@@ -76,18 +53,23 @@ pub(super) struct Engine {
     target: u32,
     hands: Hands,
     timer: Timer,
-    latest: Time,
+    outages: Outages,
 }
 
 impl Engine {
     pub(super) fn new(runtime: Rc<dyn Runtime>, options: &Options) -> Engine {
         let mut manager = Manager::new(runtime.seed());
-        let now = time(runtime.now());
-        let target = manager.configure(&options.of_core(), now);
+        let outages = runtime.outages();
+        let now = latest(&outages, &*runtime);
+        manager.exchange(&mut outages.breakers.borrow_mut());
+        let target = manager.configure(&options.of_core(SCOPE), now);
+        manager.exchange(&mut outages.breakers.borrow_mut());
         let config = manager.config(target).and_then(Result::ok);
         let endpoint = config.map(|config| (config.endpoint.clone(), config.tls));
         let server = config.map(|config| config.display()).unwrap_or_default();
-        let mailbox = Mailbox::new(failure::status(manager.status(target)));
+        let status = failure::status(manager.status(target));
+        let state = status.state;
+        let mailbox = Mailbox::new(status);
         let hands = Hands {
             runtime,
             mailbox,
@@ -98,10 +80,12 @@ impl Engine {
             waiters: Vec::new(),
             free: Vec::new(),
             dialling: false,
-            state: State::Idle,
+            trying: Vec::new(),
+            failed: Vec::new(),
+            state,
             wakers: Vec::new(),
         };
-        Engine { manager, target, hands, timer: Timer::Off, latest: now }
+        Engine { manager, target, hands, timer: Timer::Off, outages }
     }
 
     pub(super) fn mailbox(&self) -> Rc<Mailbox> {
@@ -112,10 +96,26 @@ impl Engine {
         &self.hands.server
     }
 
-    /// The core's time never goes back.
-    fn now(&mut self) -> Time {
-        self.latest = self.latest.max(time(self.hands.runtime.now()));
-        self.latest
+    fn now(&self) -> Time {
+        latest(&self.outages, &*self.hands.runtime)
+    }
+
+    /// One mutation of the core, and all that it wants done.
+    fn mutate<T>(&mut self, act: impl FnOnce(&mut Manager, Time) -> T) -> T {
+        self.mutate_with(None, act)
+    }
+
+    fn mutate_with<T>(
+        &mut self,
+        source: Option<(u32, &[u8])>,
+        act: impl FnOnce(&mut Manager, Time) -> T,
+    ) -> T {
+        let now = self.now();
+        self.manager.exchange(&mut self.outages.breakers.borrow_mut());
+        let value = act(&mut self.manager, now);
+        self.manager.exchange(&mut self.outages.breakers.borrow_mut());
+        self.drain(source);
+        value
     }
 
     /// Does what the last mutation wants done. `source`: the link that bytes came on, and the bytes.
@@ -161,9 +161,7 @@ impl Engine {
                 Some(true) => self.manager.blocked(id),
                 Some(false) => {
                     moved = true;
-                    let now = self.now();
-                    self.manager.drained(id, now);
-                    self.drain(None);
+                    self.mutate(|manager, now| manager.drained(id, now));
                 }
             }
         }
@@ -174,21 +172,16 @@ impl Engine {
     }
 
     fn tell(&mut self, id: u32, news: News, buffer: &[u8]) {
-        let now = self.now();
         match news {
-            News::Opened => {
-                self.manager.opened(id, now);
-                self.drain(None);
-            }
-            News::Received(count) => self.received(id, &buffer[..count], now),
+            News::Opened => self.mutate(|manager, now| manager.opened(id, now)),
+            News::Received(count) => self.received(id, &buffer[..count]),
             News::Lost(Trouble { code, text }) => {
-                self.manager.lost(id, code, &text, now);
-                self.drain(None);
+                self.mutate(|manager, now| manager.lost(id, code, &text, now))
             }
         }
     }
 
-    fn received(&mut self, id: u32, chunk: &[u8], now: Time) {
+    fn received(&mut self, id: u32, chunk: &[u8]) {
         let Some(link) = self.hands.links.iter_mut().find(|link| link.id == id) else { return };
         let chunk = &chunk[link.reply.divert(chunk)..];
         if chunk.is_empty() {
@@ -201,8 +194,7 @@ impl Engine {
             carried.extend_from_slice(chunk);
             &carried[..]
         };
-        let consumed = self.manager.receive(id, bytes, now);
-        self.drain(Some((id, bytes)));
+        let consumed = self.mutate_with(Some((id, bytes)), |manager, now| manager.receive(id, bytes, now));
         if let Some(link) = self.hands.links.iter_mut().find(|link| link.id == id) {
             link.carry = bytes[consumed..].to_vec();
         }
@@ -223,9 +215,8 @@ impl Engine {
         }
         if mailbox.wanted.take() {
             moved = true;
-            let now = self.now();
-            self.manager.connect(self.target, now);
-            self.drain(None);
+            let target = self.target;
+            self.mutate(|manager, now| manager.connect(target, now));
             // Where no dial began, all that can be said is said.
             if !self.hands.dialling {
                 self.hands.report(&self.manager, self.target);
@@ -233,9 +224,12 @@ impl Engine {
         }
         if mailbox.released.take() && self.hands.state != State::Closed {
             moved = true;
-            let now = self.now();
-            self.manager.release(self.target, now);
-            self.drain(None);
+            let target = self.target;
+            self.mutate(|manager, now| manager.release(target, now));
+        }
+        moved |= !self.hands.failed.is_empty();
+        for tag in std::mem::take(&mut self.hands.failed) {
+            self.turn_away(tag);
         }
         moved
     }
@@ -245,8 +239,9 @@ impl Engine {
         if request.abandoned.get() {
             return;
         }
-        let now = self.now();
-        let policy = u32::from(self.manager.policy(request.policy));
+        let tries = self.tries(request.policy);
+        let waits = request.policy.waits || tries;
+        let policy = u32::from(self.manager.policy(Policy { waits, ..request.policy }));
         let (mut words, mut bytes) = (Vec::new(), Vec::new());
         for (index, command) in commands.into_iter().enumerate() {
             let name = command.name().into_owned();
@@ -262,9 +257,11 @@ impl Engine {
                 bytes.extend_from_slice(&command.bytes);
             }
         }
-        let batch = Batch::new(&words, &[], true, &bytes);
-        let taken = self.manager.submit(self.target, batch, now).is_ok();
-        self.drain(None);
+        if tries {
+            self.hands.trying.extend_from_slice(&request.tags.borrow());
+        }
+        let (target, batch) = (self.target, Batch::new(&words, &[], true, &bytes));
+        let taken = self.mutate(|manager, now| manager.submit(target, batch, now).is_ok());
         if !taken {
             // The target is gone: it was closed with its last handle.
             let tags = request.tags.borrow().clone();
@@ -275,14 +272,37 @@ impl Engine {
         }
     }
 
+    /// Whether the next command waits for a dial although the server is known to be away: the one that begins it. A client
+    /// that lives for one request would be gone before a dial in the background has ended.
+    fn tries(&mut self, policy: Policy) -> bool {
+        if policy.waits || self.hands.state != State::Disabled || self.hands.dialling {
+            return false;
+        }
+        let target = self.target;
+        self.mutate(|manager, now| manager.connect(target, now));
+        self.hands.dialling
+    }
+
+    /// The dial that this command began has failed.
+    fn turn_away(&mut self, tag: u32) {
+        let Some(waiter) = self.hands.waiters.get(tag as usize).and_then(Option::as_ref) else { return };
+        let status = self.manager.status(self.target);
+        let detail = status.and_then(|status| status.reason).map_or(0, |reason| reason as u32);
+        let kind = Failure::Disabled as u32;
+        let rejection = Rejection { kind, detail, sent: 0, server: &self.hands.server };
+        let error = failure::rejected(&waiter.name, waiter.request.policy, rejection, status);
+        let target = self.target;
+        self.mutate(|manager, now| manager.abandon(target, tag, now));
+        self.hands.settle(tag, |_| Err(error));
+    }
+
     fn abandon(&mut self, request: &Rc<Request>) {
-        let now = self.now();
+        let target = self.target;
         let tags = request.tags.borrow().clone();
         for tag in tags {
             let ours = self.hands.waiters.get(tag as usize).and_then(Option::as_ref);
             if ours.is_some_and(|waiter| Rc::ptr_eq(&waiter.request, request)) {
-                self.manager.abandon(self.target, tag, now);
-                self.drain(None);
+                self.mutate(|manager, now| manager.abandon(target, tag, now));
                 self.hands.forget(tag);
             }
         }
@@ -292,15 +312,14 @@ impl Engine {
     fn attend_time(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             let now = self.now();
-            let deadline = self.manager.deadline(0, now);
+            let deadline = self.manager.deadline(SCOPE, now);
             match &mut self.timer {
                 Timer::Due => {
                     self.timer = Timer::Off;
                     if deadline > now {
                         continue;
                     }
-                    self.manager.advance(0, now);
-                    self.drain(None);
+                    self.mutate(|manager, now| manager.advance(SCOPE, now));
                     return true;
                 }
                 Timer::Late(pause) => {
@@ -394,110 +413,10 @@ impl Drop for Engine {
     }
 }
 
-impl Hands {
-    fn wait(&mut self, waiter: Waiter) -> u32 {
-        let tag = self.free.pop().unwrap_or_else(|| {
-            self.waiters.push(None);
-            self.waiters.len() as u32 - 1
-        });
-        self.waiters[tag as usize] = Some(waiter);
-        tag
-    }
-
-    fn forget(&mut self, tag: u32) -> Option<Waiter> {
-        let waiter = self.waiters.get_mut(tag as usize)?.take()?;
-        self.free.push(tag);
-        Some(waiter)
-    }
-
-    fn settle(&mut self, tag: u32, result: impl FnOnce(&Waiter) -> Result<Reply, Error>) {
-        if let Some(waiter) = self.forget(tag) {
-            let result = result(&waiter);
-            self.wakers.extend(waiter.request.settle(waiter.index, result));
-        }
-    }
-
-    fn token(&mut self, row: Row, source: Option<(u32, &[u8])>) {
-        let Some((id, bytes)) = source else { return };
-        let Some(link) = self.links.iter_mut().find(|link| link.id == id) else { return };
-        let Some(reply) = link.reply.token(row, bytes) else { return };
-        debug_assert!(row[0] >> 8 & u32::from(LAST) != 0);
-        let server = self.server.clone();
-        self.settle(row[3], |waiter| match reply {
-            Reply::Error(error) => {
-                Err(error.of_command(&waiter.name).with(&server, super::Sent::Yes, false, None))
-            }
-            reply => Ok(reply),
-        });
-    }
-
-    fn act(&mut self, [head, a, b, c]: Row, manager: &Manager, target: u32) {
-        match head & 0xff {
-            rows::TRANSMIT => {
-                let bytes = manager.output().frames.bytes.get(b as usize..(b + c) as usize);
-                if let (Some(link), Some(bytes)) = (self.links.iter_mut().find(|link| link.id == a), bytes) {
-                    link.write(bytes);
-                }
-            }
-            rows::OPEN => {
-                if let Some((endpoint, tls)) = &self.endpoint {
-                    let opening = self.runtime.open(endpoint, *tls);
-                    self.links.push(Link::new(a, opening));
-                }
-            }
-            rows::CLOSE => {
-                if let Some(index) = self.links.iter().position(|link| link.id == a) {
-                    let link = self.links.swap_remove(index);
-                    if b == 1 && link.is_open() {
-                        self.ending.push((link, self.runtime.delay(LAST_WORDS)));
-                    }
-                }
-            }
-            rows::ABORT => {
-                if let Some(link) = self.links.iter_mut().find(|link| link.id == a) {
-                    link.reply.abort();
-                }
-            }
-            rows::REJECT => {
-                let server = std::mem::take(&mut self.server);
-                self.settle(a, |waiter| {
-                    let rejection = Rejection { kind: head >> 8, detail: b, sent: c, server: &server };
-                    Err(failure::rejected(
-                        &waiter.name,
-                        waiter.request.policy,
-                        rejection,
-                        manager.status(target),
-                    ))
-                });
-                self.server = server;
-            }
-            rows::STATE => {
-                self.state = failure::state(b);
-                self.dialling &= !matches!(self.state, State::Ready | State::Disabled | State::Closed);
-                self.report(manager, target);
-            }
-            rows::DIAL => self.dialling = true,
-            // PREPARE and EXTERNAL are asked of those that look up names and hold back arguments.
-            _ => {}
-        }
-    }
-
-    /// Tells what is known of the connection, and those who wait for it how it ended.
-    fn report(&mut self, manager: &Manager, target: u32) {
-        let status = failure::status(manager.status(target));
-        let result = match status.state {
-            State::Ready => Some(Ok(())),
-            State::Disabled if !self.dialling => Some(Err(failure::unreachable(&status, &self.server))),
-            State::Closed => Some(Err(Error::new(ErrorKind::Closed, "the client was closed".into()))),
-            _ => None,
-        };
-        *self.mailbox.status.borrow_mut() = status;
-        if let (Some(result), true) = (result, self.mailbox.is_awaited()) {
-            self.mailbox.settle(result);
-        }
-    }
-}
-
-fn time(since: Duration) -> Time {
-    Time::from_micros(since.as_micros() as u64)
+/// The core's time never goes back.
+fn latest(outages: &Outages, runtime: &dyn Runtime) -> Time {
+    let now = Time::from_micros(runtime.now().as_micros() as u64);
+    let latest = outages.latest.get().map_or(now, |latest| latest.max(now));
+    outages.latest.set(Some(latest));
+    latest
 }

@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod failure;
 mod from_reply;
+mod hands;
 mod link;
 mod mailbox;
 mod options;
@@ -36,6 +37,6 @@ pub use from_reply::{FromReplies, FromReply};
 pub use mailbox::Status;
 pub use options::Options;
 pub use reply::Reply;
-pub use runtime::{Endpoint, Runtime, Stream, Trouble};
+pub use runtime::{Endpoint, Outages, Runtime, Stream, Trouble};
 #[cfg(feature = "worker")]
 pub use workers::Workers;

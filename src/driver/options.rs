@@ -165,9 +165,10 @@ impl Options {
     }
 
     /// As the core takes them.
-    pub(super) fn of_core(&self) -> manager::Options<'_> {
+    pub(super) fn of_core(&self, scope: u32) -> manager::Options<'_> {
         manager::Options {
             url: Some(&self.url),
+            scope,
             username: self.username.as_deref(),
             password: self.password.as_deref(),
             name: self.name.as_deref(),

@@ -3,11 +3,17 @@
 //! The client needs nothing else of its surroundings, so that the same code runs on Cloudflare Workers and, in the tests,
 //! on a native executor against a real server.
 
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::manager::Breakers;
+use crate::time::Time;
 
 pub use crate::manager::Endpoint;
 
@@ -47,6 +53,23 @@ impl From<io::Error> for Trouble {
     }
 }
 
+/// What the clients of a thread know together of servers that are away: one of them tries again, the others need not.
+///
+/// A client that lives for one request would else find out for itself, at the cost of a connect timeout. The clocks of the
+/// runtimes that share it must be one.
+#[derive(Clone, Default)]
+pub struct Outages {
+    pub(super) breakers: Rc<RefCell<Breakers>>,
+    /// The latest time that any of them has seen.
+    pub(super) latest: Rc<Cell<Option<Time>>>,
+}
+
+impl fmt::Debug for Outages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outages").finish_non_exhaustive()
+    }
+}
+
 /// Where a client runs. One value serves one client; it is used on the thread of the client only.
 pub trait Runtime {
     /// The time since a moment of the runtime's choosing. It should not go back; if it does the client waits it out.
@@ -68,6 +91,11 @@ pub trait Runtime {
 
     /// Runs a task beside the others of this thread. When it is dropped before it ends, whoever waits for a reply is told.
     fn spawn(&self, task: LocalBoxFuture<'static, ()>);
+
+    /// What is known of servers that are away. By default each client knows for itself.
+    fn outages(&self) -> Outages {
+        Outages::default()
+    }
 
     /// Whether the streams and timers of this client may be used by whoever runs now. On Workers they belong to the
     /// request that made them.

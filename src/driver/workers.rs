@@ -12,8 +12,13 @@ use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen_futures::spawn_local;
 use worker::{web_sys::AbortController, Delay, SecureTransport, Socket};
 
-use super::runtime::{Endpoint, Runtime, Stream, Trouble};
+use super::runtime::{Endpoint, Outages, Runtime, Stream, Trouble};
 use super::{Client, Error, Options};
+
+thread_local! {
+    /// The isolate's. There is nothing in it that belongs to a request.
+    static OUTAGES: Outages = Outages::default();
+}
 
 /// The request, or the Durable Object, that makes it: sockets and timers are its own.
 #[derive(Debug)]
@@ -125,6 +130,11 @@ impl Runtime for Workers {
 
     fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
         spawn_local(task);
+    }
+
+    /// All requests of an isolate know of an outage when one has found out.
+    fn outages(&self) -> Outages {
+        OUTAGES.with(Outages::clone)
     }
 
     fn is_here(&self) -> bool {

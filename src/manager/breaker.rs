@@ -5,6 +5,8 @@
 //! `retry_at` one of them tries, in the background. A request may be cancelled at any moment: its try can be taken over
 //! once the budget of a dial is spent.
 
+use core::fmt;
+
 use crate::connection::Backoff;
 use crate::error::Reason;
 use crate::time::{Duration, Time};
@@ -17,14 +19,13 @@ const MOST: usize = 256;
 /// Commands that wait while another scope tries look again after this long.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// See the module.
-#[derive(Debug, Default)]
-pub(super) struct Breakers {
+/// See the module. It holds secrets.
+#[derive(Default)]
+pub struct Breakers {
     known: Vec<Breaker>,
     count: u32,
 }
 
-#[derive(Debug)]
 struct Breaker {
     number: u32,
     /// What its targets mean. It holds secrets: it is for comparing only.
@@ -37,6 +38,12 @@ struct Breaker {
     backoff: Backoff,
     /// Until then a try is under way.
     tried_until: Time,
+}
+
+impl fmt::Debug for Breakers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Breakers").field("known", &self.known.len()).finish_non_exhaustive()
+    }
 }
 
 impl Breakers {

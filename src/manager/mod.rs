@@ -27,13 +27,13 @@ mod target;
 mod url;
 
 pub use batch::{Batch, Malformed, BYTES, LENGTH_BITS, OUTSIDE, TEXT};
+pub use breaker::Breakers;
 pub use config::{Config, Endpoint, Invalid, Options};
 pub use target::{State, Stats, Status};
 
 use crate::connection::{Deadline, Output, PREPARE};
 use crate::error::{Failure, Phase, Reason, Sent};
 use crate::time::{Duration, Time};
-use breaker::Breakers;
 use links::Links;
 use target::Target;
 
@@ -77,6 +77,12 @@ impl Manager {
             random: seed | 1,
             dials: 0,
         }
+    }
+
+    /// Lends what is known of servers that are away to a manager, and takes it back: around each mutation, where several
+    /// managers of one thread know it together. Their clocks must be one.
+    pub fn exchange(&mut self, breakers: &mut Breakers) {
+        core::mem::swap(&mut self.breakers, breakers);
     }
 
     /// What the last mutation wants done.

@@ -99,6 +99,31 @@ test("while Redis is away each answer says what is wrong and what to do, and it 
   assert.doesNotMatch(said(), /different request|hung|Uncaught|panicked/);
 });
 
+test("requests learn from each other that Redis does not answer", async (t) => {
+  const { redis, get, said } = await start(t);
+  assert.equal((await get("/visits/home")).status, 200);
+  redis.pause();
+  assert.match((await get("/visits/home")).text, /no reply from|Redis is disabled \(timeout\)/);
+  const timed = async () => {
+    const before = performance.now();
+    const { status } = await get("/visits/home");
+    return { status, took: performance.now() - before };
+  };
+  // One after the other until they know, then side by side: one of them at the most waits for an answer.
+  const known = async () => (await timed()).took < 1_000;
+  for (const until = performance.now() + 20_000; performance.now() < until && !(await known()); );
+  const all = await Promise.all(upTo(50).map(timed));
+  assert.deepEqual(new Set(all.map(({ status }) => status)), new Set([503]));
+  const slow = all.filter(({ took }) => took > 1_900);
+  assert.ok(slow.length <= 5, `${slow.length} of 50 waited`);
+  redis.resume();
+  for (const until = performance.now() + 20_000; performance.now() < until && (await timed()).status !== 200; )
+    await sleep(20);
+  const after = await Promise.all(upTo(20).map(timed));
+  assert.deepEqual(new Set(after.map(({ status }) => status)), new Set([200]));
+  assert.doesNotMatch(said(), /different request|hung|Uncaught/);
+});
+
 test("TLS, with a certificate that the runtime trusts; wrong credentials are named and not shown", async (t) => {
   const redis = await startRedis({ tls: true, args: ["--requirepass", "r1ght"] });
   const trusted = { tlsOptions: { trustBrowserCas: true, trustedCertificates: [redis.tls.ca] } };

@@ -5,6 +5,7 @@ mod chaos;
 mod dropped;
 mod faults;
 mod native;
+mod outages;
 mod peer;
 mod redis;
 mod types;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use edgis::driver::{Endpoint, Stream, Trouble};
+use edgis::driver::{Endpoint, Outages, Stream, Trouble};
 use edgis::Runtime;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -38,11 +38,17 @@ fn add(count: &Cell<u32>) {
 pub struct Native {
     start: Instant,
     pub counts: Rc<Counts>,
+    outages: Outages,
 }
 
 impl Native {
     pub fn new() -> Native {
-        Native { start: Instant::now(), counts: Rc::default() }
+        Native { start: Instant::now(), counts: Rc::default(), outages: Outages::default() }
+    }
+
+    /// That of another request of the same isolate.
+    pub fn next(&self) -> Native {
+        Native { counts: Rc::default(), ..self.clone() }
     }
 }
 
@@ -83,6 +89,10 @@ impl Runtime for Native {
             add(&counts.polls);
             task.as_mut().poll(cx)
         }));
+    }
+
+    fn outages(&self) -> Outages {
+        self.outages.clone()
     }
 
     fn is_here(&self) -> bool {
