@@ -28,9 +28,13 @@ for (const protocol of protocols) {
         const [loading, deleting, reading] = ["a", "b", "c"].map((client) => make({}, { protocol, name: client }));
         await reading.getOrSet("warm", () => 1, { tags });
         for (const cache of [loading, deleting]) {
-          const { open, opened } = gate();
-          const old = loading.getOrSet("k", () => opened, { tags });
-          await sleep(20);
+          const [{ open, opened }, begun] = [gate(), gate()];
+          const load = () => {
+            begun.open();
+            return opened;
+          };
+          const old = loading.getOrSet("k", load, { tags });
+          await begun.opened;
           assert.deepEqual(await invalidate(cache), { outcome: "applied" });
           // Who comes now must not get what was begun before, neither beside it nor after it.
           const now = loading.getOrSet("k", () => "new", { tags });

@@ -101,6 +101,7 @@ test("a client that was closed and made again starts with an empty memory, behin
   const { server, client: makeClient, cache: make } = await cacheScene(t);
   for (let i = 0; i < 3; i += 1) {
     const client = makeClient();
+    await client.ready();
     const cache = make({ client, l1: { maxStale: "20s" } });
     await cache.set("k", `old ${i}`);
     await client.call("SAVE");

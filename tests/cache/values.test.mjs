@@ -215,7 +215,7 @@ test("keys are told apart", async () => {
 test("what is no entry is a miss, is counted, and is written over", async () => {
   const seed = seedOf("ENVELOPE_SEED");
   const random = new Random(seed);
-  const own = createCache({ client, namespace: "fuzz", ttl: "1m" });
+  const own = createCache({ client, namespace: "fuzz", ttl: "1m", timeout: "20s" });
   await own.set("model", { text: "x".repeat(50) }, { tags: ["t", "ü"] });
   const model = Buffer.from(await client.bytes.get("ec:e{fuzz|model}"));
   const broken = [

@@ -4,8 +4,10 @@ import { createClient } from "edgis";
 import { createCache } from "edgis/cache";
 
 const location = { url: undefined };
-const redis = createClient({ url: () => location.url, logger: false });
-const plain = createCache({ client: redis, namespace: "worker", ttl: "1m" });
+// Who has no time left loads without asking, and this counts loads.
+const timeouts = { connect: "20s", command: "20s" };
+const redis = createClient({ url: () => location.url, logger: false, timeouts });
+const plain = createCache({ client: redis, namespace: "worker", ttl: "1m", timeout: "20s" });
 const near = createCache({ client: redis, namespace: "worker", ttl: "1m", l1: { maxStale: "20s" } });
 const brief = createCache({ client: redis, namespace: "worker", ttl: 50, staleWhileRevalidate: "1m" });
 // At import, outside of any request, nothing can be asked, and nothing breaks.

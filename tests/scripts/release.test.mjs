@@ -1,7 +1,7 @@
 // What `make release` refuses, and what it says would be published.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "node:test";
@@ -50,17 +50,16 @@ test("a changelog without a day is still to be done", () => {
   }
 });
 
-/** What a release is made of, as a checkout of its own whose changelog has a day. */
+/** A checkout of its own, whose changelog has a day, and the package that was built here. */
 function checkout(t) {
   const folder = mkdtempSync(join(tmpdir(), "edgis-release-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const files = ["src", "scripts", "Cargo.toml", "Cargo.lock", "tests/fuzz/Cargo.lock", "pkg/package.json"];
-  files.push("README.md", "LICENSE", "ARCHITECTURE.md", "CHANGELOG.md", "target/package/edgis.tgz");
-  for (const file of files) {
+  const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: repository, encoding: "utf8" }).split("\0");
+  const files = tracked.filter((file) => file !== "" && !file.startsWith("tests/fuzz/corpus/"));
+  for (const file of [...files, "target/package/edgis.tgz"]) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
-    cpSync(join(repository, file), join(folder, file), { recursive: true });
+    if (existsSync(join(repository, file))) cpSync(join(repository, file), join(folder, file));
   }
-  writeFileSync(join(folder, ".gitignore"), "target\n");
   const changelog = join(folder, "CHANGELOG.md");
   writeFileSync(changelog, readFileSync(changelog, "utf8").replace(/^(## [^\s,]+),.*$/m, "$1, 2026-01-31"));
   const git = (...args) => execFileSync("git", args, { cwd: folder, stdio: "pipe", encoding: "utf8" });
