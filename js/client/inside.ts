@@ -56,7 +56,7 @@ export function insideOf(runtime: Runtime, engine?: Engine, target?: Target, sta
     scope,
     isScoped,
     get state() {
-      return target === undefined ? state : target.dead === undefined ? target.state : "disabled";
+      return target === undefined ? state : (target.dead?.state ?? target.state);
     },
     get epoch() {
       return target?.epoch ?? 0;

@@ -197,6 +197,8 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
   if (state === READY || state === DISABLED || state === CLOSED) settle(engine, target, status);
   if (state === CLOSED) {
     engine.targets.delete(target.id);
+    // Its number is another's from now on.
+    target.dead = status;
     for (const closed of target.closers.splice(0)) closed();
   }
   if (status.state === "disabled")

@@ -65,6 +65,31 @@ test("a view for calls costs nothing to make, and closes with its client", async
   assert.equal((await caught(views[1].get("n"))).reason, "closed");
 });
 
+test("a view of a closed client is closed too, also where others use the link or its number is another's", async (t) => {
+  const elsewhere = await startRedis();
+  t.after(() => elsewhere.stop());
+  for (const isShared of [true, false]) {
+    const { server, client, observer } = await start(t, { share: isShared });
+    const views = [client.with({ timeout: 1_000 }), client.bytes, client.bytes.with({ timeout: 1_000 })];
+    for (const view of views) await view.get("k");
+    const other = createClient({ url: server.url, logger });
+    await other.ping();
+    await client.close();
+    const another = createClient({ url: elsewhere.url, logger, share: false });
+    await another.ping();
+    for (const view of views) {
+      const gets = [view.set("k", "v"), view.get("k"), view.mget(["k"])].map(caught);
+      for (const { kind, reason } of await Promise.all(gets))
+        assert.deepEqual([kind, reason], ["DisabledError", "closed"]);
+      assert.deepEqual([view.status().state, view.isReady, view.isOpen], ["closed", false, false]);
+    }
+    assert.equal(await another.get("k"), null);
+    assert.equal(await observer.ask("GET", "k"), null);
+    assert.equal(globalThis[Symbol.for("edgis.engine.1")].deaths.length, 0);
+    await Promise.all([other.close(), another.close()]);
+  }
+});
+
 test("an abort settles calls at once with its reason, in whatever state they are", async (t) => {
   const { server, client, observer } = await start(t, { timeouts: { command: "20s", connect: "20s" } });
   const reason = { no: "error at all" };
