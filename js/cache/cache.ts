@@ -271,8 +271,8 @@ export class RedisCache implements Cache {
     const call = callSettings(options, this.#settings, this.#defaults);
     const writer = new Writer(this.#sender, space, gate, this.#settings, this.#counts, this.#invalidations);
     const items = writer.prepare(entries, call);
-    for (const { order } of items) this.#forget(order);
-    return await writer.write(items, call, options?.require === "applied");
+    const orders = items.map(({ order }) => order);
+    return await this.#giveUp(orders, () => writer.write(items, call, options?.require === "applied"));
   }
 
   async delete(keys: CacheKey | readonly CacheKey[], options?: InvalidateOptions): Promise<Invalidation> {
@@ -293,14 +293,30 @@ export class RedisCache implements Cache {
 
   async #invalidate(orders: readonly Order[], options: InvalidateOptions | undefined): Promise<Invalidation> {
     callSettings(options, this.#settings, this.#defaults);
-    for (const order of orders) this.#forget(order);
-    return await this.#invalidations.apply(orders, options?.require === "applied");
+    return await this.#giveUp(orders, () => this.#invalidations.apply(orders, options?.require === "applied"));
   }
 
-  /** What is loaded at the moment is too old for who comes from now on. */
-  #forget({ operation: { kind, name } }: Order): void {
+  async #giveUp(orders: readonly Order[], act: () => Promise<Invalidation>): Promise<Invalidation> {
+    for (const order of orders) {
+      this.#forgetNear(order);
+      this.#forgetLoads(order);
+    }
+    try {
+      return await act();
+    } finally {
+      // What was read meanwhile may have been read before it came through, and on a link that overtook it.
+      for (const order of orders) this.#forgetNear(order);
+    }
+  }
+
+  /** What is in memory is too old for who comes from now on. */
+  #forgetNear({ operation: { kind, name } }: Order): void {
     const { names, l1 } = this.#ready.space;
     l1?.remove(kind === "key" ? names.entry(name) : kind === "tag" ? names.tag(name) : names.generation);
+  }
+
+  /** And so is what is loaded at the moment. */
+  #forgetLoads({ operation: { kind, name } }: Order): void {
     const { scope } = this.#sender.inside;
     if (scope === undefined) return;
     const { space, flights } = this.#ready;
