@@ -217,8 +217,8 @@ impl Engine {
             moved = true;
             let target = self.target;
             self.mutate(|manager, now| manager.connect(target, now));
-            // Where no dial began, all that can be said is said.
-            if !self.hands.dialling {
+            // Where nobody need wait for a dial, all that can be said is said.
+            if !self.hands.dialling || self.hands.state == State::Ready {
                 self.hands.report(&self.manager, self.target);
             }
         }

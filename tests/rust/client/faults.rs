@@ -6,7 +6,7 @@ use edgis::{Client, Error, ErrorKind, Options, Phase, Reason, Sent, State};
 use futures_util::future::join_all;
 
 use crate::native::{run, until, Native};
-use crate::peer::{closes, says, Line};
+use crate::peer::{closes, says, Line, Sluice};
 use crate::redis::{free_port, sleep, Redis};
 
 fn options(url: &str) -> Options {
@@ -215,5 +215,26 @@ fn a_connection_that_nobody_uses_is_closed_and_opened_again() {
         until(async || client.status().state == State::Idle).await;
         until(async || redis.connections(&observer).await == 0).await;
         assert_eq!(client.call::<String>("PING").await.unwrap(), "PONG");
+    });
+}
+
+#[test]
+fn a_link_that_was_doubted_and_speaks_again_is_ready() {
+    run(|| async {
+        let redis = Redis::start().await;
+        let sluice = Sluice::to(redis.port).await;
+        let native = Native::new();
+        let patient = options(&sluice.url).connect_timeout(Duration::from_secs(20));
+        let client = Client::connect_on(native.clone(), patient).await.unwrap();
+        sluice.allowed.set(0);
+        let error = client.call::<()>(("SET", "k", 1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout(Phase::Reply));
+        until(async || native.counts.opened.get() == 2).await;
+        client.ready().await.unwrap();
+        sluice.allowed.set(usize::MAX);
+        until(async || native.counts.open.get() == 1).await;
+        client.ready().await.unwrap();
+        assert_eq!(client.call::<i64>(("GET", "k")).await.unwrap(), 1);
+        assert_eq!(client.stats().connects, 1.0, "the dial to replace it was not needed");
     });
 }
