@@ -202,7 +202,7 @@ export class BaseClient implements Subscriber {
       else if (target.link !== settings.link && logger !== undefined && !target.warned) {
         target.warned = true;
         const text =
-          "set timeouts.connect, retry or limits of a connection that they share differently: those of the first hold";
+          "set timeouts.connect, idleTimeout, retry or limits of a connection that they share differently: the first decides";
         new StateLog(logger).warn(`${target.display}: two clients ${text}`);
       }
     }

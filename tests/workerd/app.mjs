@@ -3,7 +3,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { createClient, scope } from "edgis/workerd";
 
-const redis = createClient({ url: () => location.url, logger: false });
+// Hundreds of requests at once take a slow machine seconds; what ends by a deadline is tested elsewhere.
+const timeouts = { connect: "20s", command: "20s" };
+const redis = createClient({ url: () => location.url, logger: false, timeouts });
 const location = { url: undefined };
 // At import, outside of any request: refused, and nothing breaks.
 const early = { status: redis.status() };

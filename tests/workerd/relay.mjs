@@ -6,6 +6,8 @@ import { RedisObject } from "edgis/durable-object";
 const clients = {
   /** At module level, by the bindings that a module can see. */
   module: createClient({ via: env.REDIS, logger: false }),
+  /** For hundreds of requests at once, which take a slow machine seconds. */
+  patient: createClient({ via: env.REDIS, timeouts: { connect: "20s", command: "20s" }, logger: false }),
   /** Found at first use. */
   later: createClient({ via: () => bindings.REDIS, logger: false }),
   named: createClient({ via: { namespace: env.REDIS, name: "other" }, logger: false }),

@@ -42,7 +42,7 @@ test("200 concurrent requests share one connection, which is closed when nobody 
   const watching = (async () => {
     while (!over) most = Math.max(most, (await observer.others()).length);
   })();
-  const answers = await Promise.all(Array.from({ length: 200 }, (_, id) => get(`/module/page?id=${id}`)));
+  const answers = await Promise.all(Array.from({ length: 200 }, (_, id) => get(`/patient/page?id=${id}`)));
   over = true;
   await watching;
   for (const [id, { values }] of answers.entries())
@@ -162,7 +162,7 @@ test("requests that their clients gave up hold nobody up", async (t) => {
   );
   assert.deepEqual(new Set(await Promise.all(given)), new Set(["TimeoutError"]));
   redis.resume();
-  const answers = await Promise.all(Array.from({ length: 50 }, (_, id) => get(`/module/page?id=${id}`)));
+  const answers = await Promise.all(Array.from({ length: 50 }, (_, id) => get(`/patient/page?id=${id}`)));
   for (const [id, { values }] of answers.entries()) assert.equal(values[2], `${id}:2`);
   assert.deepEqual(complaints(), []);
 });
