@@ -344,11 +344,11 @@ impl Manager {
             return;
         }
         known.address = address;
-        let doubted = known.link.take();
-        if let (true, Some(link)) = (dial.outdates, doubted) {
+        // The server may only be busy: who has time is still answered by the link that was to be replaced.
+        if let Some(link) = known.link.take() {
             self.retire(link, now);
         }
-        for link in dial.links().into_iter().chain(doubted.filter(|_| !dial.outdates)) {
+        for link in dial.links() {
             self.discard(link, reason, now);
         }
         self.disable(target, now);

@@ -343,3 +343,22 @@ test("a reply that comes right after the event loop was blocked is not too late"
   }
   assert.ok(outcomes.includes("OK"), String(outcomes));
 });
+
+test("who has time is answered by a busy server, though others gave it up", async (t) => {
+  const { server, observer } = await startWatched(t);
+  const client = createClient({ url: server.url, logger, timeouts: { connect: 300, command: 200 } });
+  t.after(() => client.close());
+  await client.ping();
+  const over = observer.ask("EVAL", busy, 0, 1_500);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const patient = client.with({ timeout: "20s" }).incr("n");
+  const impatient = await caught(client.get("k"));
+  assert.equal(impatient.kind, "TimeoutError");
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  assert.equal(client.status().state, "disabled");
+  assert.equal(await patient, 1);
+  await over;
+  await client.ready({ timeout: "10s" });
+  assert.equal(await client.get("n"), "1");
+  await observer.othersBecome(1);
+});
