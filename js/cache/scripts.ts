@@ -36,6 +36,18 @@ redis.call('DEL', KEYS[2])
 return 1`,
 };
 
+/** Stores what was given, under the same condition. Otherwise it gives up the entry: what is there may be older. */
+export const STORE: Script = {
+  sha: "6c763ed991cd307ce4323b12deb8b518734098c9",
+  text: `if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('DEL', KEYS[2])
+return 1`,
+};
+
 /** The generation of a tag or a namespace, made where there is none. Kept for so long at least; 0 is for ever. */
 export const ENSURE: Script = {
   sha: "6780281d1ca6b15fa434a268c401f5d411f44123",

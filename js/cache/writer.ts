@@ -3,17 +3,19 @@
 import { encode } from "./codec.js";
 import { CONTENT, type Content, generationOf, seal, type Tagged } from "./envelope.js";
 import { ReadFailure } from "./failure.js";
-import type { Gate } from "./gate.js";
+import { type Gate, unique } from "./gate.js";
 import type { Invalidations, Order } from "./invalidations.js";
 import { type CacheKey, encodeKey } from "./keys.js";
 import { type CallSettings, encodeTags, type Settings, timeToLive } from "./options.js";
-import { ENSURE } from "./scripts.js";
+import { ENSURE, STORE } from "./scripts.js";
 import type { Sender } from "./sender.js";
 import type { Space } from "./space.js";
 import { absent, type CacheStats, type Invalidation } from "./types.js";
 
 const BUDGET = 1_000;
 const DAY = 86_400_000;
+/** How long others wait for a value whose writer has died. */
+const LEASE = 3_000;
 
 /** A value on its way. */
 export interface Item {
@@ -23,6 +25,8 @@ export interface Item {
   readonly tags: readonly string[];
   /** Undefined: not to be stored. */
   readonly content: Content | undefined;
+  /** What it is stored under: see `#begin`. */
+  readonly token: string;
 }
 
 export class Writer {
@@ -62,16 +66,16 @@ export class Writer {
         : encode(value, this.#settings.codec);
       const isTooLarge = made.bytes.length > this.#settings.maxValueBytes;
       if (isTooLarge) this.#counts.oversized += 1;
-      return { order, life, isAbsent, tags, content: isTooLarge || life === 0 ? undefined : made };
+      return { order, life, isAbsent, tags, content: isTooLarge || life === 0 ? undefined : made, token: unique() };
     });
   }
 
   async write(items: readonly Item[], call: CallSettings, required: boolean): Promise<Invalidation> {
     const orders = items.map(({ order }) => order);
-    const attempted = await this.#invalidations.attempt(() => this.#generations(items));
+    const attempted = await this.#invalidations.attempt(() => this.#begin(items));
     const sent = items.map((item) => {
       if (attempted.outcome !== "applied") {
-        // Nothing of the item has been sent: what was there before is given up as soon as that can be.
+        // The value has not been sent: what was there before is given up as soon as that can be.
         return Promise.resolve({ ...attempted, outcome: "journaled" as const });
       }
       return this.#invalidations.attempt(() => this.#store(item, call));
@@ -81,8 +85,11 @@ export class Writer {
 
   #read = new Map<string, number>();
 
-  /** The generations on which the entries will depend. */
-  async #generations(items: readonly Item[]): Promise<void> {
+  /**
+   * Reads the generations on which the entries will depend, and takes their leases: what is being loaded is older than what
+   * is given, and a value that a network has held up must not be stored once the key was invalidated.
+   */
+  async #begin(items: readonly Item[]): Promise<void> {
     const { names } = this.#space;
     const { inside } = this.#sender;
     const { scope } = inside;
@@ -92,11 +99,15 @@ export class Writer {
     const keys = [names.generation, ...tags.map((tag) => names.tag(tag))];
     // Before the generations are read: one that is about to be given up would make a miss of what is stored.
     this.#gate.open(this.#space.zone(scope), scope, this.#sender.nextEpoch);
-    const replies = await Promise.all(keys.map((key, i) => this.#sender.run(view, ENSURE, [key], [i === 0 ? 0 : DAY])));
+    const leased = items.flatMap(({ order, content, token }) =>
+      content === undefined ? [] : [view.call("SET", names.lease(order.operation.name), token, "PX", LEASE)],
+    );
+    const asked = keys.map((key, i) => this.#sender.run(view, ENSURE, [key], [i === 0 ? 0 : DAY]));
+    const [replies] = await Promise.all([Promise.all(asked), ...leased]);
     for (const [i, key] of keys.entries()) this.#read.set(key, generationOf(replies[i] as Uint8Array) ?? 0);
   }
 
-  async #store({ order, life, isAbsent, tags, content }: Item, call: CallSettings): Promise<void> {
+  async #store({ order, life, isAbsent, tags, content, token }: Item, call: CallSettings): Promise<void> {
     const { names } = this.#space;
     const { name } = order.operation;
     const view = this.#sender.within(BUDGET);
@@ -110,9 +121,8 @@ export class Writer {
     const tagged = tags.map((tag): Tagged => ({ tag, generation: generation(names.tag(tag)) }));
     const freshUntil = this.#sender.inside.wallClock() + fresh;
     const entry = seal(content, generation(names.generation), freshUntil, stale, tagged);
-    // The lease first: what is being loaded is older than this, and must not be stored after it.
-    const freed = view.call("DEL", names.lease(name));
-    const stored = view.call("SET", names.entry(name), entry, "PX", Math.max(1, Math.ceil(fresh + old)));
-    await Promise.all([freed, stored]);
+    const args = [token, entry, Math.max(1, Math.ceil(fresh + old))];
+    const reply = await this.#sender.run(view, STORE, [names.entry(name), names.lease(name)], args);
+    if (Number(reply) !== 1) this.#counts.fillsRefused += 1;
   }
 }
