@@ -1,5 +1,5 @@
 /** A client: one handle on a target that may have many. */
-import { DisabledError, type RedisError } from "../core/errors.js";
+import { DisabledError, type RedisError, UsageError } from "../core/errors.js";
 import { engineIfAny, engineOf } from "../core/registry.js";
 import type { DisabledStatus, Stats, Status } from "../core/status.js";
 import { isNews } from "../loop/actions.js";
@@ -351,7 +351,14 @@ export class BaseClient implements Subscriber {
     if (handle === undefined || handle.target.dead !== undefined) return this.#away(flat[0] as string);
     const { signal } = this.#settings;
     if (signal === undefined) return handle.engine.send(handle, flat);
-    if (signal.aborted) return forgiven(Promise.reject(signal.reason));
+    try {
+      if (signal.aborted) return forgiven(Promise.reject(signal.reason));
+    } catch (cause) {
+      // Where signals belong to requests.
+      const error = new UsageError(`${flat[0]}: the signal is another request's; nothing was sent`, flat[0] as string);
+      error.cause = cause;
+      return Promise.reject(error);
+    }
     const promise = handle.engine.send(handle, flat);
     handle.engine.cancelOn(signal, handle.target, promise);
     return promise;

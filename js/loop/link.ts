@@ -71,6 +71,7 @@ export class Link implements LinkEvents {
   /** Its request is taken for over: the stream is left as it is. Gives the link's name. */
   abandon(): number {
     this.#gone = true;
+    this.stream?.forget?.();
     return this.id;
   }
 

@@ -71,6 +71,8 @@ export interface Link {
   end(): void;
   /** Closes at once; nothing more is told of the link. */
   destroy(): void;
+  /** Nobody is to be told of it any more; what belongs to another request is not touched. */
+  forget?(): void;
   /** Whether the link keeps the process alive. */
   hold(alive: boolean): void;
 }

@@ -115,9 +115,12 @@ function open(endpoint: Endpoint, events: LinkEvents): Link {
   return new WorkerdLink(socket, events, tls !== undefined);
 }
 
+/** The runtime keeps what listens to a socket for ever: it must not keep all the rest. */
+const nobody: LinkEvents = { opened() {}, received() {}, drained() {}, lost() {} };
+
 class WorkerdLink implements Link {
   readonly #socket: Socket;
-  readonly #events: LinkEvents;
+  #events: LinkEvents;
   readonly #isSecure: boolean;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #parts: Uint8Array[] = [];
@@ -138,7 +141,7 @@ class WorkerdLink implements Link {
     socket.closed.catch(failed);
     socket.opened.then(() => {
       if (this.#gone) return;
-      events.opened();
+      this.#events.opened();
       this.#read().catch(failed);
     }, failed);
   }
@@ -166,9 +169,9 @@ class WorkerdLink implements Link {
 
   #lost(code: string, message: string): void {
     if (this.#gone) return;
-    this.#gone = true;
-    this.#socket.close().catch(() => {});
-    this.#events.lost(code, message);
+    const events = this.#events;
+    this.destroy();
+    events.lost(code, message);
   }
 
   write(content: Uint8Array | string, _byteLength: number): boolean {
@@ -209,7 +212,7 @@ class WorkerdLink implements Link {
 
   end(): void {
     this.#flush();
-    this.#gone = true;
+    this.forget();
     // What was written before it leaves before it.
     this.#writer
       .close()
@@ -218,8 +221,14 @@ class WorkerdLink implements Link {
   }
 
   destroy(): void {
-    this.#gone = true;
+    this.forget();
     this.#socket.close().catch(() => {});
+  }
+
+  forget(): void {
+    this.#gone = true;
+    this.#events = nobody;
+    this.#parts = [];
   }
 
   hold(): void {}

@@ -1,6 +1,7 @@
 // A worker as a user writes it: one client for the module, and no ctx handed around.
 
-import { DurableObject } from "cloudflare:workers";
+import { connect } from "cloudflare:sockets";
+import { DurableObject, env } from "cloudflare:workers";
 import { createClient, scope } from "edgis/workerd";
 
 // Hundreds of requests at once take a slow machine seconds; what ends by a deadline is tested elsewhere.
@@ -59,6 +60,28 @@ const routes = {
       await sleep(Number(least) + Math.random() * (Number(most) - Number(least)));
     }
     return {};
+  },
+  /** So many requests to this worker, ten at a time. */
+  async many({ count, path = "page?id=1&rounds=1" }) {
+    let answered = 0;
+    let left = Number(count);
+    const lane = async () => {
+      while (left-- > 0) {
+        const response = await env.SELF.fetch(`http://self/${path}`);
+        const { values } = await response.json();
+        answered += values.length;
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, lane));
+    return { answered };
+  },
+  /** A request that has a socket and nothing of edgis. */
+  async socket() {
+    const { port } = new URL(env.REDIS_URL);
+    const socket = connect({ hostname: "127.0.0.1", port: Number(port) });
+    await socket.writable.getWriter().write(new TextEncoder().encode("PING\r\n"));
+    const { value } = await socket.readable.getReader().read();
+    return { values: [value.length] };
   },
   async large({ length }) {
     const value = "ü".repeat(Number(length));
