@@ -4,6 +4,7 @@ mod calls;
 mod chaos;
 mod dropped;
 mod faults;
+mod memory;
 mod native;
 mod outages;
 mod peer;
