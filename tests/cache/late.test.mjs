@@ -1,7 +1,7 @@
-// A network that holds up what was written: it arrives after the caller was told that nobody knows what became of it.
+// What comes too late: values that a network has held up, and reads that overlap with what makes them old.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cacheScene, sleep } from "./scene.mjs";
+import { cacheScene, protocols, sleep } from "./scene.mjs";
 
 test("a value that arrives late is not stored over an invalidation that was acknowledged before", async (t) => {
   const outcomes = await Promise.all(
@@ -22,4 +22,17 @@ test("a value that arrives late is not stored over an invalidation that was ackn
     }),
   );
   assert.ok(outcomes.includes("unknown") && outcomes.includes("journaled"), `${outcomes}`);
+});
+
+test("what was read beside a set is not served from memory after it", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  for (const protocol of protocols) {
+    const cache = make({ l1: true, namespace: `resp${protocol}` }, { protocol, share: false });
+    for (let round = 0; round < 20; round += 1) {
+      await cache.set("k", round);
+      const set = cache.set("k", `new ${round}`);
+      await Promise.all([cache.get("k"), set.then(() => sleep(0))]);
+      assert.equal(await cache.get("k"), `new ${round}`);
+    }
+  }
 });
