@@ -17,11 +17,15 @@ test("requests share what is cached, and each other's loads by way of Redis", as
   const values = await Promise.all(Array.from({ length: 100 }, () => get("/page?key=k&takes=200")));
   const { loads, plain } = await get("/stats");
   // Where the machine is slow some have no time left for a new connection's first question, and load without it.
-  const { timeout: alone } = plain.fallbacks;
+  const alone = plain.fallbacks.timeout + plain.fallbacks.doubted;
   assert.equal(loads - alone, 1);
   assert.ok(new Set(values.map(({ value }) => value)).size <= 1 + alone);
-  await until(async () => (await get("/delete?key=k")).outcome === "applied");
-  assert.deepEqual(await get("/page?key=k"), { value: loads + 1 });
+  await until(async () => {
+    await get("/page?key=other");
+    return (await get("/delete?key=k")).outcome === "applied";
+  });
+  const { value } = await get("/page?key=k");
+  assert.ok(value > loads, `${value} was loaded before, by one of ${loads} loads`);
   assert.deepEqual(complaints(), []);
 });
 
