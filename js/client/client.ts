@@ -1,5 +1,5 @@
 /** A client: one handle on a target that may have many. */
-import { DisabledError, type RedisError, UsageError } from "../core/errors.js";
+import { DisabledError, type RedisError } from "../core/errors.js";
 import { engineIfAny, engineOf } from "../core/registry.js";
 import type { DisabledStatus, Stats, Status } from "../core/status.js";
 import { isNews } from "../loop/actions.js";
@@ -26,6 +26,7 @@ import {
   isForCallsOnly,
   settingsOf,
 } from "./options.js";
+import { endedBy, forgiven } from "./signals.js";
 import { brokenStatus, misused, outsideStatus } from "./statuses.js";
 import type { ClientOptions, Logger } from "./types.js";
 
@@ -351,14 +352,8 @@ export class BaseClient implements Subscriber {
     if (handle === undefined || handle.target.dead !== undefined) return this.#away(flat[0] as string);
     const { signal } = this.#settings;
     if (signal === undefined) return handle.engine.send(handle, flat);
-    try {
-      if (signal.aborted) return forgiven(Promise.reject(signal.reason));
-    } catch (cause) {
-      // Where signals belong to requests.
-      const error = new UsageError(`${flat[0]}: the signal is another request's; nothing was sent`, flat[0] as string);
-      error.cause = cause;
-      return Promise.reject(error);
-    }
+    const ended = endedBy(signal, flat[0] as string);
+    if (ended !== undefined) return ended;
     const promise = handle.engine.send(handle, flat);
     handle.engine.cancelOn(signal, handle.target, promise);
     return promise;
@@ -489,12 +484,6 @@ export class BaseClient implements Subscriber {
     const target = this.#present?.target;
     return `Client <${target === undefined ? "not used yet, or closed" : `${target.display}, ${target.state}`}>`;
   }
-}
-
-/** A rejection that nobody need listen for, like every one for want of Redis. */
-function forgiven(rejected: Promise<never>): Promise<never> {
-  rejected.catch(() => {});
-  return rejected;
 }
 
 type ClientConstructor = new (
