@@ -372,6 +372,8 @@ class Connection implements ProxiedConnection {
 /** A Unix socket knows no reset, nor does every runtime: these are closed at once. */
 function reset(socket: Socket): void {
   const isTcp = socket.remoteAddress !== undefined;
-  if (socket.connecting || !isTcp || typeof socket.resetAndDestroy !== "function") socket.destroy();
+  // Nor does a socket that is still saying that it has ended; Node would forget to close it, and spin at exit.
+  const isEnding = socket.writableEnded && !socket.writableFinished;
+  if (socket.connecting || isEnding || !isTcp || typeof socket.resetAndDestroy !== "function") socket.destroy();
   else socket.resetAndDestroy();
 }
