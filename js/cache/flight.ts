@@ -11,7 +11,9 @@ export interface Landed {
 export class Flight {
   readonly name: string;
   readonly isBackground: boolean;
-  /** The tags are not all known before the value is. */
+  /** Those of its tags that are known before the value is. */
+  readonly #tags: readonly string[];
+  /** These are not all. */
   readonly isDynamic: boolean;
   /** The lease under which it loads; undefined without one. */
   token: string | undefined;
@@ -32,9 +34,10 @@ export class Flight {
   isDetached = false;
   landed: Promise<Landed | undefined> = Promise.resolve(undefined);
 
-  constructor(name: string, isBackground: boolean, isDynamic: boolean) {
+  constructor(name: string, isBackground: boolean, tags: readonly string[], isDynamic: boolean) {
     this.name = name;
     this.isBackground = isBackground;
+    this.#tags = tags;
     this.isDynamic = isDynamic;
   }
 
@@ -64,6 +67,6 @@ export class Flight {
   }
 
   dependsOn(tag: string): boolean {
-    return this.isDynamic || this.generations.has(tag);
+    return this.isDynamic || this.#tags.includes(tag) || this.generations.has(tag);
   }
 }

@@ -80,7 +80,8 @@ export class Flights {
 
   #begin(call: Call, loader: Loader<unknown>, look: Look | undefined, isBackground: boolean): Flight {
     const { flights } = call.zone;
-    const flight = new Flight(call.name, isBackground, call.settings.tagsOf !== undefined);
+    const { tags, tagsOf } = call.settings;
+    const flight = new Flight(call.name, isBackground, tags, tagsOf !== undefined);
     flights.set(call.name, flight);
     const leave = () => {
       if (flights.get(call.name) === flight) flights.delete(call.name);

@@ -53,6 +53,27 @@ for (const protocol of protocols) {
   });
 }
 
+test("a read that is sent again on the next link does not overtake the fence there", async (t) => {
+  const { server, proxy, client, cache: make } = await cacheScene(t);
+  const cache = make({}, { url: proxy.url });
+  const admin = client();
+  for (let i = 0; i < 5; i += 1) {
+    await cache.set("k", "old");
+    assert.equal(await cache.get("k"), "old");
+    await admin.call("SAVE");
+    assert.deepEqual(await cache.delete("k"), { outcome: "applied" });
+    await proxy.hang();
+    const reading = cache.getOrSet("k", () => "new", { timeout: "10s" });
+    await server.kill();
+    await server.restart();
+    await proxy.heal();
+    await proxy.reset();
+    assert.equal(await reading, "new");
+    await proxy.heal();
+    await until(async () => (await caught(admin.ping())) === "PONG" && (await cache.delete("k")).outcome === "applied");
+  }
+});
+
 test("trustAfterRestart believes what comes back", async (t) => {
   const { server, cache: make } = await cacheScene(t);
   const cache = make({ trustAfterRestart: true });

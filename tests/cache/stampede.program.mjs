@@ -7,7 +7,7 @@ const { url, protocol, calls, takes, keys } = JSON.parse(process.argv[2]);
 // Who has no time left loads without asking: that is not what is counted here.
 const timeouts = { connect: "20s", command: "20s" };
 const client = createClient({ url, protocol, logger: false, timeouts });
-const cache = createCache({ client, namespace: "stampede", ttl: "1m", timeout: "20s" });
+const cache = createCache({ client, namespace: "stampede", ttl: "1m", timeout: "20s", leaseWait: "20s" });
 await client.ping();
 process.send("ready");
 process.once("message", async () => {
