@@ -63,6 +63,12 @@ test("requests that are given up leave the others alone", async (t) => {
   const given = upTo(50).map(() => get("/visits/home", { signal: AbortSignal.timeout(50) }).catch(() => "given up"));
   assert.deepEqual(new Set(await Promise.all(given)), new Set(["given up"]));
   redis.resume();
+  // On a machine so slow that a dial failed meanwhile, it takes a moment until one may try again.
+  for (
+    const until = performance.now() + 10_000;
+    performance.now() < until && (await get("/profile/bob")).status !== 200;
+  )
+    await sleep(20);
   const start50 = performance.now();
   const answers = await Promise.all(upTo(50).map(() => get("/profile/ann")));
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
@@ -91,11 +97,16 @@ test("while Redis is away each answer says what is wrong and what to do, and it 
     assert.match(text, /nothing listens there/);
   }
   await redis.restart();
-  assert.deepEqual(await get("/visits/home"), { status: 200, text: "1" });
-  let found;
-  for (const until = performance.now() + 10_000; performance.now() < until && found?.status !== 200; await sleep(50))
-    found = await get("/shared/home");
-  assert.equal(found.status, 200, found.text);
+  // Who comes before the next try is still told at once that it is away.
+  for (const [path, text] of [
+    ["/visits/home", "1"],
+    ["/shared/home", "2"],
+  ]) {
+    let found;
+    for (const until = performance.now() + 10_000; performance.now() < until && found?.status !== 200; await sleep(50))
+      found = await get(path);
+    assert.deepEqual(found, { status: 200, text });
+  }
   assert.doesNotMatch(said(), /different request|hung|Uncaught|panicked/);
 });
 
