@@ -123,8 +123,13 @@ export class Pending<Owner> {
     return this.tags()
       .filter((tag) => isGone(this.owner(tag)))
       .map((tag) => {
-        const owed = { command: this.name(tag), reject: this.#rejects[tag] as Reject };
-        (this.#promises[tag] as Promise<unknown>).catch(nobody);
+        const [promise, rejectIt] = [this.#promises[tag] as Promise<unknown>, this.#rejects[tag] as Reject];
+        const reject = (error: unknown) => {
+          // Not before: what is derived from a promise belongs to whoever derives it.
+          promise.catch(nobody);
+          rejectIt(error);
+        };
+        const owed = { command: this.name(tag), reject };
         this.#forget(tag);
         return owed;
       });
