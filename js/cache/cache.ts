@@ -125,6 +125,7 @@ export class RedisCache implements Cache {
       if (near !== undefined) return this.#nearHit(near) as Loaded<T>;
     }
     const call = new Call(name, settings, inside, works.space.zone(scope), scope);
+    const { orders } = works.space;
     let look: Look | undefined;
     if (!this.#isAway(works.space, inside)) {
       // Without a function between: this is the way of every hit.
@@ -150,10 +151,20 @@ export class RedisCache implements Cache {
     try {
       return (await works.flights.serve(call, loader, look)).value as Loaded<T>;
     } catch (error) {
-      if (look?.state !== "old" || inside.wallClock() >= look.freshUntil + settings.grace) throw error;
+      const kept = look?.state === "old" ? await this.#stillOld(works, call, look, orders) : undefined;
+      if (kept === undefined || inside.wallClock() >= kept.freshUntil + settings.grace) throw error;
       this.#counts.graced += 1;
-      return look.value as Loaded<T>;
+      return kept.value as Loaded<T>;
     }
+  }
+
+  /** What was found before a load that failed, unless it was given up meanwhile. */
+  async #stillOld(works: Works, call: Call, look: Look, orders: number): Promise<Look | undefined> {
+    const isAway = call.left < 1 || this.#isAway(works.space, call.inside);
+    const now = isAway ? undefined : await this.#look(works, call);
+    if (now !== undefined) return now.state === "miss" ? undefined : now;
+    // Redis cannot be asked whether others gave it up; but what this process did is known.
+    return works.space.orders === orders ? look : undefined;
   }
 
   /** What is in memory. */
@@ -297,6 +308,7 @@ export class RedisCache implements Cache {
   }
 
   async #giveUp(orders: readonly Order[], act: () => Promise<Invalidation>): Promise<Invalidation> {
+    this.#ready.space.orders += 1;
     for (const order of orders) {
       this.#forgetNear(order);
       this.#forgetLoads(order);

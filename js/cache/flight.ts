@@ -11,9 +11,7 @@ export interface Landed {
 export class Flight {
   readonly name: string;
   readonly isBackground: boolean;
-  /** Those of its tags that are known before the value is. */
-  readonly #tags: readonly string[];
-  /** These are not all. */
+  /** Its tags are not all known before the value is. */
   readonly isDynamic: boolean;
   /** The lease under which it loads; undefined without one. */
   token: string | undefined;
@@ -32,13 +30,24 @@ export class Flight {
   foundFor = Number.POSITIVE_INFINITY;
   /** Something that it may depend on was invalidated: nobody else gets its value, and it is not stored. */
   isDetached = false;
+  /** The loader has ended; its value is on its way to Redis. */
+  isLoaded = false;
+  /** Those of the calls that wait for it; Redis may not have been there to ask for their generations. */
+  readonly #tags = new Set<string>();
+  /** Tags that were invalidated since it began. It is not known to depend on them, but a call that comes later may. */
+  readonly #invalidated = new Set<string>();
   landed: Promise<Landed | undefined> = Promise.resolve(undefined);
 
-  constructor(name: string, isBackground: boolean, tags: readonly string[], isDynamic: boolean) {
-    this.name = name;
+  constructor(call: Call, isBackground: boolean) {
+    this.name = call.name;
     this.isBackground = isBackground;
-    this.#tags = tags;
-    this.isDynamic = isDynamic;
+    this.isDynamic = call.settings.tagsOf !== undefined;
+    this.join(call);
+  }
+
+  /** From here on it is waited for by that call, too. */
+  join({ settings }: Call): void {
+    for (const tag of settings.tags) this.#tags.add(tag);
   }
 
   /** From here on what it reads may be too old for who comes later. */
@@ -58,7 +67,12 @@ export class Flight {
     if (this.isDetached) return false;
     // It may find that another process loads, and leave it at that.
     if (this.isBackground && !this.isLoading) return false;
-    if (look === undefined || call.order <= this.#lastBefore) return true;
+    if (call.order <= this.#lastBefore) return true;
+    const { tags, tagsOf } = call.settings;
+    if (this.#invalidated.size > 0 && (tagsOf !== undefined || tags.some((tag) => this.#invalidated.has(tag))))
+      return false;
+    // What has been loaded is not shared for as long as Redis is silent: that could be long after an invalidation.
+    if (look === undefined) return !this.isLoaded;
     if (this.token === undefined || look.lease !== this.token || look.generation !== this.generation) return false;
     // Which tags the value will have is not known: none at all may have been invalidated.
     if (this.isDynamic && look.sequence !== this.sequence) return false;
@@ -66,7 +80,10 @@ export class Flight {
     return true;
   }
 
+  /** Whether it must be given up with a tag; if not, it keeps in mind that the tag was. */
   dependsOn(tag: string): boolean {
-    return this.isDynamic || this.#tags.includes(tag) || this.generations.has(tag);
+    if (this.isDynamic || this.#tags.has(tag) || this.generations.has(tag)) return true;
+    this.#invalidated.add(tag);
+    return false;
   }
 }

@@ -53,13 +53,15 @@ export class Flights {
     const known = flights.get(call.name);
     if (known?.accepts(call, look)) {
       this.#parts.counts.joins += 1;
+      known.join(call);
       const landed = (await known.landed) as Landed;
       if (call.order <= known.foundFor) return landed;
       const own = await this.#parts.lookup.look(call).catch(() => undefined);
       if (own?.state === "fresh" || own?.state === "stale") return { value: own.value, isAbsent: own.isAbsent };
       return this.serve(call, loader, own);
     }
-    if (known !== undefined) this.detach(call.zone, known);
+    // What has only to be stored may still be: the lease says whether it holds.
+    if (known !== undefined && !known.isLoaded) this.detach(call.zone, known);
     return (await this.#begin(call, loader, look, false).landed) as Landed;
   }
 
@@ -80,8 +82,7 @@ export class Flights {
 
   #begin(call: Call, loader: Loader<unknown>, look: Look | undefined, isBackground: boolean): Flight {
     const { flights } = call.zone;
-    const { tags, tagsOf } = call.settings;
-    const flight = new Flight(call.name, isBackground, tags, tagsOf !== undefined);
+    const flight = new Flight(call, isBackground);
     flights.set(call.name, flight);
     const leave = () => {
       if (flights.get(call.name) === flight) flights.delete(call.name);
@@ -119,6 +120,7 @@ export class Flights {
         () => this.#renew(flight),
         RENEWAL,
       );
+      flight.isLoaded = true;
       const landed: Landed = { value: value === absent ? undefined : value, isAbsent: value === absent };
       if (flight.token !== undefined) {
         isStoring = true;

@@ -30,6 +30,8 @@ export class Space {
   readonly breaker = new Breaker();
   /** Values in memory, where a cache of the namespace wants that. */
   l1: L1 | undefined;
+  /** Invalidations of this thread so far. */
+  orders = 0;
   /** Somebody makes up for the journal. */
   isReplaying = false;
   /** Redis was away since the generation was raised last: where servers do not say who they are, that must do. */
