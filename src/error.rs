@@ -1,6 +1,8 @@
 //! What can go wrong, as values: why a target is not ready ([`Reason`]), why a command was not answered ([`Failure`]),
 //! and what a server's error means to a connection ([`ServerError`]).
 
+use crate::time::Duration;
+
 /// Why a target is disabled, or a dial or link failed.
 ///
 /// The discriminants are part of the boundary to the shell.
@@ -126,7 +128,7 @@ impl Reason {
                 "something accepted the connection and closed it without an answer: check that it is Redis that listens \
                  on this address; if the host is localhost try 127.0.0.1"
             }
-            Reason::Unreachable => "there is no route to this address: check the network, the address family and firewalls",
+            Reason::Unreachable => "this address cannot be reached: check host and port, the network, the address family and firewalls",
             Reason::Tls => {
                 "use redis:// if the port has no TLS; else check the certificate's name and authority (tls.ca, tls.servername)"
             }
@@ -140,7 +142,7 @@ impl Reason {
             Reason::Wasm => "allow WebAssembly here: 'wasm-unsafe-eval' in the CSP, no --jitless",
             Reason::Internal => "the core failed several times within a minute; please report it with the log lines before this",
             Reason::Credentials => "the credentials function threw or took too long; its error is the cause",
-            Reason::Runtime => "this runtime cannot open such a connection; use an endpoint that it can reach",
+            Reason::Runtime => "the connection cannot be made as things are set up here: the message says what to change",
             Reason::Object => "the Durable Object failed: its logs say why; it is asked again by itself",
         }
     }
@@ -153,14 +155,20 @@ impl Reason {
         )
     }
 
+    /// When whoever handed on this code tries again.
+    pub fn wait_of_code(code: &str) -> Option<Duration> {
+        let (_, wait) = code.strip_prefix('#')?.split_once('@')?;
+        Some(Duration::from_millis(number(wait).into()))
+    }
+
     /// From the code of an operating system's or runtime's error, as transports report it. One that hands on what another
-    /// core found out gives the reason's number behind a `#`.
+    /// core found out gives the reason's number behind a `#`, and after an `@` the milliseconds until that one tries again.
     pub fn of_code(code: &str) -> Reason {
-        let code = code.as_bytes();
-        if let [b'#', number @ ..] = code {
-            let digit = |n: u8, digit: &u8| n.wrapping_mul(10).wrapping_add(digit.wrapping_sub(b'0'));
-            return Reason::of(number.iter().fold(0, digit)).unwrap_or(Reason::Reset);
+        if let Some(told) = code.strip_prefix('#') {
+            let number = told.split('@').next().map_or(0, number);
+            return u8::try_from(number).ok().and_then(Reason::of).unwrap_or(Reason::Reset);
         }
+        let code = code.as_bytes();
         match code {
             _ if listed("ECONNREFUSED ENOENT", code) => Reason::Refused,
             _ if listed("ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA EAI_NONAME ENODATA EDNS", code) => {
@@ -180,6 +188,12 @@ impl Reason {
             _ => Reason::Reset,
         }
     }
+}
+
+/// The digits of a code.
+fn number(digits: &str) -> u32 {
+    let next = |n: u32, digit: u8| n.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0')));
+    digits.bytes().fold(0, next)
 }
 
 const TLS_CODES: [&str; 6] = ["ERR_SSL", "ERR_TLS", "CERT_", "UNABLE_TO_", "SELF_SIGNED", "DEPTH_ZERO"];
@@ -326,5 +340,9 @@ mod tests {
             assert_eq!(Reason::of_code(&format!("#{}", reason as u8)), reason);
         }
         assert_eq!(Reason::of_code("#0"), Reason::Reset);
+        let code = format!("#{}@4200", Reason::Auth as u8);
+        assert_eq!(Reason::of_code(&code), Reason::Auth);
+        assert_eq!(Reason::wait_of_code(&code), Some(Duration::from_millis(4_200)));
+        assert_eq!(Reason::wait_of_code("#1"), None);
     }
 }

@@ -127,7 +127,8 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
 
   /**
    * Closes this handle: its commands reject from now on. With the last handle of a target its link is drained, and
-   * closed when the last reply has come, at the latest after `timeouts.command`. Resolves then; never rejects.
+   * closed when the last reply has come, at the latest after `timeouts.command`. Resolves then; rejects only, and with the
+   * client closed all the same, with a `UsageError` for a `drain` that is no duration.
    *
    * With `drain` it holds the link, and dials if need be, until everything that is pending on this handle and its views has
    * settled, but no longer than that. The rest is then rejected with a `DisabledError` of reason `closed`, whose `sent` says

@@ -1,9 +1,9 @@
 /** A client: one handle on a target that may have many. */
-import { DisabledError, type RedisError } from "../core/errors.js";
+import { DisabledError, type RedisError, UsageError } from "../core/errors.js";
 import { engineIfAny, engineOf } from "../core/registry.js";
 import type { DisabledStatus, Stats, Status } from "../core/status.js";
 import { isNews } from "../loop/actions.js";
-import { attach, connect, hold, nudge, policyOf, release } from "../loop/attach.js";
+import { attach, connect, hold, nudge, policyOf } from "../loop/attach.js";
 import { drain } from "../loop/drain.js";
 import { Engine } from "../loop/engine.js";
 import { disabled, unreachable } from "../loop/failures.js";
@@ -26,43 +26,15 @@ import {
   isForCallsOnly,
   settingsOf,
 } from "./options.js";
+import { collected, giveBack, type Share } from "./share.js";
 import { endedBy, forgiven } from "./signals.js";
 import { brokenStatus, misused, outsideStatus } from "./statuses.js";
-import type { ClientOptions, Logger } from "./types.js";
-
-/** A handle's share in a target: given back when the client is closed, or collected. */
-interface Share {
-  readonly engine: Engine;
-  readonly target: Target;
-  readonly logger: Logger | undefined;
-  subscriber: WeakRef<Subscriber> | undefined;
-  released: boolean;
-}
+import type { ClientOptions } from "./types.js";
 
 /** What a client has in a request, on runtimes where every request has links of its own. */
 interface Seat {
   readonly handle: Handle;
   readonly share: Share | undefined;
-}
-
-const collected =
-  typeof FinalizationRegistry === "undefined"
-    ? undefined
-    : new FinalizationRegistry<Share>((share) => giveBack(share, () => {}));
-
-function giveBack(share: Share, closed: () => void): void {
-  if (share.released) {
-    closed();
-    return;
-  }
-  share.released = true;
-  const { engine, target, logger, subscriber } = share;
-  if (subscriber !== undefined) target.subscribers.delete(subscriber);
-  // The last line, "closed", is still to come when this is the last handle.
-  release(engine, target, () => {
-    if (logger !== undefined) target.leaveLog(logger);
-    closed();
-  });
 }
 
 let clients = 0;
@@ -459,8 +431,13 @@ export class BaseClient implements Subscriber {
   }
 
   async #end(share: Share | undefined, options: CloseOptions): Promise<void> {
-    if (share === undefined) return;
-    const limit = drainLimit(options, (text) => this.#warn(text));
+    const limit = drainLimit(options);
+    if (share !== undefined) await this.#leave(share, typeof limit === "number" ? limit : undefined);
+    // Closed it is, so that a mistake in how keeps no process alive.
+    if (limit instanceof UsageError) throw limit;
+  }
+
+  async #leave(share: Share, limit: number | undefined): Promise<void> {
     // A client of another copy of the package is a stranger to this class.
     const isOwn = ({ client }: Handle) => client instanceof BaseClient && client.#root === this;
     if (limit !== undefined) await drain(share.engine, share.target, isOwn, limit);

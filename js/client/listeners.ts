@@ -1,7 +1,7 @@
 /** The listeners of a client. */
 import type { Status } from "../core/status.js";
 
-type Listener = (status?: Status) => void;
+type Listener = (status?: Status) => unknown;
 /** What there is to listen to. */
 type Event = "state" | "use";
 
@@ -23,11 +23,14 @@ export class Listeners {
 
   /** They are users' code: all are called, and mistakes are seen, but must not end a process because Redis went away. */
   tell(event: Event, warn: (text: string) => void, status?: Status): void {
+    const failed = (error: unknown) => warn(`a "${event}" listener threw: ${String(error)}`);
     for (const listener of this.#of[event]) {
       try {
-        listener(status);
+        const given = listener(status) as { then?: unknown } | undefined;
+        // It may be an async function.
+        if (typeof given?.then === "function") Promise.resolve(given).catch(failed);
       } catch (error) {
-        warn(`a "${event}" listener threw: ${String(error)}`);
+        failed(error);
       }
     }
   }

@@ -1,5 +1,6 @@
 /** One line a state change, and fewer while a link flaps. */
 import type { Status } from "../core/status.js";
+import { ended } from "../loop/failures.js";
 import type { Logger } from "./types.js";
 
 /** Lines within the window before the rest is only counted. */
@@ -55,7 +56,7 @@ function sentence(status: Status, display: string): string {
     case "ready":
       return `ready: connected to ${status.address ?? display}`;
     case "disabled":
-      return `disabled (${status.reason}): ${status.message}. Commands are rejected, the app runs without Redis. ${status.hint}`;
+      return `disabled (${status.reason}): ${ended(status.message)} Commands are rejected, the app runs without Redis. ${status.hint}`;
     default:
       return `${status.state}: ${display}`;
   }

@@ -1,4 +1,5 @@
 /** What the options of `createClient` come to, or what is wrong with them. */
+import { UsageError } from "../core/errors.js";
 import { isNear } from "../core/near.js";
 import type { TargetSettings } from "../loop/target.js";
 import type { Runtime, Via } from "../transport/types.js";
@@ -142,7 +143,9 @@ function validSettings(
   runtime: Runtime,
   identify: (value: object) => number,
 ): Settings {
-  const via = "via" in options ? viaOf(options, runtime, identify) : undefined;
+  // Where an object can be had, a binding that is not there is a mistake, unless there is another way.
+  const isMeant = options.via !== undefined || ("via" in options && !("url" in options) && runtime.via !== undefined);
+  const via = isMeant ? viaOf(options, runtime, identify) : undefined;
   const url = via?.url ?? urlOf(options, runtime.env);
   const { retry, limits, credentials, id } = options;
   const tls = typeof options.tls === "object" && options.tls !== null ? options.tls : undefined;
@@ -245,14 +248,12 @@ function problemOf(options: ClientOptions): string | undefined {
   return undefined;
 }
 
-/** The milliseconds that closing may wait; none for what is no duration, of which `warn` tells. */
-export function drainLimit(options: CloseOptions, warn: (text: string) => void): number | undefined {
+/** The milliseconds that closing may wait, if they are given; an error for what is no duration. */
+export function drainLimit(options: CloseOptions): number | UsageError | undefined {
   // Whatever a callback is given that closes a client.
   const { drain } = Object(options) as CloseOptions;
-  if (drain === 0) return 0;
-  const limit = milliseconds(drain);
-  if (limit === undefined && drain !== undefined) warn(`close(): ${notDuration("drain")}`);
-  return limit;
+  if (drain === 0 || drain === undefined) return drain;
+  return milliseconds(drain) ?? new UsageError(`close(): ${notDuration("drain")}`, "close");
 }
 
 function unknown(name: string, names: readonly string[], prefix: string): string {

@@ -10,8 +10,8 @@ export interface Logger {
 }
 
 /**
- * Settings of a client. All are optional, and but for `url` `undefined` is the same as none; none makes `createClient`
- * throw: mistakes become the status `bad-option`.
+ * Settings of a client. All are optional, and but for `url` `undefined` is the same as none, as it is for `via` unless a
+ * Worker has no `url` either; none makes `createClient` throw: mistakes become the status `bad-option`.
  */
 export interface ClientOptions {
   /**

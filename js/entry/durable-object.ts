@@ -2,5 +2,5 @@
 import { objectClass, type RedisObjectClass } from "../object/object.js";
 import { createClient } from "./workerd.js";
 
-export type { ObjectOptions, RedisObjectClass } from "../object/object.js";
+export type { GivenObjectOptions, ObjectOptions, RedisObjectClass } from "../object/object.js";
 export const RedisObject: RedisObjectClass = objectClass(createClient);

@@ -108,7 +108,7 @@ export function unreachable(status: Status, target: { display: string }): RedisE
 }
 
 /** A sentence that ends once. */
-const ended = (text = ""): string => (text.endsWith(".") ? text : `${text}.`);
+export const ended = (text = ""): string => (text.endsWith(".") ? text : `${text}.`);
 
 /** The core died with the command in it. */
 export function died(command: string, cause: unknown): InternalError {

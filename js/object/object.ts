@@ -24,6 +24,16 @@ export interface ObjectOptions extends ClientOptions {
   idle?: Duration | undefined;
 }
 
+/** Of options as TypeScript infers them from a function that gives them: text, where the option is one of a few texts. */
+type Widened<T> = T extends string ? string : T extends number ? number : T;
+type AllWidened<T> = { [K in keyof T]: Widened<T[K]> };
+
+/** `ObjectOptions`, written down in a function without a type of its own: what is no such option is found when it is used. */
+export type GivenObjectOptions = AllWidened<Omit<ObjectOptions, "timeouts" | "retry">> & {
+  timeouts?: AllWidened<NonNullable<ObjectOptions["timeouts"]>> | undefined;
+  retry?: AllWidened<NonNullable<ObjectOptions["retry"]>> | undefined;
+};
+
 /** A class of objects, for `durable_objects` in wrangler.jsonc. */
 export interface RedisObjectClass {
   new <Env = unknown>(ctx: ConstructorParameters<typeof DurableObject>[0], env: Env): DurableObject<Env> & Relay;
@@ -32,7 +42,7 @@ export interface RedisObjectClass {
    * it is `env.REDIS_URI` or `env.REDIS_URL`. It is static because methods of an object can be called by every Worker
    * that has it bound, and what this gives holds secrets.
    */
-  options(env: unknown): ObjectOptions;
+  options(env: unknown): GivenObjectOptions;
 }
 
 /** Nobody waits longer for a reply: callers have deadlines of their own, and shorter ones as a rule. */
@@ -54,12 +64,16 @@ export function objectClass(createClient: CreateClient): RedisObjectClass {
   return class RedisObject<Env = unknown> extends DurableObject<Env> implements Relay {
     #known: Connection | undefined;
 
-    static options(_env: unknown): ObjectOptions {
+    static options(_env: unknown): GivenObjectOptions {
       return {};
     }
 
     get #connection(): Connection {
-      this.#known ??= connectionOf(createClient, this.env, (this.constructor as typeof RedisObject).options(this.env));
+      this.#known ??= connectionOf(
+        createClient,
+        this.env,
+        (this.constructor as typeof RedisObject).options(this.env) as ObjectOptions,
+      );
       return this.#known;
     }
 

@@ -22,6 +22,8 @@ import { joined } from "../transport/bytes.js";
 export interface Trouble {
   readonly reason: number;
   readonly message: string;
+  /** The milliseconds until the object tries again, where it is to be asked no sooner. */
+  readonly wait?: number;
 }
 
 /** What becomes of a tick's commands. */
@@ -218,7 +220,9 @@ function build({ kind, message, reason = "closed", phase = "reply", cause, ...ot
 
 /** What keeps a client from Redis, if anything does. */
 export function troubleOf(status: Status): Trouble | null {
-  return status.state === "disabled" ? trouble(status.reason, status.message) : null;
+  if (status.state !== "disabled") return null;
+  const { reason, message, retryAt } = status;
+  return { ...trouble(reason, message), ...(retryAt !== undefined && { wait: Math.max(0, retryAt - Date.now()) }) };
 }
 
 export function trouble(reason: string, message: string): Trouble {
@@ -226,4 +230,5 @@ export function trouble(reason: string, message: string): Trouble {
 }
 
 /** What a transport calls it. */
-export const codeOf = ({ reason }: Trouble): string => `#${reason}`;
+export const codeOf = ({ reason, wait }: Trouble): string =>
+  wait === undefined ? `#${reason}` : `#${reason}@${Math.ceil(wait)}`;

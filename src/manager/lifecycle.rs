@@ -136,6 +136,12 @@ impl Manager {
     /// The transport has let go of a link, or could not connect it. `code` is the runtime's name for it.
     pub fn lost(&mut self, link: u32, code: &str, text: &str, now: Time) {
         self.begin_for_link(link);
+        let told = Reason::wait_of_code(code).map(|wait| now.after(wait.min(SLOW_RETRY)));
+        if let Some(known) =
+            self.links.get_mut(link).map(|link| link.target).and_then(|id| self.target_mut(id))
+        {
+            known.told_retry = told;
+        }
         self.link_failed(link, Reason::of_code(code), text.to_string(), now);
     }
 
@@ -335,7 +341,9 @@ impl Manager {
         let hides = reason == Reason::Timeout && known.config.as_ref().is_ok_and(|config| config.tls);
         let idea = if hides { " (a port without TLS keeps silent too: try redis://)" } else { "" };
         let name = known.config.as_ref().map(super::config::Config::display).unwrap_or_default();
-        known.trouble = Some((reason, ["cannot connect to ", &name, ": ", &story, idea].concat()));
+        // Of the only address, which is the name itself, there is no need to speak twice.
+        let told = story.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&story);
+        known.trouble = Some((reason, ["cannot connect to ", &name, ": ", told, idea].concat()));
         if dial.outdates && reason != Reason::Loading && known.link.is_some() {
             // Better a replica than nobody.
             for link in dial.links() {
@@ -362,7 +370,11 @@ impl Manager {
         let Manager { targets, breakers, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
         let reason = known.reason();
-        let slow = matches!(reason, Reason::Auth | Reason::Cluster).then(|| now.after(SLOW_RETRY));
+        // To wait for longer than those who were asked would be in vain.
+        let slow = match known.told_retry.take() {
+            Some(told) => (told > now).then_some(told),
+            None => matches!(reason, Reason::Auth | Reason::Cluster).then(|| now.after(SLOW_RETRY)),
+        };
         let next = known.backoff.next(now, random);
         known.retry_at = slow.unwrap_or(next);
         breakers.opened(known, slow, now, random);

@@ -104,6 +104,8 @@ pub(super) struct Target {
     /// Why it is disabled, or why its last link was lost, in a sentence.
     pub(super) trouble: Option<(Reason, String)>,
     pub(super) retry_at: Time,
+    /// Whoever was dialled tries again itself then, and not before: another core, behind a relay.
+    pub(super) told_retry: Option<Time>,
     pub(super) address: Option<String>,
     /// The address that answered the last dial: the next one begins with it.
     pub(super) winner: Option<String>,
@@ -137,6 +139,7 @@ impl Target {
             backoff: Backoff::new(base, cap),
             trouble,
             retry_at: Time::NEVER,
+            told_retry: None,
             address: None,
             winner: None,
             since: now,

@@ -162,16 +162,19 @@ test("a drain of 0 rejects what is pending at once; without anything pending no 
   assert.deepEqual([...kinds], ["DisabledError closed"]);
 });
 
-test("what is no duration is warned of, and what is pending has its own deadlines", async (t) => {
+test("what is no duration is a mistake of the caller, and closes on the default terms", async (t) => {
   const { server } = await startWatched(t);
-  const lines = [];
-  const logger = { info: () => {}, warn: (line) => lines.push(line) };
-  const client = clientFor(t, server.url, { logger });
-  await client.ping();
-  const call = client.set("k", "v");
-  await client.close({ drain: "soon" });
-  assert.equal(await call, "OK");
-  assert.match(lines.join("\n"), /close\(\): drain must be a positive number of milliseconds or a duration/);
+  const unused = createClient({ url: server.url, logger: false });
+  await assert.rejects(unused.close({ drain: "x" }), { kind: "UsageError" });
+  for (const drain of ["soon", -1, Number.NaN]) {
+    const client = createClient({ url: server.url, logger: false });
+    await client.ping();
+    const call = client.set("k", "v");
+    const message = /^close\(\): drain must be a positive number of milliseconds or a duration/;
+    await assert.rejects(client.close({ drain }), { kind: "UsageError", message });
+    assert.equal(await call, "OK");
+    assert.equal(client.status().state, "closed");
+  }
   for (const odd of [null, "SIGTERM", 15]) {
     const another = clientFor(t, server.url);
     await another.ping();

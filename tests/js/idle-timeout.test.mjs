@@ -101,6 +101,11 @@ test('"use" is told once a tick, in the context of the first caller, of whatever
   client.on("use", () => {
     throw new Error("thrown on purpose");
   });
+  const late = async () => {
+    throw new Error("rejected on purpose");
+  };
+  client.on("use", late);
+  client.on("state", late);
   assert.equal(client.on("use", listener), client);
   await request.run("first", () => client.set("k", "v"));
   await request.run("second", () => Promise.all([client.get("k"), client.bytes.get("k"), other.mget("k")]));
@@ -108,6 +113,8 @@ test('"use" is told once a tick, in the context of the first caller, of whatever
   await request.run("fourth", () => client.with({ timeout: "5s" }).get("k"));
   assert.deepEqual(uses, ["first", "second", "third", "fourth"]);
   assert.match(warned.join("\n"), /a "use" listener threw: Error: thrown on purpose/);
+  assert.match(warned.join("\n"), /a "use" listener threw: Error: rejected on purpose/);
+  assert.match(warned.join("\n"), /a "state" listener threw: Error: rejected on purpose/);
   client.off("use", listener);
   await client.get("k");
   assert.equal(uses.length, 4);

@@ -18,9 +18,12 @@ const clients = {
   breaks: createClient({ via: env.BREAKS, logger: false }),
   broken: createClient({ via: env.BROKEN, logger: false }),
   denied: createClient({ via: env.DENIED, logger: false }),
+  // The same object as `denied`, found in another way.
+  denial: createClient({ via: () => bindings.DENIED.get(bindings.DENIED.idFromName("edgis")), logger: false }),
   unset: createClient({ via: env.UNSET, logger: false }),
   foreign: createClient({ via: env.FOREIGN, logger: false }),
   missing: createClient({ via: env.NOTHING, logger: false }),
+  otherwise: createClient({ via: env.NOTHING, url: () => bindings.REDIS_URL, logger: false }),
   both: createClient({ via: env.REDIS, url: "redis://127.0.0.1:6379", logger: false }),
 };
 let bindings;

@@ -179,6 +179,24 @@ test("init() and status() tell how Redis is behind the object", async (t) => {
   assert.match(unset.status.message, /\/durable-object\/edgis: no Redis URL is configured/);
 });
 
+test("after wrong credentials an isolate asks when the object does, not half a minute after it was told", async (t) => {
+  const { get } = await start(t);
+  const first = (await get("/denied/init")).status;
+  assert.ok(first.retryAt - first.since > 20_000, JSON.stringify(first));
+  await sleep(1_500);
+  // To the engine another target, of which nothing is known yet.
+  const later = (await get("/denial/init")).status;
+  assert.equal(later.reason, "auth");
+  assert.ok(Math.abs(later.retryAt - first.retryAt) < 500, `${later.retryAt - first.retryAt} ms apart`);
+  assert.doesNotMatch(first.message, /\/durable-object\/edgis: \/durable-object\/edgis/);
+  assert.match((await get("/foreign/init")).status.hint, /the message says what to change/);
+});
+
+test("a binding that is not there is no mistake where there is a URL", async (t) => {
+  const { get } = await start(t);
+  assert.equal((await get("/otherwise/init")).status.state, "ready");
+});
+
 test("mistakes have a sentence each", async (t) => {
   const { get } = await start(t);
   const reasons = {

@@ -32,10 +32,21 @@ async function attw() {
 async function compiles(tsc) {
   const folder = join(await npmApp("types"), "typescript");
   mkdirSync(folder, { recursive: true });
-  copyFileSync(join(repository, "tests/packaging/consumer.ts"), join(folder, "consumer.ts"));
+  const programs = ["consumer.ts", "consumer-object.ts"];
+  for (const name of programs) copyFileSync(join(repository, "tests/packaging", name), join(folder, name));
+  // What Cloudflare's own types declare.
+  copyFileSync(join(repository, "js/transport/cloudflare.d.ts"), join(folder, "cloudflare.d.ts"));
   writeFileSync(join(folder, "process.d.ts"), "declare const process: { env: Record<string, string | undefined> };\n");
-  const node = ["--lib", "es2022", "--types", "node", "--typeRoots", tool("@types"), "consumer.ts"];
-  const browser = ["--lib", "es2022,dom", "--typeRoots", join(folder, "none"), "consumer.ts", "process.d.ts"];
+  const node = ["--lib", "es2022", "--types", "node", "--typeRoots", tool("@types"), ...programs, "cloudflare.d.ts"];
+  const browser = [
+    "--lib",
+    "es2022,dom",
+    "--typeRoots",
+    join(folder, "none"),
+    ...programs,
+    "cloudflare.d.ts",
+    "process.d.ts",
+  ];
   const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
   // The compiler's own libraries are not ours to check, and take long.
   const checked = ["--skipLibCheck", "false", "--skipDefaultLibCheck"];
