@@ -127,7 +127,8 @@ export class RedisCache implements Cache {
     const call = new Call(name, settings, inside, works.space.zone(scope), scope);
     const { orders } = works.space;
     let look: Look | undefined;
-    if (!this.#isAway(works.space, inside)) {
+    const isAway = this.#isAway(works.space, inside);
+    if (!isAway) {
       // Without a function between: this is the way of every hit.
       try {
         const batch = works.lookup.ask(call);
@@ -155,6 +156,8 @@ export class RedisCache implements Cache {
       if (kept === undefined || inside.wallClock() >= kept.freshUntil + settings.grace) throw error;
       this.#counts.graced += 1;
       return kept.value as Loaded<T>;
+    } finally {
+      if (isAway) await works.space.turns.next(inside);
     }
   }
 
@@ -246,6 +249,7 @@ export class RedisCache implements Cache {
     if (scope === undefined) return names.map(() => undefined);
     const zone = works.space.zone(scope);
     let isAway: boolean | undefined;
+    const { turns } = works.space;
     return await Promise.all(
       names.map(async (name) => {
         const kept = this.#kept(works, name, inside);
@@ -254,7 +258,10 @@ export class RedisCache implements Cache {
           if (near !== undefined) return this.#nearHit(near) as T;
         }
         isAway ??= this.#isAway(works.space, inside);
-        if (isAway) return undefined;
+        if (isAway) {
+          await turns.next(inside);
+          return undefined;
+        }
         const look = await this.#look(works, new Call(name, settings, inside, zone, scope));
         if (look === undefined) return undefined;
         if (look.state === "fresh") return this.#hit(look) as T;

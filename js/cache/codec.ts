@@ -5,6 +5,7 @@
 import { UsageError } from "../core/errors.js";
 import { setField } from "../reply/shape.js";
 import { CONTENT, type Content } from "./envelope.js";
+import { isPromise } from "./failure.js";
 
 /** Turns values into bytes and back. What it throws on the way back makes the entry a miss. */
 export interface Codec {
@@ -29,10 +30,11 @@ export function encode(value: unknown, codec: Codec | undefined): Content {
   if (codec !== undefined) {
     const made = codec.encode(value);
     if (typeof made === "string") return textual(CONTENT.Codec, made);
-    if (!isBytes(made)) throw new UsageError("the codec's encode must give a string or a Uint8Array");
+    if (isPromise(made) || !isBytes(made))
+      throw new UsageError("the codec's encode must give a string or a Uint8Array");
     return { kind: CONTENT.Codec, isAscii: false, bytes: made };
   }
-  if (isBytes(value)) return { kind: CONTENT.Bytes, isAscii: false, bytes: value };
+  if (isBytes(value) && isItself(value)) return { kind: CONTENT.Bytes, isAscii: false, bytes: value };
   if (isJson(value, 0)) return textual(CONTENT.Json, JSON.stringify(value));
   return textual(CONTENT.Rich, JSON.stringify(marked(value)));
 }
@@ -91,7 +93,11 @@ function isJson(value: unknown, depth: number): boolean {
   // All of it is looked at, also behind what JSON would lose: what cannot be kept at all is refused.
   let all = true;
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i += 1) all = isJson(value[i], depth + 1) && all;
+    if (!isItself(value)) throw refused(described(value));
+    for (let i = 0; i < value.length; i += 1) {
+      if (value[i] === undefined && !(i in value)) throw refused("an array with holes");
+      all = isJson(value[i], depth + 1) && all;
+    }
     return all;
   }
   if (isPlain(value)) {
@@ -100,6 +106,7 @@ function isJson(value: unknown, depth: number): boolean {
     }
     return all;
   }
+  if (!isItself(value)) throw refused(described(value));
   switch (kindOf(value)) {
     case "Map":
       for (const [key, item] of value as Map<unknown, unknown>) {
@@ -134,6 +141,14 @@ function described(value: object): string {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || isRoot(prototype);
+}
+
+/** Of the class itself, also of another realm's, and not of one derived from it, such as Buffer. */
+function isItself(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object;
+  if (ArrayBuffer.isView(value)) return Object.hasOwn(prototype, "BYTES_PER_ELEMENT");
+  const above: unknown = Object.getPrototypeOf(prototype);
+  return above === Object.prototype || (above !== null && isRoot(above));
 }
 
 /** The `Object.prototype` of another realm. */

@@ -18,6 +18,13 @@ export function reasonOf(error: unknown): FallbackReason {
   }
 }
 
+/** Whether a promise came where none is taken. Nobody else listens to it, and its rejection must not end the process. */
+export function isPromise(value: unknown): boolean {
+  if (typeof (value as { then?: unknown } | undefined | null)?.then !== "function") return false;
+  Promise.resolve(value).catch(() => {});
+  return true;
+}
+
 /** Why a read failed that no command of its own explains. */
 export class ReadFailure extends Error {
   readonly reason: FallbackReason;

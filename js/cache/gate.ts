@@ -64,11 +64,14 @@ export class Gate {
     const sawOutage = this.#space.sawOutage || (!inside.isScoped && zone.fenced > 0);
     try {
       // Whole: once a link that is no cost, and a hash that the server does not know would cost the order.
-      const reply = Number(await view.call("EVAL", FENCE.text, 2, generation, runId));
+      const [status, id] = (await view.call("EVAL", FENCE.text, 2, generation, runId)) as [number, Uint8Array?];
+      const reply = Number(status);
       if (inside.epoch !== epoch) return "again";
       let fenced: Fenced = "open";
-      if (reply === FENCED.unknown) {
-        if (sawOutage) {
+      const server = id && inside.ascii(id, 0, id.length);
+      const isBack = server !== undefined && this.#space.isBack(server);
+      if (reply === FENCED.unknown || (reply === FENCED.same && isBack)) {
+        if (isBack || sawOutage) {
           await this.#sender.run(view, RAISE, [generation], [0]);
           this.#counts.fenced += 1;
           fenced = "again";
@@ -76,6 +79,7 @@ export class Gate {
       } else if (reply !== FENCED.same) this.#counts.fenced += 1;
       if (inside.epoch !== epoch) return "again";
       zone.fenced = epoch;
+      if (server !== undefined) this.#space.believes(server);
       this.#space.sawOutage = false;
       return fenced;
     } catch (error) {

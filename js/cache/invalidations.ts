@@ -70,6 +70,7 @@ export class Invalidations {
     this.#counts.invalidations[outcome] += 1;
     if (outcome !== "applied") {
       this.#replaySoon();
+      await this.#space().turns.next(this.#sender.inside);
       if (required) throw reason;
     }
     return { outcome };

@@ -6,6 +6,7 @@ import { ConfigError, UsageError } from "../core/errors.js";
 import { isNear } from "../core/near.js";
 import type { Codec } from "./codec.js";
 import { MOST_TAGS } from "./envelope.js";
+import { isPromise } from "./failure.js";
 import { encodeTag, isNamespace } from "./keys.js";
 import type { MemoryOptions } from "./memory.js";
 import type { CacheOptions, GetOrSetOptions, InvalidateOptions, JournalEntry, StandardSchema } from "./types.js";
@@ -192,6 +193,8 @@ export function defaultsOf(cache: Settings): CallSettings {
 }
 
 export function encodeTags(tags: readonly string[]): readonly string[] {
+  if (isPromise(tags) || !Array.isArray(tags))
+    throw new UsageError("tags, or what they give, must be an array of texts");
   const encoded = [...new Set(tags.map(encodeTag))];
   if (encoded.length > MOST_TAGS)
     throw new UsageError(`an entry has ${encoded.length} tags; ${MOST_TAGS} are the most`);
@@ -201,7 +204,7 @@ export function encodeTags(tags: readonly string[]): readonly string[] {
 /** 0: not to be stored. */
 export function timeToLive(ttl: unknown): number {
   if (ttl === 0) return 0;
-  const life = milliseconds(ttl, LONGEST_LIFE);
+  const life = isPromise(ttl) ? undefined : milliseconds(ttl, LONGEST_LIFE);
   if (life === undefined) throw new UsageError(`${notDuration("ttl")}, or 0`);
   return life;
 }

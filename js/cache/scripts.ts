@@ -75,17 +75,17 @@ return new`,
 
 /**
  * Raises the generation of a namespace if the server is not the one that was here before: one that was restarted may have
- * come back with old data, and another one may never have had the new. 0 where the server does not say who it is.
+ * come back with old data, and another one may never have had the new. {0} where the server does not say who it is; else who.
  */
 export const FENCE: Script = {
-  sha: "6b7adfc2bbb2cdc2fa5a5b2b79d306984f936721",
+  sha: "87e0084d751be8be6008883813d529d3d1b3ffe5",
   text: `local info = redis.pcall('INFO', 'server')
 local id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
-if not id then return 0 end
+if not id then return {0} end
 local old = redis.call('GET', KEYS[1])
-if old and redis.call('GET', KEYS[2]) == id then return 1 end
+if old and redis.call('GET', KEYS[2]) == id then return {1, id} end
 local time = redis.call('TIME')
 redis.call('SET', KEYS[1], string.format('%.0f', math.max((tonumber(old or 0) or 0) + 1, time[1] * 1000000 + time[2])))
 redis.call('SET', KEYS[2], id)
-return 2`,
+return {2, id}`,
 };

@@ -6,10 +6,13 @@ import type { Flight } from "./flight.js";
 import { Journal } from "./journal.js";
 import { Names } from "./keys.js";
 import type { L1 } from "./l1.js";
+import { Turns } from "./turns.js";
 
 const key = Symbol.for("edgis.cache.1");
 /** Keys whose tags are remembered. */
 const MOST_HINTS = 20_000;
+/** Servers that are known again when an address leads back to them. */
+const MOST_SERVERS = 20;
 
 /** What belongs to those who may await each other: the users of a target. */
 export class Zone {
@@ -28,6 +31,7 @@ export class Space {
   readonly names: Names;
   readonly journal = new Journal();
   readonly breaker = new Breaker();
+  readonly turns = new Turns();
   /** Values in memory, where a cache of the namespace wants that. */
   l1: L1 | undefined;
   /** Invalidations of this thread so far. */
@@ -39,6 +43,7 @@ export class Space {
   /** The server is part of a cluster: keys of several slots are asked for one by one. */
   isScattered = false;
   readonly #zones = new WeakMap<object, Zone>();
+  #servers: readonly string[] = [];
   readonly #hints = new Map<string, readonly string[]>();
 
   constructor(namespace: string) {
@@ -52,6 +57,16 @@ export class Space {
       this.#zones.set(scope, zone);
     }
     return zone;
+  }
+
+  /** Whether links led to this server before, and to another one since: what that was told this was not. */
+  isBack(server: string): boolean {
+    return this.#servers.includes(server) && this.#servers.at(-1) !== server;
+  }
+
+  /** The link leads to this server, and what it has may be believed. */
+  believes(server: string): void {
+    this.#servers = [...this.#servers.filter((known) => known !== server), server].slice(-MOST_SERVERS);
   }
 
   /** The tags that an entry had when it was last seen: with them one question is enough to judge it. */

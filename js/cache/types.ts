@@ -20,7 +20,10 @@ export interface CacheOptions {
   negativeTtl?: Duration | undefined;
   /** The part of a lifetime that is cut at random, so that what was stored together does not end together. Default 0.1. */
   jitter?: number | undefined;
-  /** The Redis time of one call, whatever it does there. Default 250 ms, and 1 s while the first dial is under way. */
+  /**
+   * The Redis time of one call that reads, whatever it does there. Default 250 ms, and 1 s while the first dial is under way.
+   * Invalidations are worth a longer wait: they take up to 1 s, `set` up to 2 s of a Redis that does not answer.
+   */
   timeout?: Duration | undefined;
   /** How long a call waits for another process that loads the same. Default 5 s; then it loads itself. */
   leaseWait?: Duration | undefined;
@@ -36,7 +39,7 @@ export interface CacheOptions {
    * and a target share it; the first decides.
    */
   l1?: boolean | { readonly maxBytes?: number | undefined; readonly maxStale?: Duration | undefined } | undefined;
-  /** Default: JSON that keeps bigint, Date, Map, Set, Uint8Array, undefined, -0 and `__proto__`; bytes as they are. */
+  /** Default: JSON that keeps bigint, Date, Map, Set, Uint8Array, undefined, -0 and `__proto__`; bytes as they are, not Buffers. */
   codec?: Codec | undefined;
   /** Invalidations that are kept while Redis is away. Default 10,000; beyond it all entries of the namespace are given up. */
   maxJournal?: number | undefined;
@@ -103,7 +106,8 @@ export interface WrapOptions<A extends readonly unknown[], T> extends GetOrSetOp
 
 /**
  * What became of an invalidation. `applied`: Redis has acknowledged it. `journaled`: Redis is away; this process reads
- * nothing of the namespace before it has made up for it. `unknown`: it was sent and not answered; journaled too.
+ * nothing of the namespace before it has made up for it. `unknown`: it was sent and not answered; journaled too. `set` asks
+ * for generations first, so that a silent Redis makes it `journaled` where `delete` is `unknown`: nothing of it was sent.
  * `dropped`: the journal was full; all entries of the namespace will be given up instead.
  */
 export type Outcome = "applied" | "journaled" | "unknown" | "dropped";
@@ -224,7 +228,8 @@ export interface Cache {
   get<T = unknown>(key: CacheKey, options?: GetOptions<T>): Promise<T | undefined>;
   getMany<T = unknown>(keys: readonly CacheKey[], options?: GetOptions<T>): Promise<(T | undefined)[]>;
   /**
-   * Stores a value, and so invalidates the one before: what it resolves to says what became of that.
+   * Stores a value, and so invalidates the one before: what it resolves to says what became of that. The last write wins: a
+   * value that was read before another process's invalidation belongs into `getOrSet`, which does not store it after that.
    *
    * @throws (as a rejection) `UsageError` for a value that cannot be kept without loss, before anything is sent
    */

@@ -31,6 +31,8 @@ export interface Inside {
   wallClock(): number;
   /** Runs `act` once the microtasks of this tick are through, and before its commands are written. */
   defer(act: () => void): void;
+  /** Runs `act` once the event loop has looked for what came in. */
+  afterPoll(act: () => void): void;
   /** As it was at load; keeps nothing alive unless told to. */
   setTimer(act: () => void, milliseconds: number): Timer;
   /** Keeps the request that is here alive until the promise has settled, where there are requests. */
@@ -68,6 +70,7 @@ export function insideOf(runtime: Runtime, engine?: Engine, target?: Target, sta
     now: () => engine?.now() ?? runtime.now(),
     wallClock: () => runtime.wallClock(),
     defer: (act) => runtime.defer(act),
+    afterPoll: (act) => runtime.afterPoll(act),
     setTimer: (act, milliseconds) => runtime.setTimer(act, milliseconds),
     waitUntil: (promise) => runtime.waitUntil?.(promise),
     ascii: (bytes, start, end) => runtime.ascii(bytes, start, end),

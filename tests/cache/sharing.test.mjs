@@ -1,6 +1,8 @@
 // Who may have what a load of this process brings when Redis cannot say what was invalidated meanwhile.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { runInNewContext } from "node:vm";
+import { faultProxy } from "edgis/testing";
 import { cacheScene, caught, sleep, until } from "./scene.mjs";
 
 /** A database, and a loader that reads it and takes its time. */
@@ -116,4 +118,91 @@ test("a stand-in when Redis is away as well, unless this process has given anyth
   assert.equal(await cache.getOrSet("k", load), "old");
   assert.equal((await caught(given)).message, "mine");
   assert.deepEqual(invalidated, { outcome: "journaled" });
+});
+
+test("a loop that never waits hears that Redis is back", async (t) => {
+  const { proxy, cache: make } = await cacheScene(t);
+  const cache = make({}, { url: proxy.url });
+  await cache.getOrSet("warm", () => 1);
+  await proxy.hang();
+  await cache.getOrSet("k", () => 1);
+  await proxy.heal();
+  let isTimerRun = false;
+  setTimeout(() => {
+    isTimerRun = true;
+  }, 50);
+  const { fills } = cache.stats();
+  const start = performance.now();
+  for (let i = 0; cache.stats().fills === fills || !isTimerRun; i += 1) {
+    await cache.getOrSet(["loop", i], () => i);
+    await cache.get("k");
+    if (i % 100 === 0) await cache.delete("k");
+    assert.ok(performance.now() - start < 20_000, `after ${i} calls`);
+  }
+});
+
+test("a promise where none is taken is a mistake, and its rejection ends no process", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  const cache = make();
+  const unheard = [];
+  const listener = (error) => unheard.push(error);
+  process.on("unhandledRejection", listener);
+  t.after(() => process.off("unhandledRejection", listener));
+  const away = async () => {
+    throw new Error("away");
+  };
+  for (const options of [{ ttl: away }, { tags: away }]) {
+    assert.equal((await caught(cache.set("k", 1, options))).kind, "UsageError");
+    const { unserialisable } = cache.stats();
+    assert.equal(await cache.getOrSet("k", () => 2, options), 2);
+    await until(() => cache.stats().unserialisable === unserialisable + 1);
+  }
+  const coded = make({ codec: { encode: away, decode: () => 0 } });
+  assert.equal((await caught(coded.set("k", 1))).kind, "UsageError");
+  await sleep(20);
+  assert.deepEqual(unheard, []);
+});
+
+test("what comes back as something else is refused by set, and not stored by getOrSet", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  const cache = make();
+  class OwnMap extends Map {}
+  class OwnDate extends Date {}
+  class OwnList extends Array {}
+  const holes = [1, 2, 3];
+  delete holes[1];
+  const values = [Buffer.from("hi"), { nested: Buffer.from("hi") }, new OwnMap(), new OwnDate(5), OwnList.of(1), holes];
+  for (const value of values) {
+    assert.equal((await caught(cache.set("k", value))).kind, "UsageError");
+    const { unserialisable } = cache.stats();
+    assert.equal(await cache.getOrSet("k", () => value), value);
+    await until(() => cache.stats().unserialisable === unserialisable + 1);
+    assert.equal(await cache.get("k"), undefined);
+  }
+  const foreign = runInNewContext("({ map: new Map([[1, new Date(5)]]), list: [new Uint8Array([1])] })");
+  await cache.set("k", foreign);
+  assert.deepEqual(await cache.get("k"), { map: new Map([[1, new Date(5)]]), list: [Uint8Array.of(1)] });
+});
+
+test("an address that leads to another server and back: what was given up there does not come back", async (t) => {
+  const [here, there] = [await cacheScene(t), await cacheScene(t)];
+  let proxy = await faultProxy(here.server.url);
+  t.after(() => proxy.close());
+  const { port } = proxy;
+  const to = async ({ server }) => {
+    await proxy.close();
+    proxy = await faultProxy(server.url, { port });
+  };
+  const cache = here.cache({}, { url: `redis://127.0.0.1:${port}` });
+  await cache.set("k", "old");
+  await cache.set("l", "old", { tags: ["t"] });
+  await to(there);
+  await until(async () => (await cache.set("probe", 1)).outcome === "applied");
+  assert.deepEqual([await cache.delete("k"), await cache.deleteByTag("t")], Array(2).fill({ outcome: "applied" }));
+  await to(here);
+  await until(async () => {
+    for (const key of ["k", "l"]) assert.equal(await cache.get(key), undefined);
+    return (await cache.set("probe", 2)).outcome === "applied";
+  });
+  for (const key of ["k", "l"]) assert.equal(await cache.get(key), undefined);
 });

@@ -71,7 +71,7 @@ test("bytes pass unchanged, and are the caller's own", async () => {
   for (const bytes of [
     new Uint8Array(0),
     Uint8Array.from({ length: 256 }, (_, i) => i),
-    Buffer.from("€"),
+    new TextEncoder().encode("€"),
     new Uint8Array(100_000).fill(7),
   ]) {
     const back = await roundTrip(bytes);
