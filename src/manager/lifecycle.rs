@@ -293,6 +293,8 @@ impl Manager {
             self.dial_failed(target, None, now);
         } else {
             self.race(target, now);
+            // The reads that rode on it may have been the last that somebody waited for.
+            self.finish(target, now);
         }
     }
 
