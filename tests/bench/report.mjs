@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Writes the results of README.md and the plot from results.json and runtimes.json, so that no figure is copied by hand.
+// Writes the results of README.md and the plot from results.json, runtimes.json and caches.json, so that no figure is copied
+// by hand.
 //   node tests/bench/run.mjs --json tests/bench/results.json && node tests/bench/report.mjs
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -11,6 +12,8 @@ const BEGIN = "<!-- results: written by report.mjs -->";
 const END = "<!-- end of results -->";
 const RUNTIMES_BEGIN = "<!-- runtimes: written by report.mjs -->";
 const RUNTIMES_END = "<!-- end of runtimes -->";
+const CACHES_BEGIN = "<!-- caches: written by report.mjs -->";
+const CACHES_END = "<!-- end of caches -->";
 
 const markdown = (head, rows) => {
   const align = head.map((_, i) => (i ? "--:" : "---"));
@@ -59,12 +62,27 @@ function replace(text, begin, end, content) {
   return `${before}${begin}\n\n${content.trim()}\n\n${after}`;
 }
 
+/** What caches.mjs measured. */
+function cachesSection({ machine: about, tables: measured, bars, failures }) {
+  return [
+    `${machine({ machine: about })}.`,
+    "",
+    ...measured.flatMap(({ title, head, rows }) => [`### ${title}`, "", markdown(head, rows), ""]),
+    "### The bars",
+    "",
+    markdown(["", "measure", "must reach", "is"], barRows(bars)),
+    ...failures.map(({ client, what, message }) => `\nFailed: ${client}, ${what}: ${message}`),
+  ].join("\n");
+}
+
 const read = (name) => readFileSync(file(name), "utf8");
 const results = JSON.parse(read("results.json"));
-const renewed = replace(read("README.md"), BEGIN, END, section(results));
-writeFileSync(
-  file("README.md"),
-  replace(renewed, RUNTIMES_BEGIN, RUNTIMES_END, runtimesSection(JSON.parse(read("runtimes.json")))),
-);
+const sections = [
+  [BEGIN, END, section(results)],
+  [RUNTIMES_BEGIN, RUNTIMES_END, runtimesSection(JSON.parse(read("runtimes.json")))],
+  [CACHES_BEGIN, CACHES_END, cachesSection(JSON.parse(read("caches.json")))],
+];
+const renewed = sections.reduce((text, one) => replace(text, ...one), read("README.md"));
+writeFileSync(file("README.md"), renewed);
 writeFileSync(file("results.svg"), plot(results));
 console.log("written: tests/bench/README.md, tests/bench/results.svg");
