@@ -25,8 +25,3 @@ declare module "cloudflare:workers" {
   }
   const waitUntil: ((promise: Promise<unknown>) => void) | undefined;
 }
-
-declare module "*.wasm" {
-  const module: WebAssembly.Module;
-  export default module;
-}
