@@ -11,7 +11,7 @@ const PEERS = {
 };
 const OPS = ["get", "set"];
 
-const atLeast = (name, value, bar, unit = "×") => ({
+export const atLeast = (name, value, bar, unit = "×") => ({
   name,
   value,
   bar,

@@ -8,7 +8,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createClient } from "edgis";
 import { findRedisServer, freePort, startRedis } from "../js/redis-server.mjs";
+import { atLeast } from "./bars.mjs";
 import { installCaches, versionOfCache } from "./install.mjs";
+import { turns } from "./phases.mjs";
 import { median, ratio, summarise } from "./statistics.mjs";
 import { startSubject } from "./subject.mjs";
 import { barRows, grid, machine, number, thousands, times } from "./table.mjs";
@@ -107,9 +109,7 @@ async function measureLoad(load) {
       });
     for (const entrant of running) await take(entrant, settings.warm, true);
     for (let round = 0; round < settings.rounds; round++) {
-      for (let i = 0; i < running.length; i++) {
-        await take(running[(i + round) % running.length], settings.round, false);
-      }
+      for (const entrant of turns(running, round)) await take(entrant, settings.round, false);
     }
     const complete = running.filter(({ failed }) => !failed);
     return Object.fromEntries(complete.map(({ cache, rounds }) => [cache.name, summarise(rounds)]));
@@ -160,8 +160,6 @@ async function measureDown() {
   }
   return took;
 }
-
-const atLeast = (name, value, bar) => ({ name, value, bar, unit: "×", sense: "≥", pass: value >= bar });
 
 function judge({ loads: measured, down, bytes }) {
   const best = (id) =>

@@ -6,7 +6,7 @@ import { median, summarise } from "./statistics.mjs";
 import { coldStart, startSubject } from "./subject.mjs";
 
 /** Where the next round begins moves on, so that nobody always runs behind the same neighbour. */
-const turns = (items, round) => items.map((_, i) => items[(i + round) % items.length]);
+export const turns = (items, round) => items.map((_, i) => items[(i + round) % items.length]);
 
 async function startAll(context, what) {
   const running = [];

@@ -1,8 +1,7 @@
 // The measured process: one client, told what to do by lines of JSON on stdin. Runs under Node and under Bun.
 
-import { createInterface } from "node:readline";
 import { batches, closedLoops } from "./generators.mjs";
-import { decode, encode } from "./lines.mjs";
+import { obey, send } from "./lines.mjs";
 import { keys, values } from "./loads.mjs";
 import { inFlight, retained } from "./memory.mjs";
 import { countWrites } from "./writes.mjs";
@@ -33,16 +32,4 @@ const tasks = {
   close: () => client.close(),
 };
 
-const send = (message) => process.stdout.write(encode(message));
-
-send({ ready: true });
-for await (const line of createInterface({ input: process.stdin })) {
-  const { task, ...options } = decode(line);
-  try {
-    send({ result: (await tasks[task](options)) ?? null });
-  } catch (error) {
-    send({ error: String(error?.message ?? error) });
-  }
-  if (task === "close") break;
-}
-process.exit(0);
+await obey(tasks);

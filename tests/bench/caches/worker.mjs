@@ -1,6 +1,5 @@
 // The measured process: one cache, told what to do by lines of JSON on stdin.
-import { createInterface } from "node:readline";
-import { decode, encode } from "../lines.mjs";
+import { obey } from "../lines.mjs";
 
 const [adapter, port, hints] = process.argv.slice(2);
 // Peers throw from the background when Redis is away; what is measured is when their caller hears of it.
@@ -92,15 +91,4 @@ const tasks = {
   close: () => Promise.race([cache.close(), new Promise((end) => setTimeout(end, 500))]),
 };
 
-const send = (message) => process.stdout.write(encode(message));
-send({ ready: true });
-for await (const line of createInterface({ input: process.stdin })) {
-  const { task, ...options } = decode(line);
-  try {
-    send({ result: (await tasks[task](options)) ?? null });
-  } catch (error) {
-    send({ error: String(error?.message ?? error) });
-  }
-  if (task === "close") break;
-}
-process.exit(0);
+await obey(tasks);
