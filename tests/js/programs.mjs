@@ -85,3 +85,27 @@ export function installedTwice(t, names = ["a", "b"]) {
   }
   return folder;
 }
+
+/** The beginning of a program in which the wall clock can be put forward as a sleep would; the package takes it at load. */
+export const asleep = `
+const clock = Date.now;
+let slept = 0;
+Date.now = () => clock() + slept;
+const { createClient } = await import("edgis");
+`;
+
+/** A program that sleeps for an hour while its connection dies: how it goes on, for `answer`. */
+export const wakeToDeadLink = (port, options = {}) => `${asleep}
+const { faultProxy } = await import("edgis/testing");
+const proxy = await faultProxy(${port});
+const redis = createClient({ url: proxy.url, logger: false, ...${JSON.stringify(options)} });
+await redis.set("k", "v");
+// What was connected before the sleep leads nowhere afterwards, silently.
+proxy.strike({ toServer: { do: "drop" }, toClient: { do: "drop" } });
+slept = 3_600_000;
+const started = performance.now();
+const [, value] = await Promise.all([redis.set("k", "w"), redis.get("k")]);
+const took = performance.now() - started;
+console.log(JSON.stringify({ took, value, dials: redis.stats().dials, connections: proxy.accepted }));
+await redis.close();
+`;

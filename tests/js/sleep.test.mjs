@@ -1,16 +1,8 @@
 // A machine that sleeps and a function that is suspended: the monotonic clock stands still, the wall clock does not.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { answer } from "./programs.mjs";
+import { answer, asleep, wakeToDeadLink } from "./programs.mjs";
 import { startWatched } from "./servers.mjs";
-
-// In a process of its own, in which the wall clock can be put forward as a sleep would; the package takes it at load.
-const asleep = `
-const clock = Date.now;
-let slept = 0;
-Date.now = () => clock() + slept;
-const { createClient } = await import("edgis");
-`;
 
 test("the first command after an hour of sleep is preceded by a PING, the next ones are not", async (t) => {
   const { server, observer } = await startWatched(t);
@@ -33,21 +25,7 @@ test("the first command after an hour of sleep is preceded by a PING, the next o
 
 test("a link that died in its sleep is replaced once, and costs nobody an error", async (t) => {
   const { server } = await startWatched(t);
-  const { took, value, dials, connections } = await answer(
-    `${asleep}
-     const { faultProxy } = await import("edgis/testing");
-     const proxy = await faultProxy(${server.port});
-     const redis = createClient({ url: proxy.url, logger: false });
-     await redis.set("k", "v");
-     // What was connected before the sleep leads nowhere afterwards, silently.
-     proxy.strike({ toServer: { do: "drop" }, toClient: { do: "drop" } });
-     slept = 3_600_000;
-     const started = performance.now();
-     const [, value] = await Promise.all([redis.set("k", "w"), redis.get("k")]);
-     const took = performance.now() - started;
-     console.log(JSON.stringify({ took, value, dials: redis.stats().dials, connections: proxy.accepted }));
-     await redis.close();`,
-  );
+  const { took, value, dials, connections } = await answer(wakeToDeadLink(server.port));
   assert.deepEqual([value, dials, connections], ["w", 2, 2]);
   assert.ok(took < 1_000, `${took} ms`);
 });
