@@ -3,7 +3,7 @@ import { createCache } from "edgis/cache";
 import * as database from "./database.mjs";
 import { redis } from "./redis.mjs";
 
-export const cache = createCache({ client: redis, namespace: "shop", ttl: "2s", graceOnError: "1m" });
+export const cache = createCache({ client: redis, namespace: "shop", ttl: "1m", graceOnError: "1m" });
 
 export const product = (id) => cache.getOrSet(["product", id], () => database.load(id));
 
