@@ -336,6 +336,23 @@ fn what_was_asked_before_the_release_is_still_done_by_the_dial() {
 }
 
 #[test]
+fn a_released_target_closes_when_the_candidate_fails_that_answered_its_last_read() {
+    let mut world = World::new(25);
+    let target = racing(&mut world);
+    let first = world.link(target);
+    world.accept(first);
+    pass(&mut world, 250);
+    assert_eq!(world.links(target).len(), 2, "another address is tried meanwhile");
+    world.release(target);
+    // It answers everything, and once more than it was asked: what says so much has not won.
+    world.work(first);
+    world.wires.get_mut(&first).unwrap().server.output.extend_from_slice(b"+more\r\n");
+    world.deliver(first, usize::MAX);
+    assert_eq!(world.ended(0), Some(Ended::Replied));
+    assert_eq!((world.state(target), world.links(target)), ("closed", vec![]), "nobody waits for the other");
+}
+
+#[test]
 fn a_command_in_two_batches_is_written_whole_or_not_at_all() {
     let mut world = World::new(17);
     let target = world.ready(Options::default());
