@@ -1,10 +1,10 @@
 //! Commands on a link that wait for their replies, in the order in which they were written.
 
-use std::collections::VecDeque;
-
 use crate::error::Sent;
 use crate::resp::Bytes;
 use crate::time::{Duration, Time};
+
+use super::entries::Entries;
 
 /// The command may be sent again: it changes nothing.
 pub const READ_ONLY: u8 = 1;
@@ -142,7 +142,7 @@ fn stamp(time: Time) -> u32 {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Inflight {
-    entries: VecDeque<Entry>,
+    entries: Entries,
     /// Frames of those that may be sent again, in order.
     replay: Bytes,
     /// Where the first of them begins.
@@ -154,7 +154,7 @@ pub struct Inflight {
 impl Inflight {
     /// Whether nothing waits, ours included.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// How many wait, ours included.
@@ -175,7 +175,7 @@ impl Inflight {
         if self.earliest.is_none_or(|earliest| deadline.at < earliest) {
             self.earliest = Some(deadline.at);
         }
-        if entry.flags & READ_ONLY != 0 && self.replay.len() - self.head + frame.len() <= REPLAY_LIMIT {
+        if entry.flags & READ_ONLY != 0 && self.kept() + frame.len() <= REPLAY_LIMIT {
             if self.replay.len() + frame.len() > self.replay.capacity() {
                 self.make_room();
             }
@@ -184,7 +184,7 @@ impl Inflight {
         } else {
             entry.frame = 0;
         }
-        self.entries.push_back(entry);
+        self.entries.push(entry);
     }
 
     /// Once it is large it grows to the most in one step, and is moved to the front when that is full: each doubling
@@ -201,13 +201,13 @@ impl Inflight {
 
     /// One of our own, without a deadline: dials and probes have theirs.
     pub fn push_internal(&mut self, step: u32) {
-        self.entries.push_back(Entry::internal(step));
+        self.entries.push(Entry::internal(step));
     }
 
     /// The reply to the first command is complete.
     #[inline]
     pub fn complete(&mut self) {
-        if let Some(entry) = self.entries.pop_front() {
+        if let Some(entry) = self.entries.pop() {
             self.head += entry.frame as usize;
             if self.head == self.replay.len() {
                 self.replay.clear();
@@ -221,7 +221,7 @@ impl Inflight {
 
     /// The earliest deadline, or a moment before it.
     pub fn deadline(&self) -> Option<Time> {
-        if self.entries.is_empty() {
+        if self.is_empty() {
             None
         } else {
             self.earliest
@@ -231,7 +231,8 @@ impl Inflight {
     /// Abandons those that are due and shows each to `expired`, with whether it is the first in line.
     pub fn expire(&mut self, now: Time, mut expired: impl FnMut(&Entry, bool)) {
         let mut least: Option<i32> = None;
-        for (position, entry) in self.entries.iter_mut().enumerate() {
+        for position in 0..self.len() {
+            let Some(entry) = self.entries.at_mut(position) else { break };
             if !entry.is_waited_for() {
                 continue;
             }
@@ -249,8 +250,8 @@ impl Inflight {
     /// Abandons the command with this tag; says whether it was there and whether it is the first in line.
     pub fn abandon(&mut self, tag: u32) -> Option<bool> {
         let found = |entry: &Entry| entry.tag == tag && entry.is_waited_for();
-        let position = self.entries.iter().position(found)?;
-        self.entries[position].flags |= ABANDONED;
+        let position = (0..self.len()).find(|position| self.entries.at(*position).is_some_and(found))?;
+        self.entries.at_mut(position)?.flags |= ABANDONED;
         Some(position == 0)
     }
 
@@ -258,7 +259,8 @@ impl Inflight {
     /// stays when `keeps_first`: its reply is coming in.
     pub fn take_resendable(&mut self, keeps_first: bool, mut taken: impl FnMut(Entry, &[u8])) {
         let mut at = self.head;
-        for (position, entry) in self.entries.iter_mut().enumerate() {
+        for position in 0..self.len() {
+            let Some(entry) = self.entries.at_mut(position) else { break };
             let end = at + entry.frame as usize;
             let mut again = *entry;
             if entry.is_waited_for() && !(keeps_first && position == 0) && again.resend() {
@@ -269,15 +271,27 @@ impl Inflight {
         }
     }
 
+    /// Bytes of the frames that are kept.
+    pub fn kept(&self) -> usize {
+        self.replay.len() - self.head
+    }
+
+    /// How many may be sent again at the most.
+    pub fn resendable(&self) -> usize {
+        (0..self.len())
+            .filter(|position| self.entries.at(*position).is_some_and(|entry| entry.frame > 0))
+            .count()
+    }
+
     /// Whether any caller waits here.
     pub fn is_waited_for(&self) -> bool {
-        self.entries.iter().any(Entry::is_waited_for)
+        (0..self.len()).filter_map(|position| self.entries.at(position)).any(Entry::is_waited_for)
     }
 
     /// Takes everything out, each with the frame that was kept of it.
     pub fn take(&mut self, mut taken: impl FnMut(Entry, &[u8])) {
         let mut at = self.head;
-        for entry in self.entries.drain(..) {
+        while let Some(entry) = self.entries.pop() {
             let end = at + entry.frame as usize;
             taken(entry, &self.replay[at..end]);
             at = end;

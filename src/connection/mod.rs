@@ -16,6 +16,7 @@
 //! its deadlines are asked for by [`Link::deadline`] and acted upon by [`Link::expire`].
 
 mod backoff;
+mod entries;
 mod handshake;
 mod inflight;
 mod output;

@@ -5,6 +5,7 @@ use crate::error::{Failure, Reason, Sent};
 use crate::time::{Duration, Time};
 
 use super::dial::{Dial, Outcome};
+use super::staged::Staged;
 use super::target::{State, Target};
 use super::{Manager, Policy};
 
@@ -19,11 +20,9 @@ const SHORT_LIVES: u32 = 3;
 /// A server that serves no more as it did is asked for its successor this often at the most.
 const OUTDATED_RETRY: Duration = Duration::from_secs(5);
 
-/// A command that is to be sent again, its frame, and how long it may wait for that.
-type Returned = (Entry, Vec<u8>, Deadline);
-
-/// `accepted`: the server had accepted the link that it was on.
-fn again(policies: &[Policy], mut entry: Entry, frame: &[u8], accepted: bool, now: Time) -> Returned {
+/// A command that is to be sent again, and how long it may wait for that; `accepted`: the server had accepted the link
+/// that it was on.
+fn again(policies: &[Policy], mut entry: Entry, accepted: bool, now: Time) -> (Entry, Deadline) {
     let policy = policies[usize::from(entry.policy)];
     let wait = match (policy.total, accepted) {
         (true, _) => entry.wait(now),
@@ -33,7 +32,7 @@ fn again(policies: &[Policy], mut entry: Entry, frame: &[u8], accepted: bool, no
     };
     // Otherwise it waits for its reply anew.
     entry.flags = if policy.total { entry.flags | DATED } else { entry.flags & !DATED };
-    (entry, frame.to_vec(), Deadline::new(now.after(wait)))
+    (entry, Deadline::new(now.after(wait)))
 }
 
 impl Manager {
@@ -212,10 +211,13 @@ impl Manager {
         let Some(old) = links.get_mut(link) else { return };
         let target = old.target;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
-        let mut returned: Vec<Returned> = Vec::new();
-        old.retire(|entry, frame| returned.push(again(policies, entry, frame, true, now)));
+        let mut returned = Staged::for_all_of(&old.inflight);
+        old.retire(|entry, frame| {
+            let (entry, deadline) = again(policies, entry, true, now);
+            returned.add(entry, frame, deadline);
+        });
         known.stats.resent += returned.len() as f64;
-        known.staged.give_back(&returned);
+        known.staged.give_back(returned);
         if let Some(before) = known.retired.replace(link) {
             self.discard(before, Reason::Timeout, now);
         }
@@ -413,19 +415,20 @@ impl Manager {
         let accepted = gone.is_accepted();
         let believed = reason == Reason::Protocol && accepted;
         let queue = (!known.released || known.link != Some(link)) && !believed;
-        let mut returned: Vec<Returned> = Vec::new();
+        let mut returned = Staged::for_all_of(&gone.inflight);
         gone.inflight.take(|mut entry, frame| {
             if !entry.is_waited_for() {
                 return;
             }
             if queue && entry.resend() {
-                returned.push(again(policies, entry, frame, accepted, now));
+                let (entry, deadline) = again(policies, entry, accepted, now);
+                returned.add(entry, frame, deadline);
             } else {
                 output.reject(entry.tag, failure, reason as u32, Sent::Maybe);
             }
         });
         known.stats.resent += returned.len() as f64;
-        known.staged.give_back(&returned);
+        known.staged.give_back(returned);
     }
 
     /// The last handle is gone: what its commands need is still done, within their deadlines.

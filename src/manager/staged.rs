@@ -1,7 +1,12 @@
 //! Commands that have not been written to any link, in order.
 
-use crate::connection::{Compaction, Deadline, Entry, Frames, Link, Output};
+use crate::connection::{Compaction, Deadline, Entry, Frames, Inflight, Link, Output};
 use crate::time::{Duration, Time};
+
+/// Frames that have outgrown this…
+const SMALL: usize = 256 << 10;
+/// …get so much, which is seldom exceeded.
+const ROOM: usize = 3 << 20;
 
 /// A command and its place among the frames.
 #[derive(Clone, Copy, Debug)]
@@ -9,8 +14,8 @@ struct Item {
     entry: Entry,
     /// Bytes of its frame.
     length: u32,
-    /// Bytes with what the shell holds of it.
-    size: u64,
+    /// Bytes with what the shell holds of it; more than fit are none that would be admitted.
+    size: u32,
 }
 
 /// See the module.
@@ -39,13 +44,29 @@ impl Staged {
         self.size
     }
 
+    /// Empty, with room for what a link may give back.
+    pub fn for_all_of(inflight: &Inflight) -> Staged {
+        let mut staged = Staged { items: Vec::with_capacity(inflight.resendable()), ..Staged::default() };
+        staged.frames.bytes.reserve_exact(inflight.kept());
+        staged
+    }
+
     /// The command whose frame has just been completed.
     pub fn push(&mut self, mut entry: Entry, size: u64, deadline: Deadline) {
         entry.set_deadline(deadline);
         let length = self.frames.len() - self.framed;
+        let size = size.min(u32::MAX.into()) as u32;
         self.framed += length;
-        self.size += size;
+        self.size += u64::from(size);
         self.items.push(Item { entry, length, size });
+    }
+
+    /// Once the frames are large their memory grows in one step: each doubling would leave a hole in linear memory.
+    pub fn make_room(&mut self) {
+        let room = self.frames.bytes.capacity();
+        if room > SMALL && room < ROOM {
+            self.frames.bytes.reserve_exact(ROOM);
+        }
     }
 
     /// Forgets the frame that has just been completed.
@@ -94,16 +115,18 @@ impl Staged {
         output.transmit(link.id, start);
     }
 
-    /// Commands that a dead link gave back go before all others.
-    pub fn give_back(&mut self, returned: &[(Entry, Vec<u8>, Deadline)]) {
+    /// A command that a dead link gave back, with its frame.
+    pub fn add(&mut self, entry: Entry, frame: &[u8], deadline: Deadline) {
+        self.frames.bytes.extend_from_slice(frame);
+        self.push(entry, frame.len() as u64, deadline);
+    }
+
+    /// What a dead link gave back goes before all others.
+    pub fn give_back(&mut self, returned: Staged) {
         if returned.is_empty() {
             return;
         }
-        let later = core::mem::take(self);
-        for (entry, frame, deadline) in returned {
-            self.frames.bytes.extend_from_slice(frame);
-            self.push(*entry, frame.len() as u64, *deadline);
-        }
+        let later = core::mem::replace(self, returned);
         self.frames.append(&later.frames, 0, later.frames.len());
         self.framed += later.framed;
         self.size += later.size;
@@ -125,7 +148,7 @@ impl Staged {
             compaction.piece(item.length, stays);
             if !stays {
                 *framed -= item.length;
-                *size -= item.size;
+                *size -= u64::from(item.size);
             }
             stays
         });
@@ -190,8 +213,9 @@ mod tests {
     fn what_comes_back_goes_first() {
         let mut staged = Staged::default();
         stage(&mut staged, 2, b"later", 1);
-        let back = [(Entry::new(1, 0, READ_ONLY, 0), b"back".to_vec(), Deadline::new(Time::ZERO))];
-        staged.give_back(&back);
+        let mut returned = Staged::default();
+        returned.add(Entry::new(1, 0, READ_ONLY, 0), b"back", Deadline::new(Time::ZERO));
+        staged.give_back(returned);
         assert!(staged.frames.bytes == b"backlater");
         assert_eq!(staged.items.iter().map(|item| item.entry.tag).collect::<Vec<_>>(), [1, 2]);
     }
