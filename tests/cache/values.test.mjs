@@ -81,9 +81,10 @@ test("bytes pass unchanged, and are the caller's own", async () => {
   }
 });
 
-test("any value at all comes back as it was", async () => {
-  const seed = seedOf("VALUES_SEED");
-  const random = new Random(seed);
+const valuesSeed = seedOf("VALUES_SEED");
+
+test(`any value at all comes back as it was (VALUES_SEED=${valuesSeed})`, async () => {
+  const random = new Random(valuesSeed);
   const text = () =>
     String.fromCharCode(
       ...Array.from({ length: random.between(0, 6) }, () =>
@@ -127,7 +128,7 @@ test("any value at all comes back as it was", async () => {
   const values = Array.from({ length: 400 }, () => any(4));
   await cache.setMany(values.map((value, i) => [["v", i], value]));
   const back = await cache.getMany(values.map((_, i) => ["v", i]));
-  for (const [i, value] of values.entries()) assert.deepEqual(back[i], value, `VALUES_SEED=${seed}, value ${i}`);
+  for (const [i, value] of values.entries()) assert.deepEqual(back[i], value, `value ${i}`);
 });
 
 test("a codec of one's own", async () => {
@@ -212,9 +213,10 @@ test("keys are told apart", async () => {
   }
 });
 
-test("what is no entry is a miss, is counted, and is written over", async () => {
-  const seed = seedOf("ENVELOPE_SEED");
-  const random = new Random(seed);
+const envelopeSeed = seedOf("ENVELOPE_SEED");
+
+test(`what is no entry is a miss, is counted, and is written over (ENVELOPE_SEED=${envelopeSeed})`, async () => {
+  const random = new Random(envelopeSeed);
   const own = createCache({ client, namespace: "fuzz", ttl: "1m", timeout: "20s" });
   await own.set("model", { text: "x".repeat(50) }, { tags: ["t", "ü"] });
   const model = Buffer.from(await client.bytes.get("ec:e{fuzz|model}"));
@@ -244,7 +246,7 @@ test("what is no entry is a miss, is counted, and is written over", async () => 
   // What was changed may still be an entry, of another value; it is never an error.
   const { corrupt, foreign, future: newer, fallbacks } = own.stats();
   const loaded = found.filter((value) => value === "loaded").length;
-  assert.ok(loaded >= model.length + 100, `ENVELOPE_SEED=${seed}: ${loaded} of ${broken.length}`);
+  assert.ok(loaded >= model.length + 100, `${loaded} of ${broken.length}`);
   assert.ok(corrupt >= model.length - 24 && foreign >= 50 && newer >= 1, JSON.stringify({ corrupt, foreign, newer }));
   assert.equal(
     Object.values(fallbacks).reduce((sum, count) => sum + count),

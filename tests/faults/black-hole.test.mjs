@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import test from "node:test";
 import { createClient } from "edgis";
+import { createCache } from "edgis/cache";
 import { faultProxy, startRedis } from "edgis/testing";
 
 const logger = false;
@@ -86,6 +87,8 @@ async function everything(t, client) {
   assert.equal(client.stats().pending, 0);
   // And once more with nothing but what ends clients behind it.
   const ending = callAll(client, ["get", "set", "init"]);
+  ending.set("bytes.get", client.bytes.get("a"));
+  ending.set("timeout.close({ drain })", forms["timeout."].close({ drain: 100 }));
   ending.set("wait.close", forms["wait."].close());
   ending.set("close", client.close());
   ending.set("dispose", client[Symbol.asyncDispose]());
@@ -145,6 +148,79 @@ test("a TLS handshake, a resolver and a credentials function that never answer s
   const dns = process.getBuiltinModule("node:dns/promises");
   t.mock.method(dns, "lookup", () => new Promise(() => {}));
   await everything(t, createClient({ url: "redis://never.test", logger, timeouts }));
+});
+
+/** What every method of a cache is called with. */
+const ofCaches = {
+  getOrSet: ["k", () => "loaded"],
+  wrap: [() => "loaded", { key: () => "wrapped" }],
+  get: ["k"],
+  getMany: [["k", "l"]],
+  set: ["k", "v", { tags: ["t"] }],
+  setMany: [[["k", "v"]]],
+  delete: ["k"],
+  deleteByTag: ["t"],
+  clear: [],
+};
+const ofNoPromise = ["constructor", "stats", "on", "off"];
+
+/** All calls of a cache that give a promise, by name. */
+const called = (cache, prefix = "") =>
+  Object.entries(ofCaches).map(([name, args]) => [
+    prefix + name,
+    () => (name === "wrap" ? cache.wrap(...args)() : cache[name](...args)),
+  ]);
+
+for (const wasReady of [false, true]) {
+  test(`a cache ${wasReady ? "whose link becomes" : "in front of"} a black hole settles every promise`, async (t) => {
+    const { proxy } = await places(t);
+    const client = createClient({ url: proxy.url, logger, timeouts });
+    const options = { client, namespace: "app", ttl: "1m" };
+    const caches = { "": createCache(options), "l1.": createCache({ ...options, namespace: "near", l1: true }) };
+    const names = Object.getOwnPropertyNames(Object.getPrototypeOf(caches[""]));
+    assert.deepEqual(
+      names.filter((name) => !Object.hasOwn(ofCaches, name)).toSorted(),
+      ofNoPromise.toSorted(),
+      "all are known",
+    );
+    if (wasReady) for (const cache of Object.values(caches)) await cache.getOrSet("k", () => "before");
+    await proxy.script(drop);
+    proxy.strike(drop);
+    // Together, and then each by itself: what one of them found out spares the others the wait.
+    const all = Object.entries(caches).flatMap(([prefix, cache]) => called(cache, prefix));
+    const longest = await settleAll(new Map(all.map(([name, call]) => [name, call()])));
+    t.diagnostic(`${all.length} promises, the last after ${Math.round(longest)} ms`);
+    const each = called(caches[""]);
+    for (const [name, call] of each) await settleAll(new Map([[name, call()]]));
+    assert.ok(["before", "loaded"].includes(await caches[""].getOrSet(...ofCaches.getOrSet)));
+    await settleAll(new Map([["close", client.close({ drain: 200 })]]));
+    // Of a client that is closed it is all the same.
+    await settleAll(new Map(each.map(([name, call]) => [name, call()])));
+  });
+}
+
+test("the proxy and the server of a test settle every promise, whatever they hold up", async (t) => {
+  const { server, proxy } = await places(t);
+  const client = createClient({ url: proxy.url, logger, timeouts });
+  await client.ping();
+  const modes = ["hang", "down", "acceptThenClose", "reset", "heal"];
+  for (const stuck of [drop, { toServer: { do: "stall" }, toClient: { do: "stall" } }]) {
+    await proxy.script(stuck);
+    proxy.strike(stuck);
+    client.set("k", "v".repeat(1_000_000));
+    for (const mode of modes) await settleAll(new Map([[mode, proxy[mode]()]]));
+    await settleAll(new Map([["slow", proxy.slow(1_000)]]));
+  }
+  server.pause();
+  const second = await faultProxy(server.url);
+  const onSecond = createClient({ url: second.url, logger, timeouts, share: false });
+  await onSecond.init();
+  await settleAll(new Map([["proxy.close", second.close()]]));
+  for (const name of ["kill", "restart", "stop"]) {
+    await settleAll(new Map([[name, server[name]()]]));
+    server.pause();
+  }
+  await Promise.all([client.close(), onSecond.close()]);
 });
 
 /** An address where not even a connection comes about: the kernel drops what its queue has no room for. */

@@ -15,6 +15,8 @@ const SECONDS = Number(process.env.LEDGER_SECONDS ?? 60);
 const FAULTS = 5 * SECONDS;
 /** but not longer than this. */
 const LONGEST = 3 * SECONDS;
+const seed = seedOf("LEDGER_SEED");
+const name = `the ledger: ${WORKERS} workers for ${SECONDS} s of faults (LEDGER_SEED=${seed})`;
 
 /** Tells it as a test's diagnostic, and returns it for messages. */
 function figures(t, values) {
@@ -27,8 +29,7 @@ function figures(t, values) {
 
 const told = (map) => [...map].map(([name, count]) => `${name} ${count}`).join(", ");
 
-test(`the ledger: ${WORKERS} workers for ${SECONDS} s of faults`, { timeout: LONGEST * 1_000 + 60_000 }, async (t) => {
-  const seed = seedOf("LEDGER_SEED");
+test(name, { timeout: LONGEST * 1_000 + 60_000 }, async (t) => {
   const random = new Random(seed);
   // What is acknowledged is in the file by then: it survives kill -9.
   const server = await startRedis({ args: ["--appendonly", "yes"] });

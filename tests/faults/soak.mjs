@@ -27,11 +27,11 @@ const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
  *
  * @param {object} options
  * @param {number} options.seconds
+ * @param {number} [options.seed] of the faults
  * @param {(line: string) => void} options.report told of each sample and of the result
  * @returns {Promise<string[]>} what was wrong
  */
-export async function soak({ seconds, report }) {
-  const seed = seedOf("SOAK_SEED");
+export async function soak({ seconds, seed = seedOf("SOAK_SEED"), report }) {
   const random = new Random(seed);
   const server = await startRedis({ args: ["--appendonly", "yes"] });
   const proxy = await faultProxy(server.url);

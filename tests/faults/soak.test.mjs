@@ -1,9 +1,12 @@
 // A short form of `make soak`.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { seedOf } from "./random.mjs";
 import { soak } from "./soak.mjs";
 
-test("memory is flat under half a minute of mixed load, calm and under faults", async (t) => {
-  const wrong = await soak({ seconds: 30, report: (line) => t.diagnostic(line) });
+const seed = seedOf("SOAK_SEED");
+
+test(`memory is flat under half a minute of mixed load, calm and under faults (SOAK_SEED=${seed})`, async (t) => {
+  const wrong = await soak({ seconds: 30, seed, report: (line) => t.diagnostic(line) });
   assert.deepEqual(wrong, []);
 });
