@@ -126,7 +126,7 @@ impl Reason {
             }
             Reason::Closed => {
                 "something accepted the connection and closed it without an answer: check that it is Redis that listens \
-                 on this address; if the host is localhost try 127.0.0.1"
+                 on this address, and without TLS (else rediss://); if the host is localhost try 127.0.0.1"
             }
             Reason::Unreachable => "this address cannot be reached: check host and port, the network, the address family and firewalls",
             Reason::Tls => {
@@ -264,9 +264,9 @@ pub enum ServerError {
     MaxClients,
     /// `DENIED`: protected mode.
     Denied,
-    /// `MOVED`, `ASK`, `CLUSTERDOWN`, `CROSSSLOT`: a server in cluster mode.
+    /// `MOVED`, `ASK`, `CLUSTERDOWN`: a server in cluster mode.
     Cluster,
-    /// Concerns its command alone.
+    /// Concerns its command alone, as most do: also `TRYAGAIN`, `CROSSSLOT`, `OOM`, `NOREPLICAS`, `MISCONF`, `NOPERM`.
     Command,
 }
 
@@ -313,6 +313,21 @@ mod tests {
         assert_eq!(ServerError::of(b"ERR max number of clients reached"), ServerError::MaxClients);
         assert_eq!(ServerError::of(b"MOVED 3999 127.0.0.1:6381"), ServerError::Cluster);
         assert_eq!(ServerError::of(b"WRONGTYPE Operation against a key"), ServerError::Command);
+        for text in ["LOADING Redis is loading the dataset in memory", "MASTERDOWN Link with MASTER is down"]
+        {
+            assert_eq!(ServerError::of(text.as_bytes()), ServerError::Loading);
+        }
+        assert_eq!(
+            ServerError::of(b"READONLY You can't write against a read only replica."),
+            ServerError::ReadOnly
+        );
+        for code in ["TRYAGAIN", "CROSSSLOT", "OOM", "NOREPLICAS", "MISCONF", "NOPERM"] {
+            assert_eq!(
+                ServerError::of(format!("{code} it says why").as_bytes()),
+                ServerError::Command,
+                "{code}"
+            );
+        }
         assert_eq!(ServerError::of(b""), ServerError::Command);
     }
 

@@ -176,6 +176,14 @@ for (const [runtime, command] of Object.entries(runtimes)) {
         wanted,
       });
     }
+    for (const family of [0, "0"])
+      scenarios.push({
+        name: `family-${typeof family}-0`,
+        port,
+        addresses: loopbacks,
+        options: { family },
+        wanted: "::1",
+      });
     const dead = Array.from({ length: 10 }, (_, i) => `127.0.0.${i + 2}`);
     const hangs = impostors["accepts and hangs"][0];
     // Not every machine has all of 127/8 on its loopback.

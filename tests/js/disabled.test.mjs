@@ -200,8 +200,11 @@ test("a certificate that nobody trusts: tls; with its authority, or rejectUnauth
   }
   await disabledWith(t, "tls", { url, tls: { ca, servername: "other.example" }, password: "right" });
   // Plain words to a TLS port.
-  const status = await createClient({ url: url.replace("rediss:", "redis:"), logger }).init();
-  assert.ok(["protocol", "reset", "closed"].includes(status.reason), status.reason);
+  const plain = createClient({ url: url.replace("rediss:", "redis:"), logger });
+  const { reason, hint } = await plain.init();
+  assert.ok(["protocol", "reset", "closed"].includes(reason), reason);
+  assert.match(hint, /TLS.*rediss:/);
+  await plain.close();
 });
 
 test("of several addresses each is in the message, and the one that works is used", async (t) => {
