@@ -79,7 +79,7 @@ export function isRedisError(error: unknown): error is AnyRedisError {
   return typeof error === "object" && error !== null && (error as Record<symbol, unknown>)[brand] === true;
 }
 
-/** The options of `createClient` make no sense. */
+/** The options make no sense, or say of no server: the `cause` of a `DisabledError`. Of a cache they are thrown. */
 export class ConfigError extends RedisError {
   declare readonly kind: "ConfigError";
   constructor(message: string, details: ErrorDetails) {

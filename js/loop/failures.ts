@@ -2,6 +2,7 @@
 import { FAILURE, PHASE, REASONS, SENT } from "../core/abi.js";
 import {
   AuthError,
+  ConfigError,
   ConnectError,
   ConnectionLostError,
   DisabledError,
@@ -102,9 +103,12 @@ export function unreachable(status: Status, target: { display: string }): RedisE
   const told = status as Partial<DisabledStatus>;
   const details = { target: target.display, retry: told.retryable ?? false };
   const text = `${ended(told.message)} ${told.hint}`;
-  return told.reason === "auth"
-    ? new AuthError(text, details)
-    : new ConnectError(text, told.reason ?? "reset", details);
+  const reason = told.reason ?? "reset";
+  if (reason === "auth") return new AuthError(text, details);
+  // Nothing was dialled.
+  return /^bad-|^unconf/.test(reason)
+    ? new ConfigError(text, { ...details, code: "EDGIS_CONFIG" })
+    : new ConnectError(text, reason, details);
 }
 
 /** A sentence that ends once. */

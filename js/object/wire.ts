@@ -5,6 +5,7 @@
 import { REASONS } from "../core/abi.js";
 import {
   AuthError,
+  ConfigError,
   ConnectError,
   ConnectionLostError,
   DisabledError,
@@ -205,6 +206,8 @@ function build({ kind, message, reason = "closed", phase = "reply", cause, ...ot
       return new ConnectionLostError(message, reason, details);
     case "ConnectError":
       return new ConnectError(message, reason, details);
+    case "ConfigError":
+      return new ConfigError(message, { ...details, code: "EDGIS_CONFIG" });
     case "AuthError":
       return new AuthError(message, details);
     case "ProtocolError":

@@ -34,6 +34,16 @@ async function disabledWith(t, reason, options, { retryable = true } = {}) {
     assert.deepEqual([error.kind, error.reason, error.sent, error.command], ["DisabledError", reason, "no", "GET"]);
     assert.ok(error.message.includes(status.message) && error.message.includes(status.hint));
     assert.equal(error.retry, retryable);
+    const causes = {
+      auth: "AuthError",
+      "bad-url": "ConfigError",
+      "bad-option": "ConfigError",
+      unconfigured: "ConfigError",
+    };
+    const { kind, code, message } = error.cause;
+    assert.equal(kind, causes[reason] ?? "ConnectError");
+    if (kind === "ConfigError") assert.equal(code, "EDGIS_CONFIG");
+    assert.ok(message.includes(status.message));
   }
   assert.ok(best <= 5, `the fastest of five took ${best} ms`);
   return status;
