@@ -18,6 +18,8 @@ export class Call {
   readonly budget: number;
   /** Which of the zone's calls it is: what began to load after it may be given to it. */
   readonly order: number;
+  /** Where its entry stands in the batch that asks for it. */
+  place = 0;
   #spent = 0;
   #begun = 0;
 
@@ -38,8 +40,8 @@ export class Call {
   }
 
   /** From here on Redis is waited for… */
-  begin(): void {
-    this.#begun = this.inside.now();
+  begin(now: number = this.inside.now()): void {
+    this.#begun = now;
   }
 
   /** …until here. */

@@ -14,12 +14,6 @@ export interface Codec {
   decode(bytes: Uint8Array): unknown;
 }
 
-/** How text is decoded is the runtime's business. */
-export interface TextDecoding {
-  ascii(bytes: Uint8Array, start: number, end: number): string;
-  utf8(bytes: Uint8Array, start: number, end: number): string;
-}
-
 /** Deeper ones, and those that refer to themselves, are refused. */
 const DEEPEST = 500;
 const MARK = "$";
@@ -29,42 +23,28 @@ const encoder = new TextEncoder();
 export function encode(value: unknown, codec: Codec | undefined): Content {
   if (codec !== undefined) {
     const made = codec.encode(value);
-    if (typeof made === "string") return textual(CONTENT.Codec, made);
+    if (typeof made === "string") return { kind: CONTENT.Codec, data: made };
     if (isPromise(made) || !isBytes(made))
       throw new UsageError("the codec's encode must give a string or a Uint8Array");
-    return { kind: CONTENT.Codec, isAscii: false, bytes: made };
+    return { kind: CONTENT.Codec, data: made };
   }
-  if (isBytes(value) && isItself(value)) return { kind: CONTENT.Bytes, isAscii: false, bytes: value };
-  if (isJson(value, 0)) return textual(CONTENT.Json, JSON.stringify(value));
-  return textual(CONTENT.Rich, JSON.stringify(marked(value)));
+  if (isBytes(value) && isItself(value)) return { kind: CONTENT.Bytes, data: value };
+  if (isJson(value, 0)) return { kind: CONTENT.Json, data: JSON.stringify(value) };
+  return { kind: CONTENT.Rich, data: JSON.stringify(marked(value)) };
 }
 
-function textual(kind: number, text: string): Content {
-  const bytes = encoder.encode(text);
-  return { kind, isAscii: bytes.length === text.length, bytes };
-}
-
-/** What `encode` was given. Throws when the content makes no sense. */
-export function decode(
-  kind: number,
-  isAscii: boolean,
-  bytes: Uint8Array,
-  start: number,
-  codec: Codec | undefined,
-  text: TextDecoding,
-): unknown {
+/** What `encode` was given, made anew at each call. Throws when the content makes no sense. */
+export function decode(kind: number, content: string | Uint8Array, codec: Codec | undefined): unknown {
   switch (kind) {
+    case CONTENT.Json:
+      return JSON.parse(content as string);
+    case CONTENT.Rich:
+      return unmarked(JSON.parse(content as string));
     case CONTENT.Bytes:
-      return bytes.slice(start);
+      return (content as Uint8Array).slice();
     case CONTENT.Codec:
       if (codec === undefined) throw new Error("the entry was written with a codec");
-      return codec.decode(bytes.slice(start));
-    case CONTENT.Json:
-    case CONTENT.Rich: {
-      const json = isAscii ? text.ascii(bytes, start, bytes.length) : text.utf8(bytes, start, bytes.length);
-      const value: unknown = JSON.parse(json);
-      return kind === CONTENT.Json ? value : unmarked(value);
-    }
+      return codec.decode(typeof content === "string" ? encoder.encode(content) : content.slice());
     default:
       throw new Error("an unknown kind of content");
   }

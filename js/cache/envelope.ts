@@ -30,15 +30,21 @@ export interface Tagged {
   readonly generation: number;
 }
 
-export interface Header {
+/** What is stored under the key of an entry. */
+export interface Entry {
+  /** Why it counts as none. */
+  readonly problem: Unreadable | undefined;
   readonly kind: number;
-  readonly isAscii: boolean;
   readonly generation: number;
   readonly freshUntil: number;
   readonly staleUntil: number;
   readonly tags: readonly Tagged[];
-  /** Where the content begins. */
-  readonly start: number;
+  /** Text, where the kind of content is text. */
+  readonly content: string | Uint8Array;
+  /** Its header, one character a byte; no two entries have the same. */
+  readonly sign: string;
+  /** Of all of it, in bytes. */
+  readonly size: number;
 }
 
 /** Why something is no entry. */
@@ -46,32 +52,59 @@ export type Unreadable = "corrupt" | "foreign" | "future";
 
 export interface Content {
   readonly kind: number;
-  readonly isAscii: boolean;
-  readonly bytes: Uint8Array;
+  readonly data: string | Uint8Array;
 }
 
 const none: readonly Tagged[] = [];
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
-/** Builds an entry. */
+/** Texts among bytes that are only lent: of one byte a character, or UTF-8. */
+export interface Texts {
+  ascii(start: number, end: number): string;
+  utf8(start: number, end: number): string;
+}
+
+/** What a key holds: an entry, or a text such as generations and leases are. */
+export type Held = Entry | string;
+
+/** Whether the content has more bytes than that. */
+export function isLargerThan({ data }: Content, most: number): boolean {
+  if (typeof data !== "string" || data.length > most) return data.length > most;
+  return 3 * data.length > most && encoder.encode(data).length > most;
+}
+
+/**
+ * Builds an entry. In `scratch`, if it is given and has room: what is built there lasts until the next is.
+ */
 export function seal(
-  content: Content,
+  { kind, data }: Content,
   generation: number,
   freshUntil: number,
   staleFor: number,
   tags: readonly Tagged[],
+  scratch?: Uint8Array,
 ): Uint8Array {
-  const names = tags.map(({ tag }) => encoder.encode(tag));
-  const start = names.reduce((sum, name) => sum + 8 + name.length, HEADER);
-  const bytes = new Uint8Array(start + content.bytes.length);
+  const names = tags.length === 0 ? noNames : tags.map(({ tag }) => encoder.encode(tag));
+  let start = HEADER;
+  for (const name of names) start += 8 + name.length;
+  let bytes = room(start + data.length, scratch);
+  let isAscii = false;
+  if (typeof data === "string") {
+    const { read } = encoder.encodeInto(data, bytes.subarray(start));
+    isAscii = read === data.length;
+    if (!isAscii) {
+      const content = encoder.encode(data);
+      bytes = room(start + content.length, scratch);
+      bytes.set(content, start);
+    }
+  } else bytes.set(data, start);
   bytes[0] = VERSION;
-  bytes[1] = content.kind | (content.isAscii ? ASCII : 0);
+  bytes[1] = kind | (isAscii ? ASCII : 0);
   bytes[2] = tags.length;
   write(bytes, 3, generation, 7);
   write(bytes, 10, Math.floor(freshUntil), 6);
   write(bytes, 16, Math.min(2 ** 32 - 1, Math.floor(staleFor)), 4);
-  write(bytes, 20, content.bytes.length, 4);
+  write(bytes, 20, bytes.length - start, 4);
   let at = HEADER;
   for (const [i, name] of names.entries()) {
     write(bytes, at, (tags[i] as Tagged).generation, 7);
@@ -79,9 +112,13 @@ export function seal(
     bytes.set(name, at + 8);
     at += 8 + name.length;
   }
-  bytes.set(content.bytes, start);
   return bytes;
 }
+
+const noNames: readonly Uint8Array[] = [];
+
+const room = (length: number, scratch: Uint8Array | undefined): Uint8Array =>
+  scratch !== undefined && length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length);
 
 function write(bytes: Uint8Array, at: number, value: number, length: number): void {
   let rest = value;
@@ -91,39 +128,63 @@ function write(bytes: Uint8Array, at: number, value: number, length: number): vo
   }
 }
 
-/** Reads what `seal` wrote, or says why it cannot have. */
-export function open(bytes: Uint8Array): Header | Unreadable {
-  const first = bytes[0] as number;
-  if (first !== VERSION) {
-    return bytes.length >= HEADER && (first & 0xf0) === (VERSION & 0xf0) && first > VERSION ? "future" : "foreign";
+/** Reads a value of Redis where it lies: what begins like something that `seal` wrote is an entry, if not a sound one. */
+export function take(texts: Texts, bytes: Uint8Array, start: number, end: number): Held {
+  const first = start < end ? (bytes[start] as number) : 0;
+  if ((first & 0xf0) !== (VERSION & 0xf0)) return texts.ascii(start, end);
+  const size = end - start;
+  if (first !== VERSION || size < HEADER) {
+    const sign = texts.ascii(start, Math.min(end, start + HEADER));
+    return unreadable(first === VERSION ? "corrupt" : size >= HEADER && first > VERSION ? "future" : "foreign", sign, size);
   }
-  if (bytes.length < HEADER) return "corrupt";
-  const flags = bytes[1] as number;
-  const count = bytes[2] as number;
-  const freshUntil = u32(bytes, 10) + 2 ** 32 * ((bytes[14] as number) | ((bytes[15] as number) << 8));
-  let start = HEADER;
+  const flags = bytes[start + 1] as number;
+  const count = bytes[start + 2] as number;
+  let at = start + HEADER;
   let tags = none;
   if (count > 0) {
     const read: Tagged[] = [];
     for (let i = 0; i < count; i += 1) {
-      if (start + 8 > bytes.length) return "corrupt";
-      const end = start + 8 + (bytes[start + 7] as number);
-      if (end > bytes.length) return "corrupt";
-      read.push({ tag: decoder.decode(bytes.subarray(start + 8, end)), generation: u56(bytes, start) });
-      start = end;
+      const name = at + 8;
+      const after = name + (name > end ? 0 : (bytes[at + 7] as number));
+      if (after > end) return unreadable("corrupt", texts.ascii(start, start + HEADER), size);
+      read.push({ tag: texts.utf8(name, after), generation: u56(bytes, at) });
+      at = after;
     }
     tags = read;
   }
-  if (bytes.length - start !== u32(bytes, 20)) return "corrupt";
+  if (end - at !== u32(bytes, start + 20)) return unreadable("corrupt", texts.ascii(start, start + HEADER), size);
+  const kind = flags & KINDS;
+  let sign: string;
+  let content: string | Uint8Array;
+  if (flags & ASCII) {
+    const all = texts.ascii(start, end);
+    sign = all.slice(0, HEADER);
+    content = all.slice(at - start);
+  } else {
+    sign = texts.ascii(start, start + HEADER);
+    content = kind === CONTENT.Json || kind === CONTENT.Rich ? texts.utf8(at, end) : bytes.slice(at, end);
+  }
+  const freshUntil = u32(bytes, start + 10) + 2 ** 32 * ((bytes[start + 14] as number) | ((bytes[start + 15] as number) << 8));
   return {
-    kind: flags & KINDS,
-    isAscii: (flags & ASCII) !== 0,
-    generation: u56(bytes, 3),
+    problem: undefined,
+    kind,
+    generation: u56(bytes, start + 3),
     freshUntil,
-    staleUntil: freshUntil + u32(bytes, 16),
+    staleUntil: freshUntil + u32(bytes, start + 16),
     tags,
-    start,
+    content,
+    sign,
+    size,
   };
+}
+
+function unreadable(problem: Unreadable, sign: string, size: number): Entry {
+  return { problem, kind: 0, generation: 0, freshUntil: 0, staleUntil: 0, tags: none, content: "", sign, size };
+}
+
+/** The beginning of what a key holds, by which it is known again; empty where there is nothing. */
+export function signOf(held: Held | null | undefined): string {
+  return typeof held === "string" ? held.slice(0, HEADER) : (held?.sign ?? "");
 }
 
 const u32 = (bytes: Uint8Array, at: number): number =>
@@ -138,12 +199,6 @@ const u56 = (bytes: Uint8Array, at: number): number =>
   2 ** 32 * ((bytes[at + 4] as number) | ((bytes[at + 5] as number) << 8) | ((bytes[at + 6] as number) << 16));
 
 /** The number that a generation's key holds; undefined when it holds none. */
-export function generationOf(reply: Uint8Array | null | undefined): number | undefined {
-  if (!(reply instanceof Uint8Array) || reply.length === 0 || reply.length > 16) return undefined;
-  let value = 0;
-  for (const byte of reply) {
-    if (byte < 0x30 || byte > 0x39) return undefined;
-    value = 10 * value + byte - 0x30;
-  }
-  return value;
+export function generationOf(held: unknown): number | undefined {
+  return typeof held === "string" && /^\d{1,16}$/.test(held) ? Number(held) : undefined;
 }

@@ -1,15 +1,25 @@
 /** Loads on behalf of calls: once for all of them, in this process and beside others, and stores what was loaded. */
 import type { Call } from "./call.js";
 import { encode } from "./codec.js";
-import { CONTENT, type Content, generationOf, HEADER, seal, type Tagged } from "./envelope.js";
+import {
+  CONTENT,
+  type Content,
+  generationOf,
+  HEADER,
+  type Held,
+  isLargerThan,
+  seal,
+  signOf,
+  type Tagged,
+} from "./envelope.js";
 import { ReadFailure } from "./failure.js";
 import { Flight, type Landed } from "./flight.js";
 import { unique } from "./gate.js";
 import type { Loads } from "./loads.js";
 import type { Look, Lookup } from "./lookup.js";
 import { encodeTags, type Settings, timeToLive } from "./options.js";
-import { ACQUIRE, ENSURE, EXTEND, FILL } from "./scripts.js";
-import type { Sender } from "./sender.js";
+import { ENSURE, EXTEND, FILL } from "./scripts.js";
+import type { Sender, View } from "./sender.js";
 import type { Space, Zone } from "./space.js";
 import { absent, type CacheStats, type Fallback, type Loader } from "./types.js";
 
@@ -24,7 +34,10 @@ const FILL_BUDGET = 1_000;
 /** The generation of a tag is kept for so long at least. */
 const DAY = 86_400_000;
 
-const nothing: Content = { kind: CONTENT.Absent, isAscii: true, bytes: new Uint8Array(0) };
+const nothing: Content = { kind: CONTENT.Absent, data: "" };
+/** Entries that fit are built here, one after the other: arguments of up to 16 KiB are copied when they are staged. */
+const scratch = new Uint8Array(8 << 10);
+const noTags: readonly Tagged[] = [];
 
 export interface Parts {
   readonly sender: Sender;
@@ -62,7 +75,7 @@ export class Flights {
     }
     // What has only to be stored may still be: the lease says whether it holds.
     if (known !== undefined && !known.isLoaded) this.detach(call.zone, known);
-    return (await this.#begin(call, loader, look, false).landed) as Landed;
+    return this.#begin(call, loader, look, false).landed as Promise<Landed>;
   }
 
   /** Loads anew what has just been served stale, unless somebody does. */
@@ -166,55 +179,65 @@ export class Flights {
         fallback(error, "lease");
         return "none";
       }
-      if (look !== first && (look.state === "fresh" || look.state === "stale")) {
-        if (answer.status === 1) this.#release(call.name, token);
-        return { value: look.value, isAbsent: look.isAbsent };
-      }
-      if (answer.status === 1) {
+      const isFound = look !== first && (look.state === "fresh" || look.state === "stale");
+      if (answer.isOurs && (isFound || answer.isOther)) this.#release(call.name, token);
+      if (isFound) return { value: look.value, isAbsent: look.isAbsent };
+      if (answer.isOurs && !answer.isOther) {
         flight.foundFor = Number.POSITIVE_INFINITY;
         flight.token = token;
         flight.generation = answer.generation ?? look.generation;
-        flight.generations = new Map([...look.generations, ...answer.generations]);
+        flight.generations =
+          answer.generations.length === 0 ? look.generations : new Map([...look.generations, ...answer.generations]);
         flight.sequence = answer.sequence;
         return "ours";
       }
       if (flight.isBackground) return "busy";
       // Nothing was found: who comes until the next look may have what that finds.
       flight.foundFor = Number.POSITIVE_INFINITY;
-      if (attempt === 0 && answer.status === 0) counts.leaseWaits += 1;
+      if (attempt === 0 && !answer.isOther) counts.leaseWaits += 1;
       const left = deadline - inside.now();
       if (left <= 0) return "none";
-      if (answer.status === 0 || attempt > 0) {
-        await sleep(call, Math.min(left, answer.wait > 0 ? answer.wait : pause, pause * (0.75 + Math.random() / 2)));
-      }
+      if (!answer.isOther || attempt > 0) await sleep(call, Math.min(left, pause * (0.75 + Math.random() / 2)));
       pause = Math.min(LONGEST_PAUSE, 1.6 * pause);
     }
   }
 
-  /** One script for the lease; beside it, generations that are missing. */
+  /** Asks for the lease, and whether there is another entry by now; beside it, for generations that are missing. */
   async #ask(call: Call, look: Look, token: string): Promise<Answer> {
     const { sender, space } = this.#parts;
     const { names } = space;
     if (call.left < 1) throw new ReadFailure("timeout");
     const view = sender.within(call.left);
-    const keys = [names.entry(call.name), names.lease(call.name)];
-    const asked = sender.run(view, ACQUIRE, keys, [token, LEASE, look.bytes?.subarray(0, HEADER) ?? ""]);
+    const taking = view.callAll(["SET", names.lease(call.name), token, "NX", "PX", LEASE]);
+    // In this order: once the lease is ours nobody stores what was loaded under another.
+    const looking = view.callAll(["GETRANGE", names.entry(call.name), 0, HEADER - 1]).catch(nothingThere);
+    const isComplete = look.generation !== undefined && call.settings.tags.length === 0;
+    const [taken, head, made = nothingMade] = await Promise.all([
+      taking,
+      looking,
+      isComplete && call.settings.tagsOf === undefined ? undefined : this.#make(call, look, view),
+    ]);
+    const sign = signOf(head as Held | null);
+    return { ...made, isOurs: taken === "OK", isOther: sign !== "" && sign !== signOf(look.held) };
+  }
+
+  /** Makes generations that are missing; and finds out what changes with each invalidation of a tag, if it is needed. */
+  async #make(call: Call, look: Look, view: View): Promise<Made> {
+    const { sender, space } = this.#parts;
+    const { names } = space;
     const own = look.generation === undefined ? sender.run(view, ENSURE, [names.generation], [0]) : undefined;
     const missing = call.settings.tags.filter((tag) => look.generations.get(tag) === undefined);
     const made = missing.map((tag) => sender.run(view, ENSURE, [names.tag(tag)], [DAY]));
     let sequence: Promise<unknown> | undefined;
     if (call.settings.tagsOf !== undefined) {
-      const planted = view.call("SET", names.sequence, unique(), "NX");
+      const planted = view.callAll(["SET", names.sequence, unique(), "NX"]);
       sequence = Promise.all([planted, view.get(names.sequence)]).then(([, text]) => text);
     }
-    const [reply, generation, generations, read] = await Promise.all([asked, own, Promise.all(made), sequence]);
-    const [status, wait] = reply as [number | bigint, number | bigint];
+    const [generation, generations, read] = await Promise.all([own, Promise.all(made), sequence]);
     return {
-      status: Number(status),
-      wait: Number(wait),
-      generation: generationOf(generation as Uint8Array),
-      generations: missing.map((tag, i) => [tag, generationOf(generations[i] as Uint8Array)] as const),
-      sequence: read instanceof Uint8Array ? call.inside.ascii(read, 0, read.length) : undefined,
+      generation: generationOf(generation),
+      generations: missing.map((tag, i) => [tag, generationOf(generations[i])] as const),
+      sequence: typeof read === "string" ? read : undefined,
     };
   }
 
@@ -253,27 +276,29 @@ export class Flights {
   async #fill(flight: Flight, call: Call, { value, isAbsent }: Landed): Promise<boolean> {
     const { sender, space, settings, counts, fallback } = this.#parts;
     const { ttl, swr, grace, negativeTtl, tagsOf } = call.settings;
+    const { generation } = flight;
     const life = isAbsent ? negativeTtl : typeof ttl === "number" ? ttl : timeToLive(ttl(value as never));
-    if (life === 0 || flight.generation === undefined) return false;
+    if (life === 0 || generation === undefined) return false;
     const content = isAbsent ? nothing : encode(value, settings.codec);
-    if (content.bytes.length > settings.maxValueBytes) {
+    if (isLargerThan(content, settings.maxValueBytes)) {
       counts.oversized += 1;
       return false;
     }
     let tags: readonly string[] = call.settings.tags;
     if (tagsOf !== undefined && !isAbsent) tags = encodeTags(tagsOf(value as never));
     const view = sender.within(FILL_BUDGET);
-    const tagged = await this.#tagged(flight, tags, view);
+    const tagged = tags.length === 0 ? noTags : await this.#tagged(flight, tags, view);
     if (tagged === undefined) {
       counts.fillsRefused += 1;
       return false;
     }
     const fresh = life * (1 - settings.jitter * Math.random());
     const [stale, old] = isAbsent ? [0, 0] : [swr, Math.max(swr, grace)];
-    const entry = seal(content, flight.generation, call.inside.wallClock() + fresh, stale, tagged);
+    const freshUntil = call.inside.wallClock() + fresh;
     const { names } = space;
     const keys = [names.entry(flight.name), names.lease(flight.name)];
-    const args = [flight.token as string, entry, Math.max(1, Math.ceil(fresh + old))];
+    const lasts = Math.max(1, Math.ceil(fresh + old));
+    const args = () => [flight.token as string, seal(content, generation, freshUntil, stale, tagged, scratch), lasts];
     try {
       const isStored = Number(await sender.run(view, FILL, keys, args)) === 1;
       if (isStored) counts.fills += 1;
@@ -290,7 +315,7 @@ export class Flights {
   async #tagged(
     flight: Flight,
     tags: readonly string[],
-    view: ReturnType<Sender["within"]>,
+    view: View,
   ): Promise<Tagged[] | undefined> {
     const { sender, space } = this.#parts;
     const unknown = tags.filter((tag) => flight.generations.get(tag) === undefined);
@@ -299,25 +324,35 @@ export class Flights {
       // Their generations were not read before the load. But if no tag at all was invalidated since, they are the same.
       const made = unknown.map((tag) => sender.run(view, ENSURE, [space.names.tag(tag)], [DAY]));
       const replies = await Promise.all(made);
-      const sequence = await view.get(space.names.sequence);
-      if (flight.sequence === undefined || !isText(sequence, flight.sequence)) return undefined;
-      for (const [i, tag] of unknown.entries()) found.set(tag, generationOf(replies[i] as Uint8Array));
+      const sequence: unknown = await view.get(space.names.sequence);
+      if (flight.sequence === undefined || sequence !== flight.sequence) return undefined;
+      for (const [i, tag] of unknown.entries()) found.set(tag, generationOf(replies[i]));
     }
     const tagged = tags.map((tag) => ({ tag, generation: found.get(tag) }));
     return tagged.every((one): one is Tagged => one.generation !== undefined) ? tagged : undefined;
   }
 }
 
-interface Answer {
-  readonly status: number;
-  readonly wait: number;
+/** What had to be made before the load. */
+interface Made {
   readonly generation: number | undefined;
   readonly generations: readonly (readonly [string, number | undefined])[];
   readonly sequence: string | undefined;
 }
 
-const isText = (bytes: Uint8Array | null, text: string): boolean =>
-  bytes?.length === text.length && bytes.every((byte, i) => byte === text.charCodeAt(i));
+interface Answer extends Made {
+  readonly isOurs: boolean;
+  /** There is another entry than the one that was seen. */
+  readonly isOther: boolean;
+}
+
+const nothingMade: Made = { generation: undefined, generations: [], sequence: undefined };
+
+/** A key of another type is no entry, and will make room for one. */
+function nothingThere(error: unknown): null {
+  if ((error as { code?: unknown }).code === "WRONGTYPE") return null;
+  throw error;
+}
 
 function sleep({ inside }: Call, milliseconds: number): Promise<void> {
   return new Promise((resolve) => inside.setTimer(resolve, milliseconds).hold(true));

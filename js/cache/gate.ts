@@ -6,7 +6,7 @@
 import { ReadFailure, reasonOf } from "./failure.js";
 import type { Journal, Operation } from "./journal.js";
 import { FENCE, RAISE } from "./scripts.js";
-import type { Sender } from "./sender.js";
+import type { Sender, View } from "./sender.js";
 import type { Fenced, Space, Zone } from "./space.js";
 
 /** A fence or a replay that takes longer is tried again. */
@@ -64,11 +64,10 @@ export class Gate {
     const sawOutage = this.#space.sawOutage || (!inside.isScoped && zone.fenced > 0);
     try {
       // Whole: once a link that is no cost, and a hash that the server does not know would cost the order.
-      const [status, id] = (await view.call("EVAL", FENCE.text, 2, generation, runId)) as [number, Uint8Array?];
+      const [status, server] = (await view.callAll(["EVAL", FENCE.text, 2, generation, runId])) as [number, string?];
       const reply = Number(status);
       if (inside.epoch !== epoch) return "again";
       let fenced: Fenced = "open";
-      const server = id && inside.ascii(id, 0, id.length);
       const isBack = server !== undefined && this.#space.isBack(server);
       if (reply === FENCED.unknown || (reply === FENCED.same && isBack)) {
         if (isBack || sawOutage) {
@@ -103,7 +102,7 @@ export class Gate {
   }
 
   /** Gives up what the operation says. Rejects with what the command rejects with. */
-  async apply({ kind, name }: Operation, view: ReturnType<Sender["within"]>): Promise<void> {
+  async apply({ kind, name }: Operation, view: View): Promise<void> {
     const { names } = this.#space;
     if (kind === "key") await view.call("DEL", names.entry(name), names.lease(name));
     else if (kind === "clear") await this.#sender.run(view, RAISE, [names.generation], [0]);

@@ -1,5 +1,6 @@
 /** Runs loaders: so many at once, and none for ever. */
 import type { Inside } from "../client/inside.js";
+import type { Timer } from "../transport/types.js";
 import type { LoadContext, Loader } from "./types.js";
 
 export interface LoadResult {
@@ -72,46 +73,65 @@ export class Loads {
     interval: number,
   ): Promise<LoadResult> {
     return new Promise((resolve, reject) => {
-      const controller = new AbortController();
-      const deadline = inside.setTimer(() => {
-        const reason = late(`took longer than ${this.#limit} ms (loadTimeout)`);
-        end();
-        reject(reason);
-        controller.abort(reason);
-      }, this.#limit);
-      // Somebody awaits it: without this a process whose loader does nothing that keeps it alive would end under it.
-      deadline.hold(!isBackground);
+      const context = new Context();
+      const ends = inside.now() + this.#limit;
+      let timer: Timer;
+      // One timer for both: most loads are over before it.
+      const wait = () => {
+        const left = ends - inside.now();
+        timer = inside.setTimer(left > interval ? beat : expire, Math.min(left, interval));
+        // Somebody awaits it: without this a process whose loader does nothing that keeps it alive would end under it.
+        timer.hold(!isBackground);
+      };
       const beat = () => {
         beats();
-        heart = inside.setTimer(beat, interval);
+        wait();
       };
-      let heart = inside.setTimer(beat, interval);
-      const end = () => {
-        deadline.clear();
-        heart.clear();
-      };
-      let isSkipped = false;
-      const context: LoadContext = {
-        signal: controller.signal,
-        skip(value) {
-          isSkipped = true;
-          return value;
-        },
+      const expire = () => {
+        const reason = late(`took longer than ${this.#limit} ms (loadTimeout)`);
+        reject(reason);
+        context.abort(reason);
       };
       const landed = (value: unknown) => {
-        end();
-        resolve({ value, isSkipped });
+        timer.clear();
+        resolve({ value, isSkipped: context.isSkipped });
       };
       const failed = (error: unknown) => {
-        end();
+        timer.clear();
         reject(error);
       };
+      wait();
       try {
         Promise.resolve(loader(context)).then(landed, failed);
       } catch (error) {
         failed(error);
       }
     });
+  }
+}
+
+/** What a loader is given. A signal costs more than the rest of a load, and is only made for who looks at it. */
+class Context implements LoadContext {
+  isSkipped = false;
+  #controller: AbortController | undefined;
+  #reason: DOMException | undefined;
+
+  readonly skip = <V>(value: V): V => {
+    this.isSkipped = true;
+    return value;
+  };
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: DOMException): void {
+    this.#reason = reason;
+    this.#controller?.abort(reason);
   }
 }
 

@@ -1,7 +1,7 @@
 /** What the cache knows of a key: reads the entry with all that it depends on, and judges it. */
 import type { Call } from "./call.js";
 import { type Codec, decode } from "./codec.js";
-import { CONTENT, generationOf, type Header, open } from "./envelope.js";
+import { CONTENT, type Entry, generationOf, type Held, type Unreadable } from "./envelope.js";
 import type { Mark } from "./memory.js";
 import type { Batch, Reader } from "./reader.js";
 import { passed } from "./schema.js";
@@ -16,7 +16,7 @@ export interface Look {
   /** When it ceased to be fresh, in milliseconds since the epoch. */
   readonly freshUntil: number;
   /** What is there, valid or not. */
-  readonly bytes: Uint8Array | undefined;
+  readonly held: Held | null;
   /** Of the namespace. */
   readonly generation: number | undefined;
   /** Of the tags that were asked for; undefined where there is none. */
@@ -57,53 +57,50 @@ export class Lookup {
   ask(call: Call): Batch {
     const { zone, scope, settings, name } = call;
     const { names } = this.#space;
-    call.begin();
-    const batch = this.#reader.batch(zone, scope, call.left);
-    batch.want(names.entry(name));
-    batch.want(names.generation);
-    for (const tag of settings.tags) batch.want(names.tag(tag));
+    const batch = this.#reader.batch(zone, scope, call.left, call.inside);
+    call.begin(batch.begunAt);
+    call.place = batch.want(name);
+    for (const tag of settings.tags) batch.wantAlso(names.tag(tag));
     const hint = this.#space.hint(name);
-    if (hint !== undefined) for (const tag of hint) batch.want(names.tag(tag));
+    if (hint !== undefined) for (const tag of hint) batch.wantAlso(names.tag(tag));
     const flight = zone.flights.get(name);
     if (flight !== undefined) {
-      batch.want(names.lease(name));
-      if (flight.isDynamic) batch.want(names.sequence);
-      for (const tag of flight.generations.keys()) batch.want(names.tag(tag));
+      batch.wantAlso(names.lease(name));
+      if (flight.isDynamic) batch.wantAlso(names.sequence);
+      for (const tag of flight.generations.keys()) batch.wantAlso(names.tag(tag));
     }
     return batch;
   }
 
   answer(call: Call, batch: Batch): Look | Promise<Look> {
-    const { name } = call;
-    const bytes = batch.value(this.#space.names.entry(name));
-    if (bytes == null) return this.#judge(call, batch, undefined, undefined, undefined);
-    const header = open(bytes);
-    if (typeof header === "string") {
-      this.#counts[header] += 1;
-      return this.#judge(call, batch, undefined, bytes, undefined);
+    const held = batch.entry(call.place);
+    if (held === null) return this.#judge(call, batch, undefined, held, undefined);
+    if (typeof held === "string" || held.problem !== undefined) {
+      this.#counts[typeof held === "string" ? "foreign" : (held.problem as Unreadable)] += 1;
+      return this.#judge(call, batch, undefined, held, undefined);
     }
-    if (!isSame(this.#space.hint(name), header.tags)) return this.#learn(call, batch, bytes, header);
-    return this.#judge(call, batch, undefined, bytes, header);
+    if (!isSame(this.#space.hint(call.name), held.tags)) return this.#learn(call, batch, held);
+    return this.#judge(call, batch, undefined, held, held);
   }
 
   /** Its tags are not those that were known; the next time they are. */
-  async #learn(call: Call, batch: Batch, bytes: Uint8Array, header: Header): Promise<Look> {
-    const more = await this.#missingTags(call, batch, header);
+  async #learn(call: Call, batch: Batch, entry: Entry): Promise<Look> {
+    const more = await this.#missingTags(call, batch, entry);
     this.#space.remember(
       call.name,
-      header.tags.map(({ tag }) => tag),
+      entry.tags.map(({ tag }) => tag),
     );
-    return this.#judge(call, batch, more, bytes, header);
+    return this.#judge(call, batch, more, entry, entry);
   }
 
   /** Asks for the generations of tags that nobody knew of before the entry was there. */
-  async #missingTags(call: Call, batch: Batch, { tags }: Header): Promise<Batch | undefined> {
+  async #missingTags(call: Call, batch: Batch, { tags }: Entry): Promise<Batch | undefined> {
     const { names } = this.#space;
-    const missing = tags.filter(({ tag }) => batch.value(names.tag(tag)) === undefined);
+    const missing = tags.filter(({ tag }) => batch.also(names.tag(tag)) === undefined);
     if (missing.length === 0) return undefined;
     call.begin();
-    const more = this.#reader.batch(call.zone, call.scope, call.left);
-    for (const { tag } of missing) more.want(names.tag(tag));
+    const more = this.#reader.batch(call.zone, call.scope, call.left, call.inside);
+    for (const { tag } of missing) more.wantAlso(names.tag(tag));
     try {
       await more.done;
     } finally {
@@ -116,38 +113,37 @@ export class Lookup {
     call: Call,
     batch: Batch,
     more: Batch | undefined,
-    bytes: Uint8Array | undefined,
-    header: Header | undefined,
+    held: Held | null,
+    entry: Entry | undefined,
   ): Look | Promise<Look> {
-    const { names } = this.#space;
-    const generation = generationOf(batch.value(names.generation));
+    const { generation } = batch;
     const flight = call.zone.flights.get(call.name);
     const look = {
       state: "miss" as Look["state"],
       value: undefined as unknown,
       isAbsent: false,
       freshUntil: 0,
-      bytes,
+      held,
       generation,
-      generations: this.#generations(call, batch, more, header),
-      lease: flight && text(call, batch.value(names.lease(call.name))),
-      sequence: flight && text(call, batch.value(names.sequence)),
+      generations: this.#generations(call, batch, more, entry),
+      lease: flight && text(batch.also(this.#space.names.lease(call.name))),
+      sequence: flight && text(batch.also(this.#space.names.sequence)),
     };
-    if (header === undefined || bytes === undefined || header.generation !== generation) return look;
-    for (const { tag, generation } of header.tags) if (look.generations.get(tag) !== generation) return look;
+    if (entry === undefined || entry.generation !== generation) return look;
+    for (const { tag, generation } of entry.tags) if (look.generations.get(tag) !== generation) return look;
     const now = batch.answeredAt;
-    look.freshUntil = header.freshUntil;
-    look.isAbsent = header.kind === CONTENT.Absent;
-    const state = now < header.freshUntil ? "fresh" : now < header.staleUntil ? "stale" : "old";
+    look.freshUntil = entry.freshUntil;
+    look.isAbsent = entry.kind === CONTENT.Absent;
+    const state = now < entry.freshUntil ? "fresh" : now < entry.staleUntil ? "stale" : "old";
     if (!look.isAbsent) {
       try {
-        look.value = decode(header.kind, header.isAscii, bytes, header.start, this.#codec, call.inside);
+        look.value = decode(entry.kind, entry.content, this.#codec);
       } catch {
         this.#counts.corrupt += 1;
         return look;
       }
     }
-    if (state === "fresh" && batch.mark !== undefined) this.#keep(call, batch.mark, look, header, bytes.length, now);
+    if (state === "fresh" && batch.mark !== undefined) this.#keep(call, batch.mark, look, entry, now);
     if (!look.isAbsent) {
       const { schema } = call.settings;
       if (schema !== undefined) return this.#validated(look, state, schema);
@@ -156,9 +152,9 @@ export class Lookup {
     return look;
   }
 
-  #keep(call: Call, mark: Mark, look: Look, header: Header, length: number, now: number): void {
-    const tags = header.tags.map(({ tag }) => tag);
-    this.#space.l1?.fill(mark, call.name, look.value, look.isAbsent, length, tags, header.freshUntil - now);
+  #keep(call: Call, mark: Mark, look: Look, { tags, size, freshUntil }: Entry, now: number): void {
+    const names = tags.map(({ tag }) => tag);
+    this.#space.l1?.fill(mark, call.name, look.value, look.isAbsent, size, names, freshUntil - now);
   }
 
   async #validated(
@@ -181,19 +177,19 @@ export class Lookup {
     call: Call,
     batch: Batch,
     more: Batch | undefined,
-    header: Header | undefined,
+    entry: Entry | undefined,
   ): ReadonlyMap<string, number | undefined> {
     const { names } = this.#space;
     const ofHint = this.#space.hint(call.name);
     const flight = call.zone.flights.get(call.name);
-    const ofEntry = header?.tags;
+    const ofEntry = entry?.tags;
     if (call.settings.tags.length + (ofHint?.length ?? 0) + (ofEntry?.length ?? 0) === 0 && flight === undefined) {
       return noGenerations;
     }
     const generations = new Map<string, number | undefined>();
     const add = (tag: string) => {
       const key = names.tag(tag);
-      const reply = batch.value(key) ?? more?.value(key);
+      const reply = batch.also(key) ?? more?.also(key);
       if (reply !== undefined) generations.set(tag, generationOf(reply));
     };
     for (const tag of call.settings.tags) add(tag);
@@ -204,8 +200,7 @@ export class Lookup {
   }
 }
 
-const isSame = (hint: readonly string[] | undefined, tags: Header["tags"]): boolean =>
+const isSame = (hint: readonly string[] | undefined, tags: Entry["tags"]): boolean =>
   (hint?.length ?? 0) === tags.length && tags.every(({ tag }, i) => tag === hint?.[i]);
 
-const text = ({ inside }: Call, reply: Uint8Array | null | undefined): string | undefined =>
-  reply == null ? undefined : inside.ascii(reply, 0, reply.length);
+const text = (held: Held | null | undefined): string | undefined => (typeof held === "string" ? held : undefined);

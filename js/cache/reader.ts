@@ -2,8 +2,11 @@
  * Reads, in one question a tick: the calls of a tick share an MGET, in which the generation of the namespace stands once.
  * What it brings is only handed out if it was answered on the link that it was asked on, behind an open gate.
  */
+import type { Inside } from "../client/inside.js";
+import { generationOf, type Held, take } from "./envelope.js";
 import { ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
+import type { Names } from "./keys.js";
 import type { Mark } from "./memory.js";
 import type { Sender } from "./sender.js";
 import type { Space, Zone } from "./space.js";
@@ -13,48 +16,96 @@ const MOST_KEYS = 256;
 /** A link that is lost again and again is not believed in. */
 const ATTEMPTS = 3;
 
-export type Reply = Uint8Array | null;
+/** Large values come as bytes, whatever they hold. */
+type Reply = Held | Uint8Array | null;
 
 /** What the calls of a tick want to know. */
 export class Batch {
-  readonly keys: string[] = [];
-  readonly #index = new Map<string, number>();
-  #values: Reply[] = [];
+  readonly #names: Names;
+  /** The keys of entries stand first, and the generation of the namespace last. */
+  readonly #entries: string[] = [];
+  readonly #places = new Map<string, number>();
+  readonly #others: string[] = [];
+  #placesOfOthers: Map<string, number> | undefined;
+  #values: readonly Reply[] = [];
+  #inside: Inside | undefined;
   readonly done: Promise<void>;
-  #settle: { resolve(): void; reject(error: unknown): void } | undefined;
-  /** When it was asked, in the engine's milliseconds… */
+  #resolve: (() => void) | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+  /** When its first call came, in the engine's milliseconds… */
+  readonly begunAt: number;
+  /** …when it was asked… */
   askedAt = 0;
   /** …and when it was answered, in milliseconds since the epoch. */
   answeredAt = 0;
+  /** Of the namespace. */
+  generation: number | undefined;
   /** What had been heard of changes when it was asked, for who keeps the answer in memory. */
   mark: Mark | undefined;
 
-  constructor() {
+  constructor(names: Names, now: number) {
+    this.#names = names;
+    this.begunAt = now;
     this.done = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
     // Each of those that wait goes on without the cache.
     this.done.catch(() => {});
   }
 
-  want(key: string): void {
-    if (this.#index.has(key)) return;
-    this.#index.set(key, this.keys.length);
-    this.keys.push(key);
+  /** Wants an entry; gives its place. */
+  want(name: string): number {
+    let place = this.#places.get(name);
+    if (place === undefined) {
+      place = this.#entries.push(this.#names.entry(name)) - 1;
+      this.#places.set(name, place);
+    }
+    return place;
+  }
+
+  /** Wants another key. */
+  wantAlso(key: string): void {
+    this.#placesOfOthers ??= new Map();
+    if (!this.#placesOfOthers.has(key)) this.#placesOfOthers.set(key, this.#others.push(key) - 1);
+  }
+
+  /** Null: there is none. */
+  entry(place: number): Held | null {
+    return this.#held(this.#values[place] as Reply);
   }
 
   /** Undefined: nobody asked. */
-  value(key: string): Reply | undefined {
-    const at = this.#index.get(key);
-    return at === undefined ? undefined : (this.#values[at] as Reply);
+  also(key: string): Held | null | undefined {
+    const place = this.#placesOfOthers?.get(key);
+    return place === undefined ? undefined : this.#held(this.#values[this.#entries.length + place] as Reply);
   }
 
-  settle(outcome: { values: Reply[] } | { error: unknown }): void {
-    if ("error" in outcome) this.#settle?.reject(outcome.error);
-    else {
-      this.#values = outcome.values;
-      this.#settle?.resolve();
-    }
+  #held(reply: Reply): Held | null {
+    if (!(reply instanceof Uint8Array)) return reply;
+    const inside = this.#inside as Inside;
+    const texts = {
+      ascii: (start: number, end: number) => inside.ascii(reply, start, end),
+      utf8: (start: number, end: number) => inside.utf8(reply, start, end),
+    };
+    return take(texts, reply, 0, reply.length);
+  }
+
+  /** What is asked. On a cluster, what was raised after an entry was read is seen, since generations stand behind. */
+  get keys(): string[] {
+    return [...this.#entries, ...this.#others, this.#names.generation];
+  }
+
+  answer(values: readonly Reply[], inside: Inside): void {
+    this.#values = values;
+    this.#inside = inside;
+    this.generation = generationOf(values.at(-1));
+    this.answeredAt = inside.wallClock();
+    this.#resolve?.();
+  }
+
+  fail(error: unknown): void {
+    this.#reject?.(error);
   }
 }
 
@@ -64,6 +115,8 @@ export class Reader {
   readonly #gate: Gate;
   /** The open batches, by budget. */
   readonly #open = new WeakMap<Zone, Map<number, Batch>>();
+  /** The one that was asked for last: mostly there is no other. */
+  #last: { readonly zone: Zone; readonly budget: number; readonly batch: Batch } | undefined;
 
   constructor(sender: Sender, space: Space, gate: Gate) {
     this.#sender = sender;
@@ -72,36 +125,32 @@ export class Reader {
   }
 
   /** The batch of this tick; what is wanted of it must be said before the tick ends. */
-  batch(zone: Zone, scope: object, budget: number): Batch {
+  batch(zone: Zone, scope: object, budget: number, inside: Inside): Batch {
+    const last = this.#last;
+    if (last !== undefined && last.zone === zone && last.budget === budget) return last.batch;
     let open = this.#open.get(zone);
     if (open === undefined) {
       open = new Map();
       this.#open.set(zone, open);
     }
-    let batch = open.get(budget);
-    if (batch === undefined) {
-      batch = new Batch();
-      open.set(budget, batch);
-      const asked = batch;
-      const batches = open;
-      this.#sender.inside.defer(() => {
-        batches.delete(budget);
-        this.#ask(asked, zone, scope, budget).then(
-          (values) => {
-            asked.answeredAt = this.#sender.inside.wallClock();
-            asked.settle({ values });
-          },
-          (error) => asked.settle({ error }),
-        );
-      });
-    }
+    const known = open.get(budget);
+    const batch = known ?? new Batch(this.#space.names, inside.now());
+    this.#last = { zone, budget, batch };
+    if (known !== undefined) return known;
+    open.set(budget, batch);
+    const batches = open;
+    inside.defer(() => {
+      batches.delete(budget);
+      this.#last = undefined;
+      this.#ask(batch, zone, scope, budget, inside).catch((error) => batch.fail(error));
+    });
     return batch;
   }
 
-  async #ask(batch: Batch, zone: Zone, scope: object, budget: number): Promise<Reply[]> {
-    const { inside } = this.#sender;
+  async #ask(batch: Batch, zone: Zone, scope: object, budget: number, inside: Inside): Promise<void> {
     const start = inside.now();
     batch.askedAt = start;
+    const { keys } = batch;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const left = budget - (inside.now() - start);
       if (left < 1) throw new ReadFailure("timeout");
@@ -109,7 +158,7 @@ export class Reader {
       const { l1 } = this.#space;
       batch.mark = l1?.begin(inside.now());
       const gate = this.#gate.open(zone, scope, epoch);
-      const reading = this.#values(batch.keys, left);
+      const reading = this.#values(keys, left);
       if (gate !== undefined) {
         const opened = await this.#within(gate, left, reading);
         if (opened === "again") continue;
@@ -119,7 +168,8 @@ export class Reader {
       const values = await reading;
       if (inside.epoch === epoch) {
         if (batch.mark !== undefined) l1?.heard(batch.mark.at);
-        return values;
+        batch.answer(values, inside);
+        return;
       }
     }
     throw new ReadFailure("lost");
@@ -139,29 +189,28 @@ export class Reader {
     });
   }
 
-  #values(keys: string[], budget: number): Promise<Reply[]> {
-    const view = this.#sender.within(budget);
+  async #values(keys: string[], budget: number): Promise<readonly Reply[]> {
     if (this.#space.isScattered) return this.#scattered(keys, budget);
-    const asked: Promise<Reply[]>[] = [];
-    for (let at = 0; at < keys.length; at += MOST_KEYS) {
-      asked.push(view.call("MGET", keys.slice(at, at + MOST_KEYS)) as Promise<Reply[]>);
+    const view = this.#sender.within(budget);
+    const ask = (part: readonly string[]) => view.callAll(["MGET", ...part]) as Promise<Reply[]>;
+    try {
+      if (keys.length <= MOST_KEYS) return await ask(keys);
+      const asked: Promise<Reply[]>[] = [];
+      for (let at = 0; at < keys.length; at += MOST_KEYS) asked.push(ask(keys.slice(at, at + MOST_KEYS)));
+      return (await Promise.all(asked)).flat();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "CROSSSLOT") throw error;
+      this.#space.isScattered = true;
+      return this.#scattered(keys, budget);
     }
-    return Promise.all(asked).then(
-      (all) => (all.length === 1 ? (all[0] as Reply[]) : all.flat()),
-      (error) => {
-        if ((error as { code?: unknown }).code !== "CROSSSLOT") throw error;
-        this.#space.isScattered = true;
-        return this.#scattered(keys, budget);
-      },
-    );
   }
 
-  /** On a cluster. The keys of entries stand before those of generations, so what was raised in between is seen. */
+  /** On a cluster. */
   #scattered(keys: string[], budget: number): Promise<Reply[]> {
     const view = this.#sender.within(budget);
     return Promise.all(
       keys.map((key) =>
-        view.get(key).catch((error) => {
+        (view.get(key) as Promise<unknown> as Promise<Reply>).catch((error) => {
           // MGET says of a key of another type that there is nothing.
           if ((error as { code?: unknown }).code === "WRONGTYPE") return null;
           throw error;

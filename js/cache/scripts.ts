@@ -10,15 +10,6 @@ export interface Script {
   readonly text: string;
 }
 
-/** The lease of an entry: 1 it is ours, 2 there is another entry than the one that was seen, else for how long it is another's. */
-export const ACQUIRE: Script = {
-  sha: "70449694ffc0bb6cb63b10d5626a8f7d5c7cf0a0",
-  text: `local head = redis.pcall('GETRANGE', KEYS[1], 0, 23)
-if type(head) == 'string' and head ~= '' and head ~= ARGV[3] then return {2, 0} end
-if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1, 0} end
-return {0, redis.call('PTTL', KEYS[2])}`,
-};
-
 /** Keeps a lease that is still ours for longer, or with 0 gives it back. */
 export const EXTEND: Script = {
   sha: "ac3769cd746b809816021f4235a22de3e744acaf",

@@ -1,21 +1,29 @@
 /** The commands of a cache, each within what is left of somebody's budget. */
 import type { Client } from "../client/api.js";
-import { type HasInside, INSIDE, type Inside } from "../client/inside.js";
+import { type HasInside, INSIDE, type Inside, TAKE } from "../client/inside.js";
+import { take } from "./envelope.js";
 import type { Script } from "./scripts.js";
 
 /** Budgets differ by the millisecond; views of the client that differ by less than this part are one. */
 const STEPS = 32;
 
-type View = Client<Uint8Array>;
+/** Replies are what `take` makes of them. */
+export interface View extends Client<Uint8Array> {
+  callAll(args: readonly unknown[]): Promise<unknown>;
+}
+
+/** Of a script; from a function, where they are not to be kept until it is known that they need not be sent again. */
+type Arguments = readonly (string | number | Uint8Array)[];
 
 export class Sender {
-  readonly #client: Client<Uint8Array> & HasInside;
+  readonly #client: View & HasInside;
   readonly #views = new Map<number, View>();
+  #last: { readonly milliseconds: number; readonly view: View } | undefined;
   /** Scripts that the server was given once. */
   readonly #given = new Set<Script>();
 
   constructor(client: Client | Client<string, bigint>) {
-    this.#client = client.bytes as unknown as Client<Uint8Array> & HasInside;
+    this.#client = client.bytes.with({ [TAKE]: take } as object) as unknown as View & HasInside;
   }
 
   get inside(): Inside {
@@ -29,6 +37,7 @@ export class Sender {
 
   /** Commands that may take so long, the wait for a link included. */
   within(milliseconds: number): View {
+    if (this.#last?.milliseconds === milliseconds) return this.#last.view;
     const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, milliseconds))) - Math.log2(STEPS) + 1);
     const budget = Math.max(1, Math.floor(milliseconds / step) * step);
     let view = this.#views.get(budget);
@@ -36,22 +45,23 @@ export class Sender {
       view = this.#client.with({ timeout: budget }) as View;
       this.#views.set(budget, view);
     }
+    this.#last = { milliseconds, view };
     return view;
   }
 
   /** Runs a script by its hash; whole at its first use, and where the server does not know it any more. */
-  async run(view: View, script: Script, keys: readonly string[], args: readonly (string | number | Uint8Array)[]) {
+  run(view: View, script: Script, keys: readonly string[], args: Arguments | (() => Arguments)): Promise<unknown> {
+    const send = (command: string, name: string) =>
+      view.callAll([command, name, keys.length, ...keys, ...(typeof args === "function" ? args() : args)]);
     if (!this.#given.has(script)) {
       // A hash that is not known would take two attempts, and what is staged behind it would come before the second.
       this.#given.add(script);
-      return await view.call("EVAL", script.text, keys.length, keys, args);
+      return send("EVAL", script.text);
     }
-    try {
-      return await view.call("EVALSHA", script.sha, keys.length, keys, args);
-    } catch (error) {
+    return send("EVALSHA", script.sha).catch((error) => {
       if ((error as { code?: unknown }).code !== "NOSCRIPT") throw error;
-      return await view.call("EVAL", script.text, keys.length, keys, args);
-    }
+      return send("EVAL", script.text);
+    });
   }
 
   /** Whether Redis answers in time. Never rejects. */

@@ -71,7 +71,7 @@ export class Space {
 
   /** The tags that an entry had when it was last seen: with them one question is enough to judge it. */
   hint(entry: string): readonly string[] | undefined {
-    return this.#hints.get(entry);
+    return this.#hints.size === 0 ? undefined : this.#hints.get(entry);
   }
 
   remember(entry: string, tags: readonly string[]): void {

@@ -1,7 +1,7 @@
 /** Stores values that were not loaded: what the caller says holds, whatever is loaded at the moment. */
 
 import { encode } from "./codec.js";
-import { CONTENT, type Content, generationOf, seal, type Tagged } from "./envelope.js";
+import { CONTENT, type Content, generationOf, isLargerThan, seal, type Tagged } from "./envelope.js";
 import { ReadFailure } from "./failure.js";
 import { type Gate, unique } from "./gate.js";
 import type { Invalidations, Order } from "./invalidations.js";
@@ -62,9 +62,9 @@ export class Writer {
       const life = isAbsent ? call.negativeTtl : typeof ttl === "number" ? ttl : timeToLive(ttl(value as never));
       const tags = tagsOf === undefined || isAbsent ? call.tags : encodeTags(tagsOf(value as never));
       const made: Content = isAbsent
-        ? { kind: CONTENT.Absent, isAscii: true, bytes: new Uint8Array(0) }
+        ? { kind: CONTENT.Absent, data: "" }
         : encode(value, this.#settings.codec);
-      const isTooLarge = made.bytes.length > this.#settings.maxValueBytes;
+      const isTooLarge = isLargerThan(made, this.#settings.maxValueBytes);
       if (isTooLarge) this.#counts.oversized += 1;
       return { order, life, isAbsent, tags, content: isTooLarge || life === 0 ? undefined : made, token: unique() };
     });
@@ -104,7 +104,7 @@ export class Writer {
     );
     const asked = keys.map((key, i) => this.#sender.run(view, ENSURE, [key], [i === 0 ? 0 : DAY]));
     const [replies] = await Promise.all([Promise.all(asked), ...leased]);
-    for (const [i, key] of keys.entries()) this.#read.set(key, generationOf(replies[i] as Uint8Array) ?? 0);
+    for (const [i, key] of keys.entries()) this.#read.set(key, generationOf(replies[i]) ?? 0);
   }
 
   async #store({ order, life, isAbsent, tags, content, token }: Item, call: CallSettings): Promise<void> {

@@ -80,6 +80,7 @@ export class BaseClient implements Subscriber {
       command: 1_000,
       waits: false,
       mode: MODE.Text,
+      take: undefined,
       logger: console,
       timeout: undefined,
       signal: undefined,
@@ -126,12 +127,12 @@ export class BaseClient implements Subscriber {
       if (seat !== undefined) return seat.handle;
       const target = this.#isView ? this.#origin?.target : (this.#share?.target ?? this.#join(engine, scope));
       if (target === undefined) return undefined;
-      const { connect, command, waits, mode, timeout, signal } = this.#settings;
+      const { connect, command, waits, mode, take, timeout, signal } = this.#settings;
       const policy =
         timeout === undefined
           ? policyOf(engine, { connect, command, waits, total: false })
           : policyOf(engine, { connect: timeout, command: timeout, waits, total: true });
-      const handle: Handle = { engine, target, policy, mode, client: this, number: this.#number, used: false };
+      const handle: Handle = { engine, target, policy, mode, take, client: this, number: this.#number, used: false };
       if (scope.request !== undefined) {
         // Signals or not: calls take the general way, and each finds out whose it is.
         scope.request.seats.set(this, { handle, share: this.#share } satisfies Seat);

@@ -5,10 +5,22 @@
 import type { State } from "../core/status.js";
 import type { Engine } from "../loop/engine.js";
 import type { Target } from "../loop/target.js";
+import type { Take } from "../reply/build.js";
 import type { Runtime, Timer } from "../transport/types.js";
 
 /** @internal */
 export const INSIDE: unique symbol = Symbol.for("edgis.inside.1") as never;
+
+/**
+ * An option of `with`: what makes values of byte strings while they are still in received memory. Large ones come as bytes.
+ * @internal
+ */
+export const TAKE: unique symbol = Symbol.for("edgis.take.1") as never;
+
+/** @internal */
+export interface Taking {
+  readonly [TAKE]?: Take;
+}
 
 /** @internal */
 export interface Inside {

@@ -2,9 +2,11 @@
 import { UsageError } from "../core/errors.js";
 import { isNear } from "../core/near.js";
 import type { TargetSettings } from "../loop/target.js";
+import type { Take } from "../reply/build.js";
 import type { Runtime, Via } from "../transport/types.js";
 import type { CallOptions, CloseOptions, HandleOptions } from "./api.js";
 import { milliseconds } from "./duration.js";
+import { TAKE, type Taking } from "./inside.js";
 import type { ClientOptions, Logger } from "./types.js";
 
 const known: Record<string, readonly string[] | undefined> = {
@@ -35,6 +37,7 @@ export interface HandleSettings {
   command: number;
   waits: boolean;
   mode: number;
+  take: Take | undefined;
   logger: Logger | undefined;
   /** Of each call, in milliseconds. */
   timeout: number | undefined;
@@ -90,6 +93,7 @@ function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSe
     command: milliseconds(timeouts?.command) ?? base.command,
     waits: offline === undefined ? base.waits : offline === "wait",
     mode: integers === undefined ? base.mode : integers === "bigint" ? base.mode | 2 : base.mode & ~2,
+    take: (options as Taking)?.[TAKE] ?? base.take,
     logger: logger === undefined ? base.logger : logger === false ? undefined : logger,
     timeout: milliseconds(timeout) ?? base.timeout,
     signal: signal ?? base.signal,

@@ -14,7 +14,7 @@ import { ReplyError } from "../core/errors.js";
 import type { Status } from "../core/status.js";
 import { Pending } from "../pending/pending.js";
 import { BigValue } from "../reply/big.js";
-import { scalar } from "../reply/build.js";
+import { type Form, scalar } from "../reply/build.js";
 import { reshape } from "../reply/shape.js";
 import { TextReader } from "../reply/text.js";
 import type { Runtime } from "../transport/types.js";
@@ -351,7 +351,7 @@ export class Engine {
       const kind = head & 0xff;
       if (kind < ROW.Action) {
         if (((head >>> 8) & WHOLE) === WHOLE && kind < KIND.Array) {
-          const value = scalar(this.#reader, core.u8, received, head, a, b, this.pending.owner(c).mode);
+          const value = scalar(this.#reader, core.u8, received, head, a, b, this.pending.owner(c));
           this.deliver(c, value, (head >>> 16) & 0xff);
         } else {
           (link as Link).token(head, a, b, c, received);
@@ -375,7 +375,7 @@ export class Engine {
       } else if (kind === ROW.Abort) {
         this.links.get(a)?.forget();
       } else if (kind === ROW.Changed) {
-        const key = b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | KIND.Bulk, a, b, 0);
+        const key = b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | KIND.Bulk, a, b, asText);
         (link as Link).target.changes.push(key as string | undefined);
       } else {
         if (kind === ROW.Link) linked(this.targets.get(a), head >>> 8 === 0, c === 1);
@@ -401,7 +401,7 @@ export class Engine {
   }
 
   scalar(head: number, a: number, b: number, tag: number, at: number): unknown {
-    return scalar(this.#reader, this.core.u8, at, head, a, b, this.pending.owner(tag).mode);
+    return scalar(this.#reader, this.core.u8, at, head, a, b, this.pending.owner(tag));
   }
 
   beginBig(length: number, tag: number, skipped: boolean): BigValue {
@@ -492,3 +492,4 @@ export class Engine {
 
 const WHOLE = FLAG.First | FLAG.Last;
 const NOBODY = 0xffffffff;
+const asText: Form = { mode: 0, take: undefined };

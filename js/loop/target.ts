@@ -2,6 +2,7 @@
 import { STATES } from "../core/abi.js";
 import type { CoreOptions, Registered } from "../core/core.js";
 import type { State, Status } from "../core/status.js";
+import type { Take } from "../reply/build.js";
 import type { Credentials, Endpoint, TlsOptions, Via } from "../transport/types.js";
 import type { Engine } from "./engine.js";
 import type { Link } from "./link.js";
@@ -48,6 +49,7 @@ export interface Handle {
   readonly target: Target;
   readonly policy: Policy;
   readonly mode: number;
+  readonly take: Take | undefined;
   /** Keeps the client alive while a command of its is pending: what is collected closes its share of the link. */
   readonly client: unknown;
   /** Which client of this copy of the package it is, for logs. */

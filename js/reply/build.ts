@@ -15,6 +15,16 @@ interface Frame {
   left: number;
 }
 
+/** Makes a value of the bytes `start..end` of received memory, which are only lent. `reader` decodes texts among them. */
+export type Take = (reader: TextReader, memory: Uint8Array, start: number, end: number) => unknown;
+
+/** How a caller wants its reply. */
+export interface Form {
+  readonly mode: number;
+  /** Makes what comes in place of byte strings, but of large ones. */
+  readonly take: Take | undefined;
+}
+
 /** The value of a token that is no aggregate. `at` is the address that its offsets count from. */
 export function scalar(
   reader: TextReader,
@@ -23,12 +33,14 @@ export function scalar(
   head: number,
   a: number,
   b: number,
-  mode: number,
+  { mode, take }: Form,
 ): unknown {
   switch (head & 0xff) {
     case KIND.Bulk:
     case KIND.Verbatim:
-      if (mode & MODE.Bytes) return memory.slice(at + a, at + b);
+      if (mode & MODE.Bytes) {
+        return take === undefined ? memory.slice(at + a, at + b) : take(reader, memory, at + a, at + b);
+      }
       return (head >>> 8) & FLAG.Ascii ? reader.ascii(at + a, at + b) : reader.utf8(at + a, at + b);
     case KIND.Simple:
       if (b - a === 2 && memory[at + a] === 0x4f && memory[at + a + 1] === 0x4b) return "OK";
