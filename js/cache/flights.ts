@@ -300,7 +300,16 @@ export class Flights {
     const lasts = Math.max(1, Math.ceil(fresh + old));
     const args = () => [flight.token as string, seal(content, generation, freshUntil, stale, tagged, scratch), lasts];
     try {
-      const isStored = Number(await sender.run(view, FILL, keys, args)) === 1;
+      const stored = new Promise((resolve, reject) => {
+        call.zone.last(call.inside, () => {
+          try {
+            sender.run(view, FILL, keys, args).then(resolve, reject);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
+      const isStored = Number(await stored) === 1;
       if (isStored) counts.fills += 1;
       else counts.fillsRefused += 1;
       // A lease that does not stand any more needs no giving back.
