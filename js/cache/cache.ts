@@ -83,7 +83,10 @@ export class RedisCache implements Cache {
   }
 
   get #ready(): Works {
-    const { inside } = this.#sender;
+    return this.#readyFor(this.#sender.inside);
+  }
+
+  #readyFor(inside: Inside): Works {
     const known = this.#works;
     // A client that was closed keeps what its caches had; one that gets its target gets the target's.
     if (known !== undefined && (known.identity === inside.identity || inside.identity === undefined)) return known;
@@ -112,7 +115,7 @@ export class RedisCache implements Cache {
     const settings = callSettings(options, this.#settings, this.#defaults);
     const { inside } = this.#sender;
     const { scope } = inside;
-    const works = this.#ready;
+    const works = this.#readyFor(inside);
     if (scope === undefined) {
       // Code outside of any request has nothing to share, and no timers either.
       this.#fallback(undefined, "read", "disabled");
@@ -124,50 +127,54 @@ export class RedisCache implements Cache {
       const near = settings.schema === undefined ? kept : await this.#checked(kept, settings.schema);
       if (near !== undefined) return this.#nearHit(near) as Loaded<T>;
     }
-    const call = new Call(name, settings, inside, works.space.zone(scope), scope);
-    const { orders } = works.space;
-    let look: Look | undefined;
-    const isAway = this.#isAway(works.space, inside);
-    if (!isAway) {
-      // Without a function between: this is the way of every hit.
+    const call = new Call(name, settings, inside, works.space, scope);
+    if (this.#isAway(works.space, inside)) {
       try {
-        const batch = works.lookup.ask(call);
-        await batch.done;
-        const answer = works.lookup.answer(call, batch);
-        look = answer instanceof Promise ? await answer : answer;
-        if (look.state === "fresh") return this.#hit(look) as Loaded<T>;
-      } catch (error) {
-        this.#fallback(error, "read");
+        return await this.#load(works, call, loader, undefined);
+      } finally {
+        await works.space.turns.next(inside);
       }
-      call.spend();
     }
-    if (look !== undefined) {
-      if (look.state === "stale") {
-        this.#counts.stale += 1;
-        works.flights.refresh(call, loader, look);
-        return look.value as Loaded<T>;
-      }
-      this.#counts.misses += 1;
+    let look: Look | undefined;
+    // Without a function between: this is the way of every hit.
+    try {
+      const batch = works.lookup.ask(call);
+      await batch.done;
+      const answer = works.lookup.answer(call, batch);
+      look = answer instanceof Promise ? await answer : answer;
+      if (look.state === "fresh") return this.#hit(look) as Loaded<T>;
+    } catch (error) {
+      this.#fallback(error, "read");
     }
+    call.spend();
+    return this.#load(works, call, loader, look);
+  }
+
+  /** What is found is stale, or not found at all. */
+  async #load<T>(works: Works, call: Call, loader: Loader<T>, look: Look | undefined): Promise<Loaded<T>> {
+    if (look?.state === "stale") {
+      this.#counts.stale += 1;
+      works.flights.refresh(call, loader, look);
+      return look.value as Loaded<T>;
+    }
+    if (look !== undefined) this.#counts.misses += 1;
     try {
       return (await works.flights.serve(call, loader, look)).value as Loaded<T>;
     } catch (error) {
-      const kept = look?.state === "old" ? await this.#stillOld(works, call, look, orders) : undefined;
-      if (kept === undefined || inside.wallClock() >= kept.freshUntil + settings.grace) throw error;
+      const kept = look?.state === "old" ? await this.#stillOld(works, call, look) : undefined;
+      if (kept === undefined || call.inside.wallClock() >= kept.freshUntil + call.settings.grace) throw error;
       this.#counts.graced += 1;
       return kept.value as Loaded<T>;
-    } finally {
-      if (isAway) await works.space.turns.next(inside);
     }
   }
 
   /** What was found before a load that failed, unless it was given up meanwhile. */
-  async #stillOld(works: Works, call: Call, look: Look, orders: number): Promise<Look | undefined> {
+  async #stillOld(works: Works, call: Call, look: Look): Promise<Look | undefined> {
     const isAway = call.left < 1 || this.#isAway(works.space, call.inside);
     const now = isAway ? undefined : await this.#look(works, call);
     if (now !== undefined) return now.state === "miss" ? undefined : now;
     // Redis cannot be asked whether others gave it up; but what this process did is known.
-    return works.space.orders === orders ? look : undefined;
+    return works.space.orders === call.orders ? look : undefined;
   }
 
   /** What is in memory. */
@@ -208,7 +215,8 @@ export class RedisCache implements Cache {
   /** Whether to go without Redis, before anything is asked of it. */
   #isAway(space: Space, inside: Inside): boolean {
     const sender = this.#sender;
-    if (!sender.isReady && (inside.state === "disabled" || inside.state === "closed")) {
+    // Asking the sender has a link made.
+    if (inside.state !== "ready" && !sender.isReady && (inside.state === "disabled" || inside.state === "closed")) {
       this.#fallback(undefined, "read", "disabled");
       return true;
     }
@@ -247,7 +255,6 @@ export class RedisCache implements Cache {
     const { scope } = inside;
     const works = this.#ready;
     if (scope === undefined) return names.map(() => undefined);
-    const zone = works.space.zone(scope);
     let isAway: boolean | undefined;
     const { turns } = works.space;
     return await Promise.all(
@@ -262,7 +269,7 @@ export class RedisCache implements Cache {
           await turns.next(inside);
           return undefined;
         }
-        const look = await this.#look(works, new Call(name, settings, inside, zone, scope));
+        const look = await this.#look(works, new Call(name, settings, inside, works.space, scope));
         if (look === undefined) return undefined;
         if (look.state === "fresh") return this.#hit(look) as T;
         if (look.state !== "stale") {

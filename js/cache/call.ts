@@ -1,7 +1,7 @@
 /** One call of a reader, and what it may spend. */
 import type { Inside } from "../client/inside.js";
 import type { CallSettings } from "./options.js";
-import type { Zone } from "./space.js";
+import type { Space, Zone } from "./space.js";
 
 /** Of Redis time, in milliseconds… */
 export const BUDGET = 250;
@@ -18,16 +18,20 @@ export class Call {
   readonly budget: number;
   /** Which of the zone's calls it is: what began to load after it may be given to it. */
   readonly order: number;
+  /** Invalidations of this thread before it. */
+  readonly orders: number;
   /** Where its entry stands in the batch that asks for it. */
   place = 0;
   #spent = 0;
   #begun = 0;
 
-  constructor(name: string, settings: CallSettings, inside: Inside, zone: Zone, scope: object) {
+  constructor(name: string, settings: CallSettings, inside: Inside, space: Space, scope: object) {
     this.name = name;
     this.settings = settings;
     this.inside = inside;
+    const zone = space.zone(scope);
     this.zone = zone;
+    this.orders = space.orders;
     this.scope = scope;
     this.budget = settings.timeout ?? (inside.epoch === 0 ? COLD_BUDGET : BUDGET);
     zone.calls += 1;

@@ -8,7 +8,12 @@ export interface Landed {
   readonly isAbsent: boolean;
 }
 
+const noGenerations: ReadonlyMap<string, number | undefined> = new Map();
+const nowhere = Promise.resolve(undefined);
+
 export class Flight {
+  /** The call for which it began. */
+  readonly call: Call;
   readonly name: string;
   readonly isBackground: boolean;
   /** Its tags are not all known before the value is. */
@@ -18,7 +23,7 @@ export class Flight {
   /** Of the namespace, as it was before the load began. */
   generation: number | undefined;
   /** Of the tags, as they were before the load began. */
-  generations: ReadonlyMap<string, number | undefined> = new Map();
+  generations: ReadonlyMap<string, number | undefined> = noGenerations;
   /** Changes with each invalidation of a tag; as it was before the load began, where tags are not known. */
   sequence: string | undefined;
   /** The last call that came before the load began. */
@@ -33,12 +38,13 @@ export class Flight {
   /** The loader has ended; its value is on its way to Redis. */
   isLoaded = false;
   /** Those of the calls that wait for it; Redis may not have been there to ask for their generations. */
-  readonly #tags = new Set<string>();
+  #tags: Set<string> | undefined;
   /** Tags that were invalidated since it began. It is not known to depend on them, but a call that comes later may. */
-  readonly #invalidated = new Set<string>();
-  landed: Promise<Landed | undefined> = Promise.resolve(undefined);
+  #invalidated: Set<string> | undefined;
+  landed: Promise<Landed | undefined> = nowhere;
 
   constructor(call: Call, isBackground: boolean) {
+    this.call = call;
     this.name = call.name;
     this.isBackground = isBackground;
     this.isDynamic = call.settings.tagsOf !== undefined;
@@ -47,6 +53,8 @@ export class Flight {
 
   /** From here on it is waited for by that call, too. */
   join({ settings }: Call): void {
+    if (settings.tags.length === 0) return;
+    this.#tags ??= new Set();
     for (const tag of settings.tags) this.#tags.add(tag);
   }
 
@@ -69,8 +77,8 @@ export class Flight {
     if (this.isBackground && !this.isLoading) return false;
     if (call.order <= this.#lastBefore) return true;
     const { tags, tagsOf } = call.settings;
-    if (this.#invalidated.size > 0 && (tagsOf !== undefined || tags.some((tag) => this.#invalidated.has(tag))))
-      return false;
+    const invalidated = this.#invalidated;
+    if (invalidated !== undefined && (tagsOf !== undefined || tags.some((tag) => invalidated.has(tag)))) return false;
     // What has been loaded is not shared for as long as Redis is silent: that could be long after an invalidation.
     if (look === undefined) return !this.isLoaded;
     if (this.token === undefined || look.lease !== this.token || look.generation !== this.generation) return false;
@@ -82,7 +90,8 @@ export class Flight {
 
   /** Whether it must be given up with a tag; if not, it keeps in mind that the tag was. */
   dependsOn(tag: string): boolean {
-    if (this.isDynamic || this.#tags.has(tag) || this.generations.has(tag)) return true;
+    if (this.isDynamic || this.#tags?.has(tag) || this.generations.has(tag)) return true;
+    this.#invalidated ??= new Set();
     this.#invalidated.add(tag);
     return false;
   }

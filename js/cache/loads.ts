@@ -9,6 +9,14 @@ export interface LoadResult {
   readonly isSkipped: boolean;
 }
 
+/** What is told of a load, by what it is known as to those who want it. */
+export interface LoadEvents<K> {
+  begins(key: K): void;
+  /** Again and again, every `interval` milliseconds. */
+  goesOn(key: K): void;
+  readonly interval: number;
+}
+
 interface Waiting {
   start(): void;
 }
@@ -27,26 +35,30 @@ export class Loads {
 
   /**
    * Runs a loader. Rejects with what it throws; with a `TimeoutError` as `AbortSignal.timeout` gives it when it takes too long,
-   * which also aborts the signal that it was given. `beats` is called again and again meanwhile, every `interval` milliseconds.
+   * which also aborts the signal that it was given.
    */
-  async run<T>(
-    loader: Loader<T>,
+  run<K>(
+    loader: Loader<unknown>,
     inside: Inside,
     isBackground: boolean,
-    begins: () => void,
-    beats: () => void,
-    interval: number,
+    key: K,
+    events: LoadEvents<K>,
   ): Promise<LoadResult> {
-    if (this.#running >= this.#most) await this.#turn(inside);
+    const start = () => {
+      events.begins(key);
+      return new Load(inside, this.#limit, isBackground, key, events, this.#ended).run(loader);
+    };
+    if (this.#running >= this.#most) return this.#turn(inside).then(start);
     this.#running += 1;
-    begins();
-    try {
-      return await this.#timed(loader, inside, isBackground, beats, interval);
-    } finally {
-      this.#running -= 1;
-      this.#queue.shift()?.start();
-    }
+    return start();
   }
+
+  /** Whoever waits gets the place. */
+  readonly #ended = (): void => {
+    const next = this.#queue.shift();
+    if (next === undefined) this.#running -= 1;
+    else next.start();
+  };
 
   #turn(inside: Inside): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -64,74 +76,104 @@ export class Loads {
       this.#queue.push(waiting);
     });
   }
-
-  #timed<T>(
-    loader: Loader<T>,
-    inside: Inside,
-    isBackground: boolean,
-    beats: () => void,
-    interval: number,
-  ): Promise<LoadResult> {
-    return new Promise((resolve, reject) => {
-      const context = new Context();
-      const ends = inside.now() + this.#limit;
-      let timer: Timer;
-      // One timer for both: most loads are over before it.
-      const wait = () => {
-        const left = ends - inside.now();
-        timer = inside.setTimer(left > interval ? beat : expire, Math.min(left, interval));
-        // Somebody awaits it: without this a process whose loader does nothing that keeps it alive would end under it.
-        timer.hold(!isBackground);
-      };
-      const beat = () => {
-        beats();
-        wait();
-      };
-      const expire = () => {
-        const reason = late(`took longer than ${this.#limit} ms (loadTimeout)`);
-        reject(reason);
-        context.abort(reason);
-      };
-      const landed = (value: unknown) => {
-        timer.clear();
-        resolve({ value, isSkipped: context.isSkipped });
-      };
-      const failed = (error: unknown) => {
-        timer.clear();
-        reject(error);
-      };
-      wait();
-      try {
-        Promise.resolve(loader(context)).then(landed, failed);
-      } catch (error) {
-        failed(error);
-      }
-    });
-  }
 }
 
-/** What a loader is given. A signal costs more than the rest of a load, and is only made for who looks at it. */
-class Context implements LoadContext {
-  isSkipped = false;
+/** A loader that runs, and what it is given. */
+class Load<K> implements LoadContext {
+  readonly #inside: Inside;
+  readonly #limit: number;
+  readonly #until: number;
+  readonly #isBackground: boolean;
+  readonly #key: K;
+  readonly #events: LoadEvents<K>;
+  readonly #ended: () => void;
+  #timer: Timer | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+  #isSkipped = false;
   #controller: AbortController | undefined;
-  #reason: DOMException | undefined;
+  #abortedFor: DOMException | undefined;
 
-  readonly skip = <V>(value: V): V => {
-    this.isSkipped = true;
-    return value;
+  constructor(
+    inside: Inside,
+    limit: number,
+    isBackground: boolean,
+    key: K,
+    events: LoadEvents<K>,
+    ended: () => void,
+  ) {
+    this.#inside = inside;
+    this.#limit = limit;
+    this.#until = inside.now() + limit;
+    this.#isBackground = isBackground;
+    this.#key = key;
+    this.#events = events;
+    this.#ended = ended;
+  }
+
+  run(loader: Loader<unknown>): Promise<LoadResult> {
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      this.#wait();
+      const failed = (error: unknown) => {
+        if (this.#end()) reject(error);
+      };
+      let given: unknown;
+      try {
+        given = loader(this);
+      } catch (error) {
+        failed(error);
+        return;
+      }
+      Promise.resolve(given).then((value) => {
+        if (this.#end()) resolve({ value, isSkipped: this.#isSkipped });
+      }, failed);
+    });
+  }
+
+  /** One timer for all: most loads are over before it. */
+  #wait(): void {
+    const left = this.#until - this.#inside.now();
+    this.#timer = this.#inside.setTimer(this.#look, Math.min(left, this.#events.interval));
+    // Somebody awaits it: without this a process whose loader does nothing that keeps it alive would end under it.
+    this.#timer.hold(!this.#isBackground);
+  }
+
+  readonly #look = (): void => {
+    if (this.#until - this.#inside.now() >= 1) {
+      this.#events.goesOn(this.#key);
+      this.#wait();
+      return;
+    }
+    const reason = late(`took longer than ${this.#limit} ms (loadTimeout)`);
+    this.#end();
+    this.#reject?.(reason);
+    this.#abortedFor = reason;
+    this.#controller?.abort(reason);
   };
 
+  /** Says whether it had not ended yet. */
+  #end(): boolean {
+    if (this.#timer === undefined) return false;
+    this.#timer.clear();
+    this.#timer = undefined;
+    this.#ended();
+    return true;
+  }
+
+  /** Costs more than the rest of a load, and is only made for who looks at it. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+      if (this.#abortedFor !== undefined) this.#controller.abort(this.#abortedFor);
     }
     return this.#controller.signal;
   }
 
-  abort(reason: DOMException): void {
-    this.#reason = reason;
-    this.#controller?.abort(reason);
+  get skip(): <V>(value: V) => V {
+    return (value) => {
+      this.#isSkipped = true;
+      return value;
+    };
   }
 }
 

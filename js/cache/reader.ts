@@ -192,7 +192,7 @@ export class Reader {
   async #values(keys: string[], budget: number): Promise<readonly Reply[]> {
     if (this.#space.isScattered) return this.#scattered(keys, budget);
     const view = this.#sender.within(budget);
-    const ask = (part: readonly string[]) => view.callAll(["MGET", ...part]) as Promise<Reply[]>;
+    const ask = (part: readonly string[]) => view.send(["MGET", ...part]) as Promise<Reply[]>;
     try {
       if (keys.length <= MOST_KEYS) return await ask(keys);
       const asked: Promise<Reply[]>[] = [];

@@ -10,6 +10,8 @@ const STEPS = 32;
 /** Replies are what `take` makes of them. */
 export interface View extends Client<Uint8Array> {
   callAll(args: readonly unknown[]): Promise<unknown>;
+  /** Arguments that need no conversion. */
+  send(args: readonly (string | Uint8Array)[]): Promise<unknown>;
 }
 
 /** Of a script; from a function, where they are not to be kept until it is known that they need not be sent again. */

@@ -22,24 +22,6 @@ export class Zone {
   readonly flights = new Map<string, Flight>();
   /** Calls so far: tells which came before a load began. */
   calls = 0;
-  #lasts: (() => void)[] | undefined;
-
-  /** Runs `act` in this tick, once everything that reads in it has asked: nobody waits for it. */
-  last(inside: Inside, act: () => void): void {
-    if (this.#lasts !== undefined) {
-      this.#lasts.push(act);
-      return;
-    }
-    const lasts = [act];
-    this.#lasts = lasts;
-    inside.defer(() =>
-      // Reads of this tick may have been deferred after this was.
-      inside.defer(() => {
-        this.#lasts = undefined;
-        for (const act of lasts) act();
-      }),
-    );
-  }
 }
 
 /** `open`: what was staged behind it may be believed. `again`: only what is staged from now on. Or why neither. */

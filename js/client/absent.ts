@@ -92,6 +92,10 @@ class AbsentClient implements Sender {
     return rejected;
   }
 
+  send(args: readonly unknown[]): Promise<never> {
+    return this.callAll(args);
+  }
+
   callAll([command]: readonly unknown[]): Promise<never> {
     return this.call(String(command));
   }

@@ -1,0 +1,122 @@
+/** Stores what was loaded, if nothing that it depends on was invalidated since. Whoever waited for it has it by then. */
+import { encode } from "./codec.js";
+import { CONTENT, type Content, generationOf, isLargerThan, seal, type Tagged } from "./envelope.js";
+import type { Flight, Landed } from "./flight.js";
+import { DAY } from "./lease.js";
+import { encodeTags, type Settings, timeToLive } from "./options.js";
+import { ENSURE, FILL } from "./scripts.js";
+import type { Sender, View } from "./sender.js";
+import type { Space } from "./space.js";
+import type { CacheStats, Fallback } from "./types.js";
+
+/** Nobody waits for it, but its budget must not be nobody's either. */
+const BUDGET = 1_000;
+
+const nothing: Content = { kind: CONTENT.Absent, data: "" };
+const noTags: readonly Tagged[] = [];
+const left = Promise.resolve(true);
+/** Entries that fit are built here, one after the other: arguments of up to 16 KiB are copied when they are staged. */
+const scratch = new Uint8Array(8 << 10);
+
+export class Filler {
+  readonly #sender: Sender;
+  readonly #space: Space;
+  readonly #settings: Settings;
+  readonly #counts: CacheStats;
+  readonly #fallback: (error: unknown, operation: Fallback["operation"]) => void;
+
+  constructor(
+    sender: Sender,
+    space: Space,
+    settings: Settings,
+    counts: CacheStats,
+    fallback: (error: unknown, operation: Fallback["operation"]) => void,
+  ) {
+    this.#sender = sender;
+    this.#space = space;
+    this.#settings = settings;
+    this.#counts = counts;
+    this.#fallback = fallback;
+  }
+
+  /** Says whether the lease needs to be given back: one under which something was stored does not. Never rejects. */
+  store(flight: Flight, landed: Landed): Promise<boolean> {
+    try {
+      const { tagsOf } = flight.call.settings;
+      const life = flight.isDetached ? 0 : this.#lifeOf(flight, landed);
+      const content = life === 0 ? undefined : this.#contentOf(landed);
+      if (content === undefined) return left;
+      const isDynamic = tagsOf !== undefined && !landed.isAbsent;
+      const tags = isDynamic ? encodeTags(tagsOf(landed.value as never)) : flight.call.settings.tags;
+      const stored =
+        tags.length === 0
+          ? this.#fill(flight, content, life, noTags)
+          : this.#tagged(flight, tags).then((tagged) => tagged && this.#fill(flight, content, life, tagged));
+      return stored.then(this.#judged, this.#failed);
+    } catch (error) {
+      return Promise.resolve(this.#failed(error));
+    }
+  }
+
+  /** 1: it is stored. Otherwise something was invalidated meanwhile. */
+  readonly #judged = (reply: unknown): boolean => {
+    if (Number(reply) === 1) this.#counts.fills += 1;
+    else this.#counts.fillsRefused += 1;
+    return reply === undefined;
+  };
+
+  readonly #failed = (error: unknown): true => {
+    if ((error as { kind?: unknown })?.kind === "UsageError") this.#counts.unserialisable += 1;
+    this.#fallback(error, "fill");
+    return true;
+  };
+
+  #contentOf({ value, isAbsent }: Landed): Content | undefined {
+    if (isAbsent) return nothing;
+    const content = encode(value, this.#settings.codec);
+    if (!isLargerThan(content, this.#settings.maxValueBytes)) return content;
+    this.#counts.oversized += 1;
+    return undefined;
+  }
+
+  #fill(flight: Flight, content: Content, life: number, tagged: readonly Tagged[]): Promise<unknown> {
+    const { call, generation, token } = flight;
+    const { swr, grace } = call.settings;
+    const isAbsent = content === nothing;
+    const fresh = life * (1 - this.#settings.jitter * Math.random());
+    const stale = isAbsent ? 0 : swr;
+    const lasts = String(Math.max(1, Math.ceil(isAbsent ? fresh : fresh + Math.max(swr, grace))));
+    const until = call.inside.wallClock() + fresh;
+    const args = () => [token as string, seal(content, generation as number, until, stale, tagged, scratch), lasts];
+    const { names } = this.#space;
+    const keys = [names.entry(flight.name), names.lease(flight.name)];
+    // At once: whoever has the value may close the client, or read.
+    return this.#sender.run(this.#sender.within(BUDGET), FILL, keys, args);
+  }
+
+  /** 0: it is not to be stored. */
+  #lifeOf({ call, generation }: Flight, { value, isAbsent }: Landed): number {
+    if (generation === undefined) return 0;
+    const { ttl, negativeTtl } = call.settings;
+    if (isAbsent) return negativeTtl;
+    return typeof ttl === "number" ? ttl : timeToLive(ttl(value as never));
+  }
+
+  /** The tags with their generations before the load; undefined when one may have been invalidated meanwhile. */
+  async #tagged(flight: Flight, tags: readonly string[]): Promise<readonly Tagged[] | undefined> {
+    const unknown = tags.filter((tag) => flight.generations.get(tag) === undefined);
+    const found = new Map(flight.generations);
+    if (unknown.length > 0) {
+      // Their generations were not read before the load. But if no tag at all was invalidated since, they are the same.
+      const view: View = this.#sender.within(BUDGET);
+      const { names } = this.#space;
+      const made = unknown.map((tag) => this.#sender.run(view, ENSURE, [names.tag(tag)], [DAY]));
+      const replies = await Promise.all(made);
+      const sequence: unknown = await view.get(names.sequence);
+      if (flight.sequence === undefined || sequence !== flight.sequence) return undefined;
+      for (const [i, tag] of unknown.entries()) found.set(tag, generationOf(replies[i]));
+    }
+    const tagged = tags.map((tag) => ({ tag, generation: found.get(tag) }));
+    return tagged.every((one): one is Tagged => one.generation !== undefined) ? tagged : undefined;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The right to load an entry, for all processes: a key beside it, which ends by itself, and which an invalidation deletes
+ * with the entry. Along with it generations are made that the entry will depend on.
+ */
+import type { Call } from "./call.js";
+import { generationOf, HEADER, type Held, signOf } from "./envelope.js";
+import { ReadFailure } from "./failure.js";
+import { unique } from "./gate.js";
+import type { Look } from "./lookup.js";
+import { ENSURE, EXTEND } from "./scripts.js";
+import type { Sender, View } from "./sender.js";
+import type { Space } from "./space.js";
+
+/** In milliseconds; a process that has died keeps a key from others for no longer. */
+const LEASE = 3_000;
+/** A load that takes longer has it renewed so often. */
+export const RENEWAL = 1_000;
+/** Nobody waits for it, but its budget must not be nobody's either. */
+const BUDGET = 1_000;
+/** The generation of a tag is kept for so long at least. */
+export const DAY = 86_400_000;
+
+/** What had to be made before the load. */
+export interface Made {
+  readonly generation: number | undefined;
+  readonly generations: readonly (readonly [string, number | undefined])[];
+  /** What changes with each invalidation of a tag, where tags are not known. */
+  readonly sequence: string | undefined;
+}
+
+/** What Redis says of a lease that was asked for, and what the entry begins with. */
+type Reply = readonly [taken: unknown, head: Held | null];
+
+/** The lease is ours. */
+export const isOurs = ([taken]: Reply): boolean => taken === "OK";
+
+/** There is another entry than the one that was seen. */
+export function isOther([, head]: Reply, look: Look): boolean {
+  const sign = signOf(head);
+  return sign !== "" && sign !== signOf(look.held);
+}
+
+export class Leases {
+  readonly #sender: Sender;
+  readonly #space: Space;
+
+  constructor(sender: Sender, space: Space) {
+    this.#sender = sender;
+    this.#space = space;
+  }
+
+  /** Asks for it. Throws, or rejects, when it cannot be asked for, or no answer comes within what is left to the call. */
+  ask(call: Call, token: string): Promise<Reply> {
+    if (call.left < 1) throw new ReadFailure("timeout");
+    const { names } = this.#space;
+    const view = this.#sender.within(call.left);
+    const taking = view.send(["SET", names.lease(call.name), token, "NX", "PX", `${LEASE}`]);
+    // In this order: once the lease is ours nobody stores what was loaded under another.
+    const looking = view.send(["GETRANGE", names.entry(call.name), "0", `${HEADER - 1}`]).catch(nothingThere);
+    return Promise.all([taking, looking]) as Promise<unknown> as Promise<Reply>;
+  }
+
+  /** To be called right behind `ask`: what the entry will depend on has to be there before the load. */
+  make(call: Call, look: Look): Promise<Made> | undefined {
+    const { tags, tagsOf } = call.settings;
+    if (look.generation !== undefined && tags.length === 0 && tagsOf === undefined) return undefined;
+    return this.#make(call, look, this.#sender.within(call.left));
+  }
+
+  /** Makes generations that are missing; and finds out what changes with each invalidation of a tag, if it is needed. */
+  async #make(call: Call, look: Look, view: View): Promise<Made> {
+    const { names } = this.#space;
+    const sender = this.#sender;
+    const own = look.generation === undefined ? sender.run(view, ENSURE, [names.generation], [0]) : undefined;
+    const missing = call.settings.tags.filter((tag) => look.generations.get(tag) === undefined);
+    const made = missing.map((tag) => sender.run(view, ENSURE, [names.tag(tag)], [DAY]));
+    let sequence: Promise<unknown> | undefined;
+    if (call.settings.tagsOf !== undefined) {
+      const planted = view.callAll(["SET", names.sequence, unique(), "NX"]);
+      sequence = Promise.all([planted, view.get(names.sequence)]).then(([, text]) => text);
+    }
+    const [generation, generations, read] = await Promise.all([own, Promise.all(made), sequence]);
+    return {
+      generation: generationOf(generation),
+      generations: missing.map((tag, i) => [tag, generationOf(generations[i])] as const),
+      sequence: typeof read === "string" ? read : undefined,
+    };
+  }
+
+  /** Keeps it for longer. */
+  renew(name: string, token: string): void {
+    this.#extend(name, token, LEASE).catch(() => {});
+  }
+
+  /** Nobody need wait for a load that will store nothing. Never rejects. */
+  release(name: string, token: string): Promise<unknown> {
+    // It ends by itself.
+    return this.#extend(name, token, 0).catch(() => {});
+  }
+
+  #extend(name: string, token: string, milliseconds: number): Promise<unknown> {
+    return this.#sender.run(this.#sender.within(BUDGET), EXTEND, [this.#space.names.lease(name)], [token, milliseconds]);
+  }
+}
+
+/** A key of another type is no entry, and will make room for one. */
+function nothingThere(error: unknown): null {
+  if ((error as { code?: unknown }).code === "WRONGTYPE") return null;
+  throw error;
+}
