@@ -3,6 +3,7 @@ import type { Inside } from "../client/inside.js";
 import { UsageError } from "../core/errors.js";
 import { BUDGET, Call } from "./call.js";
 import { reasonOf } from "./failure.js";
+import type { Landed } from "./flight.js";
 import { Flights } from "./flights.js";
 import { Gate } from "./gate.js";
 import { Invalidations, type Order } from "./invalidations.js";
@@ -48,6 +49,8 @@ interface Near {
   readonly value: unknown;
   readonly isAbsent: boolean;
 }
+
+const valueIn = ({ value }: Landed): unknown => value;
 
 /** What hangs on the target that the client has, which it has not before its first use. */
 interface Works {
@@ -147,25 +150,28 @@ export class RedisCache implements Cache {
       this.#fallback(error, "read");
     }
     call.spend();
-    return this.#load(works, call, loader, look);
+    return await this.#load(works, call, loader, look);
   }
 
   /** What is found is stale, or not found at all. */
-  async #load<T>(works: Works, call: Call, loader: Loader<T>, look: Look | undefined): Promise<Loaded<T>> {
+  #load<T>(works: Works, call: Call, loader: Loader<T>, look: Look | undefined): Loaded<T> | Promise<Loaded<T>> {
     if (look?.state === "stale") {
       this.#counts.stale += 1;
       works.flights.refresh(call, loader, look);
       return look.value as Loaded<T>;
     }
     if (look !== undefined) this.#counts.misses += 1;
-    try {
-      return (await works.flights.serve(call, loader, look)).value as Loaded<T>;
-    } catch (error) {
-      const kept = look?.state === "old" ? await this.#stillOld(works, call, look) : undefined;
-      if (kept === undefined || call.inside.wallClock() >= kept.freshUntil + call.settings.grace) throw error;
-      this.#counts.graced += 1;
-      return kept.value as Loaded<T>;
-    }
+    const served = works.flights.serve(call, loader, look);
+    if (look?.state !== "old") return served.then(valueIn) as Promise<Loaded<T>>;
+    return served.then(valueIn, (error) => this.#grace(works, call, look, error)) as Promise<Loaded<T>>;
+  }
+
+  /** The loader failed, and there is something that was not valid any more. */
+  async #grace(works: Works, call: Call, look: Look, error: unknown): Promise<unknown> {
+    const kept = await this.#stillOld(works, call, look);
+    if (kept === undefined || call.inside.wallClock() >= kept.freshUntil + call.settings.grace) throw error;
+    this.#counts.graced += 1;
+    return kept.value;
   }
 
   /** What was found before a load that failed, unless it was given up meanwhile. */

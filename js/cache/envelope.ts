@@ -1,14 +1,13 @@
 /**
- * What stands before a value in Redis: 24 bytes, and the tags.
+ * What stands before a value in Redis: 19 bytes, and what not every entry has.
  *
  *   0  u8   0xE0 | format version
- *   1  u8   flags: what the content is, and whether its text is ASCII
- *   2  u8   number of tags
- *   3  u56  generation of the namespace, in microseconds
- *  10  u48  fresh until, in milliseconds since the Unix epoch
- *  16  u32  how long it may be served stale after that, in milliseconds
- *  20  u32  bytes of the content
- *  24  for each tag: u56 generation, u8 length, the tag in UTF-8
+ *   1  u8   flags: what the content is, whether its text is ASCII, and which of the parts marked * there are
+ *   2  u56  generation of the namespace, in microseconds
+ *   9  u48  fresh until, in milliseconds since the Unix epoch
+ *  15  u32  bytes of the content
+ *  19  u32* how long it may be served stale after that, in milliseconds
+ *      u8*  number of tags; for each of them: u56 generation, u8 length, the tag in UTF-8
  *      then the content
  *
  * All integers are little-endian. What does not begin so, has another version or another length than it says is no entry.
@@ -18,9 +17,12 @@
 export const CONTENT = { Json: 0, Rich: 1, Bytes: 2, Absent: 3, Codec: 4 } as const;
 /** The content is ASCII, which is decoded the fastest. */
 const ASCII = 0x80;
+const STALE = 0x40;
+const TAGS = 0x20;
 const KINDS = 0x0f;
 const VERSION = 0xe1;
-export const HEADER = 24;
+/** The least that an entry begins with, in bytes. */
+export const HEADER = 19;
 /** More tags of one entry are refused. */
 export const MOST_TAGS = 255;
 
@@ -85,7 +87,8 @@ export function seal(
   scratch?: Uint8Array,
 ): Uint8Array {
   const names = tags.length === 0 ? noNames : tags.map(({ tag }) => encoder.encode(tag));
-  let start = HEADER;
+  const isStale = staleFor >= 1;
+  let start = HEADER + (isStale ? 4 : 0) + (names.length > 0 ? 1 : 0);
   for (const name of names) start += 8 + name.length;
   let bytes = room(start + data.length, scratch);
   let isAscii = false;
@@ -99,13 +102,17 @@ export function seal(
     }
   } else bytes.set(data, start);
   bytes[0] = VERSION;
-  bytes[1] = kind | (isAscii ? ASCII : 0);
-  bytes[2] = tags.length;
-  write(bytes, 3, generation, 7);
-  write(bytes, 10, Math.floor(freshUntil), 6);
-  write(bytes, 16, Math.min(2 ** 32 - 1, Math.floor(staleFor)), 4);
-  write(bytes, 20, bytes.length - start, 4);
+  bytes[1] = kind | (isAscii ? ASCII : 0) | (isStale ? STALE : 0) | (names.length > 0 ? TAGS : 0);
+  write(bytes, 2, generation, 7);
+  write(bytes, 9, Math.floor(freshUntil), 6);
+  write(bytes, 15, bytes.length - start, 4);
   let at = HEADER;
+  if (isStale) {
+    write(bytes, at, Math.min(2 ** 32 - 1, Math.floor(staleFor)), 4);
+    at += 4;
+  }
+  if (names.length > 0) bytes[at] = names.length;
+  at += 1;
   for (const [i, name] of names.entries()) {
     write(bytes, at, (tags[i] as Tagged).generation, 7);
     bytes[at + 7] = name.length;
@@ -135,24 +142,34 @@ export function take(texts: Texts, bytes: Uint8Array, start: number, end: number
   const size = end - start;
   if (first !== VERSION || size < HEADER) {
     const sign = texts.ascii(start, Math.min(end, start + HEADER));
-    return unreadable(first === VERSION ? "corrupt" : size >= HEADER && first > VERSION ? "future" : "foreign", sign, size);
+    return unreadable(
+      first === VERSION ? "corrupt" : size >= HEADER && first > VERSION ? "future" : "foreign",
+      sign,
+      size,
+    );
   }
   const flags = bytes[start + 1] as number;
-  const count = bytes[start + 2] as number;
   let at = start + HEADER;
+  let staleFor = 0;
+  if (flags & STALE) {
+    if (at + 4 > end) return corrupt(texts, start, size);
+    staleFor = u32(bytes, at);
+    at += 4;
+  }
   let tags = none;
-  if (count > 0) {
+  if (flags & TAGS) {
+    if (at >= end) return corrupt(texts, start, size);
     const read: Tagged[] = [];
-    for (let i = 0; i < count; i += 1) {
+    for (let left = bytes[at++] as number; left > 0; left -= 1) {
       const name = at + 8;
-      const after = name + (name > end ? 0 : (bytes[at + 7] as number));
-      if (after > end) return unreadable("corrupt", texts.ascii(start, start + HEADER), size);
+      const after = name > end ? name : name + (bytes[at + 7] as number);
+      if (after > end) return corrupt(texts, start, size);
       read.push({ tag: texts.utf8(name, after), generation: u56(bytes, at) });
       at = after;
     }
     tags = read;
   }
-  if (end - at !== u32(bytes, start + 20)) return unreadable("corrupt", texts.ascii(start, start + HEADER), size);
+  if (end - at !== u32(bytes, start + 15)) return corrupt(texts, start, size);
   const kind = flags & KINDS;
   let sign: string;
   let content: string | Uint8Array;
@@ -164,13 +181,14 @@ export function take(texts: Texts, bytes: Uint8Array, start: number, end: number
     sign = texts.ascii(start, start + HEADER);
     content = kind === CONTENT.Json || kind === CONTENT.Rich ? texts.utf8(at, end) : bytes.slice(at, end);
   }
-  const freshUntil = u32(bytes, start + 10) + 2 ** 32 * ((bytes[start + 14] as number) | ((bytes[start + 15] as number) << 8));
+  const freshUntil =
+    u32(bytes, start + 9) + 2 ** 32 * ((bytes[start + 13] as number) | ((bytes[start + 14] as number) << 8));
   return {
     problem: undefined,
     kind,
-    generation: u56(bytes, start + 3),
+    generation: u56(bytes, start + 2),
     freshUntil,
-    staleUntil: freshUntil + u32(bytes, start + 16),
+    staleUntil: freshUntil + staleFor,
     tags,
     content,
     sign,
@@ -181,6 +199,9 @@ export function take(texts: Texts, bytes: Uint8Array, start: number, end: number
 function unreadable(problem: Unreadable, sign: string, size: number): Entry {
   return { problem, kind: 0, generation: 0, freshUntil: 0, staleUntil: 0, tags: none, content: "", sign, size };
 }
+
+const corrupt = (texts: Texts, start: number, size: number): Entry =>
+  unreadable("corrupt", texts.ascii(start, start + HEADER), size);
 
 /** The beginning of what a key holds, by which it is known again; empty where there is nothing. */
 export function signOf(held: Held | null | undefined): string {

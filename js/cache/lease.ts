@@ -99,7 +99,12 @@ export class Leases {
   }
 
   #extend(name: string, token: string, milliseconds: number): Promise<unknown> {
-    return this.#sender.run(this.#sender.within(BUDGET), EXTEND, [this.#space.names.lease(name)], [token, milliseconds]);
+    return this.#sender.run(
+      this.#sender.within(BUDGET),
+      EXTEND,
+      [this.#space.names.lease(name)],
+      [token, milliseconds],
+    );
   }
 }
 

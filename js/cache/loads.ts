@@ -93,14 +93,7 @@ class Load<K> implements LoadContext {
   #controller: AbortController | undefined;
   #abortedFor: DOMException | undefined;
 
-  constructor(
-    inside: Inside,
-    limit: number,
-    isBackground: boolean,
-    key: K,
-    events: LoadEvents<K>,
-    ended: () => void,
-  ) {
+  constructor(inside: Inside, limit: number, isBackground: boolean, key: K, events: LoadEvents<K>, ended: () => void) {
     this.#inside = inside;
     this.#limit = limit;
     this.#until = inside.now() + limit;

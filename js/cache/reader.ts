@@ -8,7 +8,7 @@ import { ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
 import type { Names } from "./keys.js";
 import type { Mark } from "./memory.js";
-import type { Sender } from "./sender.js";
+import type { Sender, View } from "./sender.js";
 import type { Space, Zone } from "./space.js";
 
 /** Keys of one MGET: more would keep other replies waiting. */
@@ -29,6 +29,7 @@ export class Batch {
   #placesOfOthers: Map<string, number> | undefined;
   #values: readonly Reply[] = [];
   #inside: Inside | undefined;
+  /** Whoever wants something of it awaits this. */
   readonly done: Promise<void>;
   #resolve: (() => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
@@ -50,8 +51,6 @@ export class Batch {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Each of those that wait goes on without the cache.
-    this.done.catch(() => {});
   }
 
   /** Wants an entry; gives its place. */
@@ -99,7 +98,7 @@ export class Batch {
   answer(values: readonly Reply[], inside: Inside): void {
     this.#values = values;
     this.#inside = inside;
-    this.generation = generationOf(values.at(-1));
+    this.generation = generationOf(this.#held(values.at(-1) as Reply));
     this.answeredAt = inside.wallClock();
     this.#resolve?.();
   }
@@ -142,37 +141,46 @@ export class Reader {
     inside.defer(() => {
       batches.delete(budget);
       this.#last = undefined;
-      this.#ask(batch, zone, scope, budget, inside).catch((error) => batch.fail(error));
+      this.#ask(batch, zone, scope, budget, inside);
     });
     return batch;
   }
 
+  /** Never rejects: what went wrong is the batch's to tell. */
   async #ask(batch: Batch, zone: Zone, scope: object, budget: number, inside: Inside): Promise<void> {
     const start = inside.now();
+    const keys = batch.keys;
     batch.askedAt = start;
-    const { keys } = batch;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const left = budget - (inside.now() - start);
-      if (left < 1) throw new ReadFailure("timeout");
-      const epoch = this.#sender.nextEpoch;
-      const { l1 } = this.#space;
-      batch.mark = l1?.begin(inside.now());
-      const gate = this.#gate.open(zone, scope, epoch);
-      const reading = this.#values(keys, left);
-      if (gate !== undefined) {
-        const opened = await this.#within(gate, left, reading);
-        if (opened === "again") continue;
-        if (opened === "timeout") throw new ReadFailure("timeout");
-        if (opened !== "open") throw opened;
-      }
-      const values = await reading;
-      if (inside.epoch === epoch) {
+    try {
+      let left = budget;
+      for (let attempt = 0; attempt < ATTEMPTS; attempt += 1, left = budget - (inside.now() - start)) {
+        if (left < 1) throw new ReadFailure("timeout");
+        const epoch = this.#sender.nextEpoch;
+        const { l1 } = this.#space;
+        batch.mark = l1?.begin(inside.now());
+        const gate = this.#gate.open(zone, scope, epoch);
+        const reading = this.#read(keys, left);
+        if (gate !== undefined) {
+          const opened = await this.#within(gate, left, reading);
+          if (opened === "again") continue;
+          if (opened === "timeout") throw new ReadFailure("timeout");
+          if (opened !== "open") throw opened;
+        }
+        const values = await reading;
+        if (inside.epoch !== epoch) continue;
         if (batch.mark !== undefined) l1?.heard(batch.mark.at);
         batch.answer(values, inside);
         return;
       }
+      throw new ReadFailure("lost");
+    } catch (error) {
+      if (this.#space.isScattered || (error as { code?: unknown }).code !== "CROSSSLOT") {
+        batch.fail(error);
+        return;
+      }
+      this.#space.isScattered = true;
+      await this.#ask(batch, zone, scope, budget, inside);
     }
-    throw new ReadFailure("lost");
   }
 
   /** The gate has a patience of its own; who waits for it has a budget. */
@@ -189,25 +197,18 @@ export class Reader {
     });
   }
 
-  async #values(keys: string[], budget: number): Promise<readonly Reply[]> {
-    if (this.#space.isScattered) return this.#scattered(keys, budget);
+  #read(keys: readonly string[], budget: number): Promise<readonly Reply[]> {
     const view = this.#sender.within(budget);
+    if (this.#space.isScattered) return this.#scattered(keys, view);
     const ask = (part: readonly string[]) => view.send(["MGET", ...part]) as Promise<Reply[]>;
-    try {
-      if (keys.length <= MOST_KEYS) return await ask(keys);
-      const asked: Promise<Reply[]>[] = [];
-      for (let at = 0; at < keys.length; at += MOST_KEYS) asked.push(ask(keys.slice(at, at + MOST_KEYS)));
-      return (await Promise.all(asked)).flat();
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== "CROSSSLOT") throw error;
-      this.#space.isScattered = true;
-      return this.#scattered(keys, budget);
-    }
+    if (keys.length <= MOST_KEYS) return ask(keys);
+    const asked: Promise<Reply[]>[] = [];
+    for (let at = 0; at < keys.length; at += MOST_KEYS) asked.push(ask(keys.slice(at, at + MOST_KEYS)));
+    return Promise.all(asked).then((all) => all.flat());
   }
 
   /** On a cluster. */
-  #scattered(keys: string[], budget: number): Promise<Reply[]> {
-    const view = this.#sender.within(budget);
+  #scattered(keys: readonly string[], view: View): Promise<readonly Reply[]> {
     return Promise.all(
       keys.map((key) =>
         (view.get(key) as Promise<unknown> as Promise<Reply>).catch((error) => {

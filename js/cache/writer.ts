@@ -61,9 +61,7 @@ export class Writer {
       const { ttl, tagsOf } = call;
       const life = isAbsent ? call.negativeTtl : typeof ttl === "number" ? ttl : timeToLive(ttl(value as never));
       const tags = tagsOf === undefined || isAbsent ? call.tags : encodeTags(tagsOf(value as never));
-      const made: Content = isAbsent
-        ? { kind: CONTENT.Absent, data: "" }
-        : encode(value, this.#settings.codec);
+      const made: Content = isAbsent ? { kind: CONTENT.Absent, data: "" } : encode(value, this.#settings.codec);
       const isTooLarge = isLargerThan(made, this.#settings.maxValueBytes);
       if (isTooLarge) this.#counts.oversized += 1;
       return { order, life, isAbsent, tags, content: isTooLarge || life === 0 ? undefined : made, token: unique() };

@@ -375,7 +375,8 @@ export class Engine {
       } else if (kind === ROW.Abort) {
         this.links.get(a)?.forget();
       } else if (kind === ROW.Changed) {
-        const key = b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | KIND.Bulk, a, b, asText);
+        const key =
+          b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | KIND.Bulk, a, b, asText);
         (link as Link).target.changes.push(key as string | undefined);
       } else {
         if (kind === ROW.Link) linked(this.targets.get(a), head >>> 8 === 0, c === 1);

@@ -220,7 +220,7 @@ const tables = [
     title: "One of each",
     head: ["", ...names],
     rows: [
-      ["bytes in Redis for an entry of 512 B", ...names.map((name) => number(results.bytes[name]))],
+      ["bytes in Redis for an entry of 60 to 1,060 B", ...names.map((name) => number(results.bytes[name]))],
       ["first call with Redis away, ms", ...names.map((name) => wait(name, "first"))],
       ["a later call with Redis away, ms", ...names.map((name) => wait(name, "next"))],
     ],

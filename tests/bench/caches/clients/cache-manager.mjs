@@ -5,7 +5,7 @@ import { Keyv } from "keyv";
 const TTL = 600_000;
 
 export async function open(port, { memory }) {
-  const redis = createKeyv(`redis://127.0.0.1:${port}`);
+  const redis = createKeyv(`redis://127.0.0.1:${port}`, { namespace: "bench" });
   redis.on("error", () => {});
   const cache = createCache({ stores: memory ? [new Keyv(), redis] : [redis], ttl: TTL });
   return {
