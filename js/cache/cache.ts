@@ -2,7 +2,7 @@
 import type { Inside } from "../client/inside.js";
 import { UsageError } from "../core/errors.js";
 import { BUDGET, Call } from "./call.js";
-import { reasonOf } from "./failure.js";
+import { isPromise, reasonOf } from "./failure.js";
 import type { Landed } from "./flight.js";
 import { Flights } from "./flights.js";
 import { Gate } from "./gate.js";
@@ -99,7 +99,7 @@ export class RedisCache implements Cache {
     const counts = this.#counts;
     const sender = this.#sender;
     const gate = new Gate(sender, space, this.#settings.trust, counts);
-    const lookup = new Lookup(new Reader(sender, space, gate), space, this.#settings.codec, counts);
+    const lookup = new Lookup(new Reader(sender, space, gate), space, this.#settings, counts);
     const fallback = (error: unknown, operation: Fallback["operation"]) => this.#fallback(error, operation);
     const parts = { sender, space, settings: this.#settings, lookup, loads: this.#loads, counts, fallback };
     this.#works = { identity: inside.identity, space, gate, lookup, flights: new Flights(parts) };
@@ -190,7 +190,7 @@ export class RedisCache implements Cache {
 
   async #checked(kept: Near, schema: NonNullable<CallSettings["schema"]>): Promise<Near | undefined> {
     if (kept.isAbsent) return kept;
-    const result = await passed(schema, kept.value);
+    const result = await passed(schema, kept.value, this.#sender.inside, this.#settings.loadTimeout);
     if (result === undefined) this.#counts.invalid += 1;
     return result && { value: result.value, isAbsent: false };
   }
@@ -393,7 +393,8 @@ export class RedisCache implements Cache {
     if (reason === "timeout") space.breaker.trip(this.#sender.inside.now());
     for (const listener of this.#listeners) {
       try {
-        listener({ reason, operation, error });
+        // Nobody awaits what an async one gives.
+        isPromise(listener({ reason, operation, error }));
       } catch {
         // A listener that throws must not make a read fail.
       }

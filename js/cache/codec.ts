@@ -44,10 +44,16 @@ export function decode(kind: number, content: string | Uint8Array, codec: Codec 
       return (content as Uint8Array).slice();
     case CONTENT.Codec:
       if (codec === undefined) throw new Error("the entry was written with a codec");
-      return codec.decode(typeof content === "string" ? encoder.encode(content) : content.slice());
+      return own(codec, typeof content === "string" ? encoder.encode(content) : content.slice());
     default:
       throw new Error("an unknown kind of content");
   }
+}
+
+function own(codec: Codec, bytes: Uint8Array): unknown {
+  const value = codec.decode(bytes);
+  if (isPromise(value)) throw new Error("the codec's decode gave a promise");
+  return value;
 }
 
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array && ArrayBuffer.isView(value);

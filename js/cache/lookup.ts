@@ -1,8 +1,10 @@
 /** What the cache knows of a key: reads the entry with all that it depends on, and judges it. */
+import type { Inside } from "../client/inside.js";
 import type { Call } from "./call.js";
-import { type Codec, decode } from "./codec.js";
+import { decode } from "./codec.js";
 import { CONTENT, type Entry, generationOf, type Held, type Unreadable } from "./envelope.js";
 import type { Mark } from "./memory.js";
+import type { Settings } from "./options.js";
 import type { Batch, Reader } from "./reader.js";
 import { passed } from "./schema.js";
 import type { Space } from "./space.js";
@@ -32,13 +34,13 @@ const noGenerations: ReadonlyMap<string, number | undefined> = new Map();
 export class Lookup {
   readonly #reader: Reader;
   readonly #space: Space;
-  readonly #codec: Codec | undefined;
+  readonly #settings: Settings;
   readonly #counts: CacheStats;
 
-  constructor(reader: Reader, space: Space, codec: Codec | undefined, counts: CacheStats) {
+  constructor(reader: Reader, space: Space, settings: Settings, counts: CacheStats) {
     this.#reader = reader;
     this.#space = space;
-    this.#codec = codec;
+    this.#settings = settings;
     this.#counts = counts;
   }
 
@@ -137,7 +139,7 @@ export class Lookup {
     const state = now < entry.freshUntil ? "fresh" : now < entry.staleUntil ? "stale" : "old";
     if (!look.isAbsent) {
       try {
-        look.value = decode(entry.kind, entry.content, this.#codec);
+        look.value = decode(entry.kind, entry.content, this.#settings.codec);
       } catch {
         this.#counts.corrupt += 1;
         return look;
@@ -146,7 +148,7 @@ export class Lookup {
     if (state === "fresh" && batch.mark !== undefined) this.#keep(call, batch.mark, look, entry, now);
     if (!look.isAbsent) {
       const { schema } = call.settings;
-      if (schema !== undefined) return this.#validated(look, state, schema);
+      if (schema !== undefined) return this.#validated(look, state, schema, call.inside);
     }
     look.state = state;
     return look;
@@ -161,8 +163,9 @@ export class Lookup {
     look: { -readonly [K in keyof Look]: Look[K] },
     state: Look["state"],
     schema: NonNullable<Call["settings"]["schema"]>,
+    inside: Inside,
   ): Promise<Look> {
-    const result = await passed(schema, look.value);
+    const result = await passed(schema, look.value, inside, this.#settings.loadTimeout);
     if (result !== undefined) {
       look.value = result.value;
       look.state = state;

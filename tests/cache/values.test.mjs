@@ -149,6 +149,23 @@ test("a codec of one's own", async () => {
   assert.equal(lame.stats().corrupt, 1);
 });
 
+test("a codec that gives promises, and a schema that never answers, make misses", async () => {
+  const encode = () => "text";
+  const decode = async () => {
+    throw new Error("nobody listens");
+  };
+  const lame = createCache({ client, namespace: "promises", ttl: "1m", codec: { encode, decode } });
+  await lame.set("k", "v");
+  assert.equal(await lame.get("k"), undefined);
+  assert.equal(lame.stats().corrupt, 1);
+  const slow = createCache({ client, namespace: "silent", ttl: "1m", loadTimeout: 200 });
+  await slow.set("k", "v");
+  const schema = { "~standard": { version: 1, vendor: "test", validate: () => new Promise(() => {}) } };
+  assert.equal(await slow.get("k", { schema }), undefined);
+  assert.equal(await slow.getOrSet("k", () => "loaded", { schema }), "loaded");
+  assert.equal(slow.stats().invalid, 2);
+});
+
 test("a value that cannot be kept is returned by getOrSet, and counted", async () => {
   class Point {}
   const fresh = createCache({ client, namespace: "points", ttl: "1m" });
