@@ -118,7 +118,8 @@ export class Lookup {
     held: Held | null,
     entry: Entry | undefined,
   ): Look | Promise<Look> {
-    const { generation } = batch;
+    // What was asked for later may be of a server that has come back with old tags; the fence in between shows here.
+    const { generation } = more ?? batch;
     const flight = call.zone.flights.get(call.name);
     const look = {
       state: "miss" as Look["state"],
@@ -131,7 +132,7 @@ export class Lookup {
       lease: flight && text(batch.also(this.#space.names.lease(call.name))),
       sequence: flight && text(batch.also(this.#space.names.sequence)),
     };
-    if (entry === undefined || entry.generation !== generation) return look;
+    if (entry === undefined || entry.generation !== generation || generation !== batch.generation) return look;
     for (const { tag, generation } of entry.tags) if (look.generations.get(tag) !== generation) return look;
     const now = batch.answeredAt;
     look.freshUntil = entry.freshUntil;
