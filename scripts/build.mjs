@@ -63,7 +63,10 @@ function compile() {
   // What is marked #[inline] is inlined as ever, and of the rest what is hardly larger than its call: the cold code stands
   // in the module once, which makes it an eighth smaller and the first command quicker to compile.
   const inlining = "-Cllvm-args=--inline-threshold=10";
-  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, "-Clink-arg=--emit-relocs", inlining];
+  // All tests pass with an eighth of it; the usual megabyte would be half of what a module takes. Beyond it is no memory at
+  // all: to overflow it is a trap.
+  const stack = "-Clink-arg=-zstack-size=131072";
+  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, "-Clink-arg=--emit-relocs", stack, inlining];
   const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags.join(" ") };
   const args = ["build", "--lib", "--release", "--locked", "--target", "wasm32-unknown-unknown", "--features", "js"];
   run("cargo", ["--quiet", ...args], { env });

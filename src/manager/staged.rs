@@ -3,11 +3,6 @@
 use crate::connection::{Compaction, Deadline, Entry, Frames, Inflight, Link, Output};
 use crate::time::{Duration, Time};
 
-/// Frames that have outgrown this…
-const SMALL: usize = 256 << 10;
-/// …get so much, which is seldom exceeded.
-const ROOM: usize = 3 << 20;
-
 /// A command and its place among the frames.
 #[derive(Clone, Copy, Debug)]
 struct Item {
@@ -59,14 +54,6 @@ impl Staged {
         self.framed += length;
         self.size += u64::from(size);
         self.items.push(Item { entry, length, size });
-    }
-
-    /// Once the frames are large their memory grows in one step: each doubling would leave a hole in linear memory.
-    pub fn make_room(&mut self) {
-        let room = self.frames.bytes.capacity();
-        if room > SMALL && room < ROOM {
-            self.frames.bytes.reserve_exact(ROOM);
-        }
     }
 
     /// Forgets the frame that has just been completed.

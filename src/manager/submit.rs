@@ -117,7 +117,6 @@ fn admit(
         wait = policy.command;
     }
     target.staged.push(entry, size, Deadline::new(now.after(wait)));
-    target.staged.make_room();
 }
 
 /// Why a command cannot wait, if it cannot.

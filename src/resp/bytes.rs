@@ -2,6 +2,11 @@
 
 use core::ops::{Deref, DerefMut};
 
+/// What outgrows this…
+const LARGE: usize = 256 << 10;
+/// …gets so much at once, which is seldom exceeded: each doubling leaves a hole in linear memory, which never shrinks.
+const ROOM: usize = 11 << 18;
+
 /// A growing row of bytes: `Vec<u8>` with an append that is inlined.
 ///
 /// A command is written in half a dozen small pieces. The library's append is a call for each of them in a module that is
@@ -34,7 +39,11 @@ impl Bytes {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, len: usize) {
-        self.room.resize(len.max(2 * self.room.len()).max(64), 0);
+        let room = self.room.len();
+        // What comes in one large piece gets what it needs.
+        let in_small = room >= LARGE && len <= 2 * room;
+        let next = if in_small { ROOM.max(room + room / 2) } else { 2 * room };
+        self.room.resize(len.max(next).max(64), 0);
     }
 
     /// Makes room for `len` bytes in all, and for no more.
@@ -93,6 +102,24 @@ impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_grown_large_grows_in_few_steps() {
+        let mut bytes = Bytes::new();
+        let mut rooms = vec![0];
+        for _ in 0..6_000_000 / 50 {
+            bytes.extend_from_slice(&[7; 50]);
+            if *rooms.last().unwrap() != bytes.capacity() {
+                rooms.push(bytes.capacity());
+            }
+        }
+        let large: Vec<usize> = rooms.into_iter().filter(|room| *room > LARGE).collect();
+        assert_eq!(large, [ROOM, ROOM + ROOM / 2, (ROOM + ROOM / 2) / 2 * 3]);
+        let mut bytes = Bytes::new();
+        bytes.extend_from_slice(&[7; LARGE]);
+        bytes.extend_from_slice(&[8; 2 * LARGE]);
+        assert_eq!((bytes.len(), bytes.capacity()), (3 * LARGE, 3 * LARGE));
+    }
 
     #[test]
     fn pieces_follow_each_other_whatever_was_there() {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createClient } from "edgis";
 import { faultProxy, startRedis } from "edgis/testing";
+import "../js/linear.mjs";
 import { observe } from "../js/observer.mjs";
 
 /** The tests run as the issue wants them: more processes, longer pauses. It takes minutes. */
