@@ -148,6 +148,7 @@ const heavy = {
     await writes;`,
   "as many writes as may wait for a server that is not there": `
     await server.stop();
+    while (redis.isReady) await sleep(5);
     const writes = times(10_000, (i) => patient.set("m:" + i, text));
     await sleep(200);
     await server.restart();
