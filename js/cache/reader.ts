@@ -138,7 +138,7 @@ export class Reader {
     if (known !== undefined) return known;
     open.set(budget, batch);
     const batches = open;
-    inside.defer(() => {
+    inside.beforeFlush(() => {
       batches.delete(budget);
       this.#last = undefined;
       this.#ask(batch, zone, scope, budget, inside);

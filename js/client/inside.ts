@@ -41,8 +41,8 @@ export interface Inside {
   now(): number;
   /** Milliseconds since the Unix epoch. */
   wallClock(): number;
-  /** Runs `act` once the microtasks of this tick are through, and before its commands are written. */
-  defer(act: () => void): void;
+  /** Runs `act` once the microtasks of this tick are through: what it stages leaves along with the commands of the tick. */
+  beforeFlush(act: () => void): void;
   /** Runs `act` once the event loop has looked for what came in. */
   afterPoll(act: () => void): void;
   /** As it was at load; keeps nothing alive unless told to. */
@@ -81,7 +81,11 @@ export function insideOf(runtime: Runtime, engine?: Engine, target?: Target, sta
     },
     now: () => engine?.now() ?? runtime.now(),
     wallClock: () => runtime.wallClock(),
-    defer: (act) => runtime.defer(act),
+    beforeFlush(act) {
+      if (target === undefined || engine === undefined) return runtime.defer(act);
+      target.beforeFlush.push(act);
+      if (!target.scheduled) engine.schedule(target);
+    },
     afterPoll: (act) => runtime.afterPoll(act),
     setTimer: (act, milliseconds) => runtime.setTimer(act, milliseconds),
     waitUntil: (promise) => runtime.waitUntil?.(promise),

@@ -133,7 +133,7 @@ export class Engine {
     words[at + 4] = a.length;
     stage.wordCount = at + 5;
     stage.text += `${staged}${a}\n`;
-    if (!target.scheduled) this.#schedule(target);
+    if (!target.scheduled) this.schedule(target);
     else if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     return promise;
   }
@@ -155,7 +155,7 @@ export class Engine {
     words[at + 5] = b.length;
     stage.wordCount = at + 6;
     stage.text += `${staged}${a}\n${b}\n`;
-    if (!target.scheduled) this.#schedule(target);
+    if (!target.scheduled) this.schedule(target);
     else if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     return promise;
   }
@@ -184,7 +184,7 @@ export class Engine {
       } else if (typeof argument === "string") stage.addText(argument);
       else stage.addBytes(argument);
     }
-    if (!target.scheduled) this.#schedule(target);
+    if (!target.scheduled) this.schedule(target);
     return promise;
   }
 
@@ -210,7 +210,8 @@ export class Engine {
     target.wanted = true;
   }
 
-  #schedule(target: Target): void {
+  /** Something is staged, or about to be. */
+  schedule(target: Target): void {
     target.scheduled = true;
     this.#pipeIsEmpty = this.pending.size === 1;
     if (this.#pipeIsEmpty) settled.then(this.#spread);
@@ -476,7 +477,9 @@ export class Engine {
       target.changes = [];
     }
     for (const tag of this.pending.tags()) this.pending.reject(tag, died(this.pending.name(tag), cause), true);
+    const asking = [...this.targets.values()].filter(({ beforeFlush }) => beforeFlush.length > 0);
     revive(this);
+    for (const target of asking) this.schedule(target);
     this.balance();
   }
 

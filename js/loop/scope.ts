@@ -53,6 +53,13 @@ export class Scope {
     if (due.length === 0) return;
     this.#due = [];
     for (const target of due) {
+      const acts = target.beforeFlush;
+      if (acts.length > 0) {
+        target.beforeFlush = [];
+        for (const act of acts) act();
+        // Before them nothing was pending, maybe.
+        if (!this.#engine.isBusy) this.#engine.balance();
+      }
       target.scheduled = false;
       if (!this.#engine.submitAll(target)) return;
     }

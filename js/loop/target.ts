@@ -81,6 +81,8 @@ export class Target {
   isHolding = false;
   /** Commands are staged and the flush is due. */
   scheduled = false;
+  /** What stages commands of its own once everybody else has. */
+  beforeFlush: (() => void)[] = [];
   /** Somebody has asked for it since it was last let go. */
   wanted = false;
   /** THE connection promise; the core keeps it, this is the same one. */

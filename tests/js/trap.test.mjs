@@ -163,3 +163,20 @@ test("a client that is closing, and a call under a signal, outlive the core", as
   `);
   assert.deepEqual(ended, { ...quiet, kind: "InternalError", pong: "PONG" });
 });
+
+test("a read of a cache that was to leave in that tick is asked again, and one for which the value is there loads nothing", async () => {
+  const { values, loads, ...rest } = await told(`
+    const { createCache } = await import("edgis/cache");
+    const cache = createCache({ client: redis, namespace: "trap", ttl: "1m" });
+    let loads = 0;
+    const load = () => ++loads;
+    await cache.getOrSet("k", load);
+    while (cache.stats().fills === 0) await new Promise(setImmediate);
+    const during = cache.getOrSet("k", load);
+    trap();
+    told.values = [await during, await cache.getOrSet("k", load)];
+    told.loads = loads;
+    await redis.close();
+  `);
+  assert.deepEqual({ values, loads, ...rest }, { values: [1, 1], loads: 1, ...quiet });
+});
