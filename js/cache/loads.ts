@@ -9,7 +9,7 @@ export interface LoadResult {
   readonly isSkipped: boolean;
 }
 
-/** What is told of a load, by what it is known as to those who want it. */
+/** What is told of a load, and of one that waits for its turn, by what it is known as to those who want it. */
 export interface LoadEvents<K> {
   begins(key: K): void;
   /** Again and again, every `interval` milliseconds. */
@@ -17,15 +17,26 @@ export interface LoadEvents<K> {
   readonly interval: number;
 }
 
-interface Waiting {
-  start(): void;
+/** Loads among which there is a limit. */
+class Lane {
+  running = 0;
+  /** Whoever waits is started by a call. */
+  readonly queue: (() => void)[] = [];
+
+  /** Whoever waits gets the place. */
+  readonly ended = (): void => {
+    const next = this.queue.shift();
+    if (next === undefined) this.running -= 1;
+    else next();
+  };
 }
 
 export class Loads {
   readonly #most: number;
   readonly #limit: number;
-  #running = 0;
-  readonly #queue: Waiting[] = [];
+  readonly #lane = new Lane();
+  /** Where there are requests: one that is given up in the middle of a load would take its place along. */
+  readonly #lanes = new WeakMap<object, Lane>();
 
   /** `limit`: the milliseconds that a load may take, and may wait for its turn. */
   constructor(most: number, limit: number) {
@@ -44,36 +55,48 @@ export class Loads {
     key: K,
     events: LoadEvents<K>,
   ): Promise<LoadResult> {
+    const lane = inside.isScoped ? this.#laneOf(inside.scope as object) : this.#lane;
     const start = () => {
       events.begins(key);
-      return new Load(inside, this.#limit, isBackground, key, events, this.#ended).run(loader);
+      return new Load(inside, this.#limit, isBackground, key, events, lane.ended).run(loader);
     };
-    if (this.#running >= this.#most) return this.#turn(inside).then(start);
-    this.#running += 1;
+    if (lane.running >= this.#most) return this.#turn(lane, inside, isBackground, key, events).then(start);
+    lane.running += 1;
     return start();
   }
 
-  /** Whoever waits gets the place. */
-  readonly #ended = (): void => {
-    const next = this.#queue.shift();
-    if (next === undefined) this.#running -= 1;
-    else next.start();
-  };
+  #laneOf(scope: object): Lane {
+    let lane = this.#lanes.get(scope);
+    if (lane === undefined) {
+      lane = new Lane();
+      this.#lanes.set(scope, lane);
+    }
+    return lane;
+  }
 
-  #turn(inside: Inside): Promise<void> {
+  #turn<K>({ queue }: Lane, inside: Inside, isBackground: boolean, key: K, events: LoadEvents<K>): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting = {
-        start: () => {
-          timer.clear();
-          resolve();
-        },
+      const until = inside.now() + this.#limit;
+      let timer: Timer;
+      const next = () => {
+        timer.clear();
+        resolve();
       };
-      const timer = inside.setTimer(() => {
-        this.#queue.splice(this.#queue.indexOf(waiting), 1);
+      const wait = () => {
+        timer = inside.setTimer(look, Math.min(until - inside.now(), events.interval));
+        timer.hold(!isBackground);
+      };
+      const look = () => {
+        if (until - inside.now() >= 1) {
+          events.goesOn(key);
+          wait();
+          return;
+        }
+        queue.splice(queue.indexOf(next), 1);
         reject(late(`waited longer than ${this.#limit} ms for other loads (maxConcurrentLoads)`));
-      }, this.#limit);
-      timer.hold(true);
-      this.#queue.push(waiting);
+      };
+      wait();
+      queue.push(next);
     });
   }
 }

@@ -29,7 +29,10 @@ export interface CacheOptions {
   leaseWait?: Duration | undefined;
   /** A loader that takes longer is given up: its signal is aborted, its callers get a `TimeoutError`. Default 30 s. */
   loadTimeout?: Duration | undefined;
-  /** Loaders that run at once in this process; more wait, for `loadTimeout` at the most. Default: no limit. */
+  /**
+   * Loaders that run at once in this process, on Workers in a request; more wait, for `loadTimeout` at the most. One that
+   * itself awaits the cache may hold the place that it waits for. Default: no limit.
+   */
   maxConcurrentLoads?: number | undefined;
   /** A larger value, as bytes, is returned but not stored. Default 16 MiB. */
   maxValueBytes?: number | undefined;

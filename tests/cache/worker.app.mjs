@@ -10,6 +10,7 @@ const redis = createClient({ url: () => location.url, logger: false, timeouts })
 const plain = createCache({ client: redis, namespace: "worker", ttl: "1m", timeout: "20s" });
 const near = createCache({ client: redis, namespace: "worker", ttl: "1m", l1: { maxStale: "20s" } });
 const brief = createCache({ client: redis, namespace: "worker", ttl: 50, staleWhileRevalidate: "1m" });
+const capped = createCache({ client: redis, namespace: "worker", ttl: "1m", timeout: "20s", maxConcurrentLoads: 1 });
 // At import, outside of any request, nothing can be asked, and nothing breaks.
 const early = plain.getOrSet("early", () => "loaded").catch((error) => String(error));
 
@@ -19,7 +20,7 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 const routes = {
   early: async () => ({ value: await early }),
   async page({ key, takes = 0, cache = "plain" }) {
-    const value = await { plain, near, brief }[cache].getOrSet(key, async () => {
+    const value = await { plain, near, brief, capped }[cache].getOrSet(key, async () => {
       loads += 1;
       const load = loads;
       await sleep(Number(takes));

@@ -47,6 +47,19 @@ test("requests that are given up in the middle of a load hold up nobody", async 
   assert.deepEqual(complaints(), []);
 });
 
+test("a request that is given up takes nobody's place among those that may load", async (t) => {
+  const { get, complaints } = await start(t);
+  await get("/page?key=warm");
+  for (const key of ["a", "b", "c"]) {
+    const hanging = get(`/page?key=${key}&takes=60000&cache=capped`, { signal: AbortSignal.timeout(200) });
+    await assert.rejects(hanging, { name: "TimeoutError" });
+  }
+  const begun = performance.now();
+  assert.ok((await get("/page?key=d&cache=capped")).value > 0);
+  assert.ok(performance.now() - begun < 8_000);
+  assert.deepEqual(complaints(), []);
+});
+
 test("stale is refreshed behind the response, and what is in memory is the isolate's", async (t) => {
   const { get, complaints } = await start(t);
   assert.deepEqual(await get("/page?key=s&cache=brief"), { value: 1 });
