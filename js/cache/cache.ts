@@ -147,9 +147,9 @@ export class RedisCache implements Cache {
       look = answer instanceof Promise ? await answer : answer;
       if (look.state === "fresh") return this.#hit(look) as Loaded<T>;
     } catch (error) {
+      call.spend();
       this.#fallback(error, "read");
     }
-    call.spend();
     return await this.#load(works, call, loader, look);
   }
 

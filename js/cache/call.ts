@@ -22,7 +22,10 @@ export class Call {
   readonly orders: number;
   /** Where its entry stands in the batch that asks for it. */
   place = 0;
-  #spent = 0;
+  /** The tags that it was asked for with, besides those of the settings: those that the entry had when it was last seen. */
+  hint: readonly string[] | undefined;
+  /** Milliseconds of Redis time so far. */
+  spent = 0;
   #begun = 0;
 
   constructor(name: string, settings: CallSettings, inside: Inside, space: Space, scope: object) {
@@ -38,9 +41,9 @@ export class Call {
     this.order = zone.calls;
   }
 
-  /** Milliseconds of Redis time that are left. */
+  /** …that are left. */
   get left(): number {
-    return this.budget - this.#spent;
+    return this.budget - this.spent;
   }
 
   /** From here on Redis is waited for… */
@@ -49,9 +52,8 @@ export class Call {
   }
 
   /** …until here. */
-  spend(): void {
-    const now = this.inside.now();
-    this.#spent += now - this.#begun;
+  spend(now: number = this.inside.now()): void {
+    this.spent += now - this.#begun;
     this.#begun = now;
   }
 }

@@ -158,7 +158,7 @@ export class Flights {
       const [reply, made] = making === undefined ? [await asked] : await Promise.all([asked, making]);
       call.spend();
       const isNew = isOther(reply, look);
-      if (isOurs(reply) && !isNew) return grant(flight, look, token, made);
+      if (isOurs(reply) && !isNew) return this.#grant(flight, look, token, made);
       if (isOurs(reply)) this.#leases.release(call.name, token);
       return flight.isBackground ? "busy" : this.#wait(flight, look, isNew);
     } catch (error) {
@@ -180,7 +180,7 @@ export class Flights {
       if (left <= 0) return "none";
       if (!isNew) await sleep(call, Math.min(left, pause * (0.75 + Math.random() / 2)));
       const token = unique();
-      call.begin();
+      const { spent } = call;
       flight.foundFor = call.zone.calls;
       try {
         const asked = this.#leases.ask(call, token);
@@ -190,12 +190,28 @@ export class Flights {
         const isSame = !isOther(reply, look);
         if (isOurs(reply) && (isFound || !isSame)) this.#leases.release(call.name, token);
         if (isFound) return { value: seen.value, isAbsent: seen.isAbsent };
-        if (isOurs(reply) && isSame) return grant(flight, seen, token, made);
+        if (isOurs(reply) && isSame) return this.#grant(flight, seen, token, made);
+        // Redis has answered: it is the other process that is waited for, and that has a limit of its own.
+        call.spent = spent;
         look = seen;
       } catch (error) {
         return this.#unknown(flight, token, error);
       }
     }
+  }
+
+  #grant(flight: Flight, look: Look, token: string, made: Made | undefined): Leased {
+    flight.foundFor = Number.POSITIVE_INFINITY;
+    if (flight.isDetached) {
+      // It was given up meanwhile: nothing would be stored, and others would wait for nothing.
+      this.#leases.release(flight.name, token);
+      return flight.isBackground ? "busy" : "none";
+    }
+    flight.token = token;
+    flight.generation = made?.generation ?? look.generation;
+    flight.generations = made === undefined ? look.generations : new Map([...look.generations, ...made.generations]);
+    flight.sequence = made?.sequence;
+    return "ours";
   }
 
   /** It may be ours all the same, without our knowing since when: it must not be filled by it, nor kept from others. */
@@ -205,15 +221,6 @@ export class Flights {
     this.#fallback(error, "lease");
     return "none";
   }
-}
-
-function grant(flight: Flight, look: Look, token: string, made: Made | undefined): "ours" {
-  flight.foundFor = Number.POSITIVE_INFINITY;
-  flight.token = token;
-  flight.generation = made?.generation ?? look.generation;
-  flight.generations = made === undefined ? look.generations : new Map([...look.generations, ...made.generations]);
-  flight.sequence = made?.sequence;
-  return "ours";
 }
 
 function sleep({ inside }: Call, milliseconds: number): Promise<void> {

@@ -47,12 +47,18 @@ export class Lookup {
   /** Rejects when Redis cannot be asked, or does not answer within what is left to the call. */
   async look(call: Call): Promise<Look> {
     const batch = this.ask(call);
+    await this.#done(call, batch);
+    return this.answer(call, batch);
+  }
+
+  /** Waits for it, at the expense of the call where it fails; `answer` counts the rest. */
+  async #done(call: Call, batch: Batch): Promise<void> {
     try {
       await batch.done;
-    } finally {
+    } catch (error) {
       call.spend();
+      throw error;
     }
-    return this.answer(call, batch);
   }
 
   /** Asks, along with the other calls of the tick; once that is done, `answer` says what came of it. */
@@ -64,6 +70,7 @@ export class Lookup {
     call.place = batch.want(name);
     for (const tag of settings.tags) batch.wantAlso(names.tag(tag));
     const hint = this.#space.hint(name);
+    call.hint = hint;
     if (hint !== undefined) for (const tag of hint) batch.wantAlso(names.tag(tag));
     const flight = zone.flights.get(name);
     if (flight !== undefined) {
@@ -75,13 +82,16 @@ export class Lookup {
   }
 
   answer(call: Call, batch: Batch): Look | Promise<Look> {
+    // To the same moment for all of its calls: they have as much left, and so share the next question, too.
+    call.spend(batch.endedAt);
     const held = batch.entry(call.place);
     if (held === null) return this.#judge(call, batch, undefined, held, undefined);
     if (typeof held === "string" || held.problem !== undefined) {
       this.#counts[typeof held === "string" ? "foreign" : (held.problem as Unreadable)] += 1;
       return this.#judge(call, batch, undefined, held, undefined);
     }
-    if (!isSame(this.#space.hint(call.name), held.tags)) return this.#learn(call, batch, held);
+    // Not what is known by now: another call may have learnt it since, and this one has not asked for it.
+    if (!isSame(call.hint, held.tags)) return this.#learn(call, batch, held);
     return this.#judge(call, batch, undefined, held, held);
   }
 
@@ -100,14 +110,11 @@ export class Lookup {
     const { names } = this.#space;
     const missing = tags.filter(({ tag }) => batch.also(names.tag(tag)) === undefined);
     if (missing.length === 0) return undefined;
-    call.begin();
     const more = this.#reader.batch(call.zone, call.scope, call.left, call.inside);
+    call.begin(more.begunAt);
     for (const { tag } of missing) more.wantAlso(names.tag(tag));
-    try {
-      await more.done;
-    } finally {
-      call.spend();
-    }
+    await this.#done(call, more);
+    call.spend(more.endedAt);
     return more;
   }
 

@@ -37,7 +37,9 @@ export class Batch {
   readonly begunAt: number;
   /** …when it was asked… */
   askedAt = 0;
-  /** …and when it was answered, in milliseconds since the epoch. */
+  /** …and when it was answered… */
+  endedAt = 0;
+  /** …also in milliseconds since the epoch. */
   answeredAt = 0;
   /** Of the namespace. */
   generation: number | undefined;
@@ -87,7 +89,8 @@ export class Batch {
       ascii: (start: number, end: number) => inside.ascii(reply, start, end),
       utf8: (start: number, end: number) => inside.utf8(reply, start, end),
     };
-    return take(texts, reply, 0, reply.length);
+    // In Node it is a Buffer, whose `slice` would be a view that all callers share.
+    return take(texts, new Uint8Array(reply.buffer, reply.byteOffset, reply.length), 0, reply.length);
   }
 
   /** What is asked. On a cluster, what was raised after an entry was read is seen, since generations stand behind. */
@@ -99,6 +102,7 @@ export class Batch {
     this.#values = values;
     this.#inside = inside;
     this.generation = generationOf(this.#held(values.at(-1) as Reply));
+    this.endedAt = inside.now();
     this.answeredAt = inside.wallClock();
     this.#resolve?.();
   }

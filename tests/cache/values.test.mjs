@@ -6,6 +6,7 @@ import { createClient } from "edgis";
 import { createCache } from "edgis/cache";
 import { startRedis } from "edgis/testing";
 import { Random, seedOf } from "../faults/random.mjs";
+import { cacheScene, sleep, until } from "./scene.mjs";
 
 let server;
 let client;
@@ -76,8 +77,58 @@ test("bytes pass unchanged, and are the caller's own", async () => {
   ]) {
     const back = await roundTrip(bytes);
     assert.ok(back instanceof Uint8Array && Buffer.compare(back, bytes) === 0);
+    // Not a Buffer either: `set` takes what `get` gives.
+    assert.equal(Object.getPrototypeOf(back), Uint8Array.prototype);
     back.fill(1);
-    assert.equal(Buffer.compare(await cache.get("k"), bytes), 0);
+    const [one, other] = await Promise.all([cache.get("k"), cache.get("k")]);
+    one.fill(1);
+    assert.equal(Buffer.compare(other, bytes), 0);
+  }
+});
+
+test("what is stored in one tick is what was loaded, whatever the link does meanwhile", async (t) => {
+  const { server, proxy, client, cache: make } = await cacheScene(t);
+  const [admin, reader] = [client(), make({ timeout: "20s" }, { name: "reader" })];
+  const sizes = [0, 19, 200, 300, 3_000, 8_192, 8_300, 17_000, 70_000, 1_100_000];
+  const value = (i) => {
+    const size = sizes[i % sizes.length];
+    if (i % 3 === 0) return new Uint8Array(size).fill(i);
+    return { i, text: (i % 3 === 1 ? "a" : "é漢😀").repeat(size > 10_000 ? size / 8 : size) };
+  };
+  const numbers = Array.from({ length: 90 }, (_, i) => i);
+  const states = {
+    ready: () => {},
+    unscripted: () => admin.call("SCRIPT", "FLUSH"),
+    blocked: async (cache) => {
+      server.pause();
+      cache.set("large", new Uint8Array(12 << 20));
+      await sleep(200);
+    },
+  };
+  for (const [state, enter] of Object.entries(states)) {
+    const client = { url: proxy.url, name: state, timeouts: { command: "20s" } };
+    const cache = make({ timeout: "20s" }, client);
+    await cache.getOrSet([state, "warm"], () => 1);
+    const load = { begun: 0 };
+    const loaded = new Promise((resolve) => {
+      load.end = resolve;
+    });
+    const begin = (i) => () => {
+      load.begun += 1;
+      return loaded.then(() => value(i));
+    };
+    const all = numbers.map((i) => cache.getOrSet([state, i], begin(i)));
+    await until(() => load.begun === numbers.length);
+    await enter(cache);
+    load.end();
+    await Promise.all(all);
+    if (state === "blocked") await sleep(100);
+    server.resume();
+    await until(() => cache.stats().fills === numbers.length + 1);
+    for (const one of [cache, reader]) {
+      const found = await one.getMany(numbers.map((i) => [state, i]));
+      for (const i of numbers) assert.deepEqual(found[i], value(i), `${state}, ${i}`);
+    }
   }
 });
 
