@@ -1,5 +1,6 @@
 /** Stores values that were not loaded: what the caller says holds, whatever is loaded at the moment. */
 
+import { UsageError } from "../core/errors.js";
 import { encode } from "./codec.js";
 import { CONTENT, type Content, generationOf, isLargerThan, seal, type Tagged } from "./envelope.js";
 import { ReadFailure } from "./failure.js";
@@ -16,6 +17,9 @@ const BUDGET = 1_000;
 const DAY = 86_400_000;
 /** How long others wait for a value whose writer has died. */
 const LEASE = 3_000;
+
+const notPairs = (): UsageError =>
+  new UsageError('setMany takes an array, a Map or another iterable of pairs, as in [["key", value]]');
 
 /** A value on its way. */
 export interface Item {
@@ -55,7 +59,10 @@ export class Writer {
 
   /** Throws `UsageError` for the first that cannot be stored, before any is. */
   prepare(entries: Iterable<readonly [CacheKey, unknown]>, call: CallSettings): Item[] {
-    return Array.from(entries, ([key, value]) => {
+    if (typeof (entries as Partial<typeof entries> | undefined)?.[Symbol.iterator] !== "function") throw notPairs();
+    return Array.from(entries, (pair) => {
+      if (!Array.isArray(pair)) throw notPairs();
+      const [key, value] = pair as readonly [CacheKey, unknown];
       const order: Order = { operation: { kind: "key", name: encodeKey(key) }, given: key };
       const isAbsent = value === absent;
       const { ttl, tagsOf } = call;
