@@ -81,9 +81,12 @@ export class Flight {
     if (invalidated !== undefined && (tagsOf !== undefined || tags.some((tag) => invalidated.has(tag)))) return false;
     // What has been loaded is not shared for as long as Redis is silent: that could be long after an invalidation.
     if (look === undefined) return !this.isLoaded;
-    if (this.token === undefined || look.lease !== this.token || look.generation !== this.generation) return false;
+    if (this.token === undefined || look.lease !== this.token) return false;
+    // What was not there before the load may have come and gone since: that it is not there again shows nothing.
+    if (this.generation === undefined || look.generation !== this.generation) return false;
     // Which tags the value will have is not known: none at all may have been invalidated.
-    if (this.isDynamic && look.sequence !== this.sequence) return false;
+    if (this.isDynamic && (this.sequence === undefined || look.sequence !== this.sequence)) return false;
+    for (const tag of this.call.settings.tags) if (this.generations.get(tag) === undefined) return false;
     for (const [tag, generation] of this.generations) if (look.generations.get(tag) !== generation) return false;
     return true;
   }

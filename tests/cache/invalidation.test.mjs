@@ -208,3 +208,39 @@ test("tags that are asked for by a second question are not judged by the first o
   assert.equal(await reading, undefined);
   assert.equal(await reads(), count + 2);
 });
+
+test("a load that began when a marker was gone is not shared because it is gone again", async (t) => {
+  const { client, cache: make } = await cacheScene(t);
+  const [loading, deleting] = [make(), make({}, { name: "other" })];
+  const admin = client();
+  const ways = {
+    "ec:n{app}": () => deleting.clear(),
+    "ec:t{app|t}": () => deleting.deleteByTag("t"),
+  };
+  for (const [marker, invalidate] of Object.entries(ways)) {
+    await loading.set("warm", 1, { tags: ["t"] });
+    const waits = loading.stats().leaseWaits;
+    // Another process loads, and gives up; the marker is evicted at the same time.
+    await admin.set("el:{app|k}", "another's");
+    const { open, opened } = gate();
+    const begun = gate();
+    const old = loading.getOrSet(
+      "k",
+      () => {
+        begun.open();
+        return opened;
+      },
+      { tags: ["t"] },
+    );
+    await until(() => loading.stats().leaseWaits > waits);
+    await admin.call("DEL", "el:{app|k}", marker);
+    await begun.opened;
+    assert.deepEqual(await invalidate(), { outcome: "applied" });
+    await admin.del(marker);
+    const now = loading.getOrSet("k", () => "new", { tags: ["t"] });
+    await sleep(50);
+    open("old");
+    assert.deepEqual([marker, await old, await now], [marker, "old", "new"]);
+    await deleting.delete("k");
+  }
+});
