@@ -146,6 +146,7 @@ export class RedisCache implements Cache {
       const answer = works.lookup.answer(call, batch);
       look = answer instanceof Promise ? await answer : answer;
       if (look.state === "fresh") return this.#hit(look) as Loaded<T>;
+      call.spend(batch.endedAt);
     } catch (error) {
       call.spend();
       this.#fallback(error, "read");

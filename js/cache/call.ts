@@ -51,8 +51,9 @@ export class Call {
     this.#begun = now;
   }
 
-  /** …until here. */
+  /** …until here, unless it was counted before. */
   spend(now: number = this.inside.now()): void {
+    if (now <= this.#begun) return;
     this.spent += now - this.#begun;
     this.#begun = now;
   }

@@ -48,10 +48,13 @@ export class Lookup {
   async look(call: Call): Promise<Look> {
     const batch = this.ask(call);
     await this.#done(call, batch);
-    return this.answer(call, batch);
+    const answer = this.answer(call, batch);
+    const look = answer instanceof Promise ? await answer : answer;
+    if (look.state !== "fresh") call.spend(batch.endedAt);
+    return look;
   }
 
-  /** Waits for it, at the expense of the call where it fails; `answer` counts the rest. */
+  /** Waits for it, at the expense of the call where it fails. */
   async #done(call: Call, batch: Batch): Promise<void> {
     try {
       await batch.done;
@@ -82,8 +85,6 @@ export class Lookup {
   }
 
   answer(call: Call, batch: Batch): Look | Promise<Look> {
-    // To the same moment for all of its calls: they have as much left, and so share the next question, too.
-    call.spend(batch.endedAt);
     const held = batch.entry(call.place);
     if (held === null) return this.#judge(call, batch, undefined, held, undefined);
     if (typeof held === "string" || held.problem !== undefined) {
@@ -97,6 +98,8 @@ export class Lookup {
 
   /** Its tags are not those that were known; the next time they are. */
   async #learn(call: Call, batch: Batch, entry: Entry): Promise<Look> {
+    // To the same moment for all calls of the batch: they have as much left, and so share the next question, too.
+    call.spend(batch.endedAt);
     const more = await this.#missingTags(call, batch, entry);
     this.#space.remember(
       call.name,
