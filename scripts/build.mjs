@@ -17,6 +17,7 @@ import { shippedDeclarations } from "./declarations.mjs";
 import { glueSource, glueTypes } from "./glue.mjs";
 import { cutPanics } from "./panics.mjs";
 import { at, files, kilobytes, run, step } from "./steps.mjs";
+import { dropZeros } from "./zeros.mjs";
 
 /**
  * One bundle a line; which runtime takes which is said by "exports" in pkg/package.json. Sources of one line share what
@@ -53,6 +54,15 @@ const wasmFeatures = [
   "mutable-globals",
 ];
 
+// What is marked #[inline(always)] is inlined as ever, and of the rest what is hardly larger than its call: the cold code
+// stands in the module once, which makes it an eighth smaller and the first command quicker to compile. Loops stay
+// loops: the few that are hot take several bytes a step as they are written.
+const compact = [
+  "-Cllvm-args=--inline-threshold=10",
+  "-Cllvm-args=--unroll-threshold=1",
+  "-Cno-vectorize-loops",
+];
+
 const compiled = at("target/wasm32-unknown-unknown/release/edgis.wasm");
 const wasm = at("target/wasm/edgis.wasm");
 const sizes = (bytes) => `${kilobytes(bytes.length)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }).length)}`;
@@ -60,13 +70,10 @@ const sizes = (bytes) => `${kilobytes(bytes.length)}, gzip ${kilobytes(gzipSync(
 function compile() {
   // Messages of panics name source files: those of dependencies would carry the path of this machine's cargo home.
   const cargoHome = process.env.CARGO_HOME ?? `${homedir()}/.cargo`;
-  // What is marked #[inline] is inlined as ever, and of the rest what is hardly larger than its call: the cold code stands
-  // in the module once, which makes it an eighth smaller and the first command quicker to compile.
-  const inlining = "-Cllvm-args=--inline-threshold=10";
   // All tests pass with an eighth of it; the usual megabyte would be half of what a module takes. Beyond it is no memory at
   // all: to overflow it is a trap.
   const stack = "-Clink-arg=-zstack-size=131072";
-  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, "-Clink-arg=--emit-relocs", stack, inlining];
+  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, "-Clink-arg=--emit-relocs", stack, ...compact];
   const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags.join(" ") };
   const args = ["build", "--lib", "--release", "--locked", "--target", "wasm32-unknown-unknown", "--features", "js"];
   run("cargo", ["--quiet", ...args], { env });
@@ -87,7 +94,8 @@ async function bindAndOptimise() {
   passes.push("--strip-producers", "--strip-target-features", "--strip-debug");
   run("wasm-opt", [...features, ...passes, `${bindings}/edgis_bg.wasm`, "-o", wasm]);
   copyFileSync(`${bindings}/edgis.d.ts`, at("target/wasm/bindgen.d.ts"));
-  const bytes = readFileSync(wasm);
+  const bytes = dropZeros(readFileSync(wasm));
+  writeFileSync(wasm, bytes);
   writeFileSync(at("target/wasm/bytes.js"), bytesSource(bytes));
   writeFileSync(at("target/wasm/bytes.d.ts"), bytesTypes);
   writeFileSync(at("target/wasm/glue.js"), await glueSource(`${bindings}/edgis.js`));
@@ -98,10 +106,28 @@ async function bindAndOptimise() {
 // A bundle takes in the one that its entry names. Base64 hides the module's repetitions from gzip, which makes it a third
 // larger on the wire: where Brotli can be undone synchronously, the other form is the smaller by far.
 function bytesSource(bytes) {
-  const brotli = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
   return `export const wasmBase64 = "${bytes.toString("base64")}";
-export const wasmBrotliBase64 = "${brotli.toString("base64")}";
+export const wasmBrotliBase64 = "${compressed(bytes).toString("base64")}";
 `;
+}
+
+/** Compressed by whichever settings of Brotli do best: which that is nobody can tell beforehand. */
+function compressed(bytes) {
+  const { BROTLI_PARAM_SIZE_HINT, BROTLI_PARAM_LGWIN, BROTLI_PARAM_NPOSTFIX, BROTLI_PARAM_NDIRECT } = constants;
+  const distances = [[0, 0], [0, 4], [1, 6], [2, 12]];
+  const tried = [16, 17, 18, 22].flatMap((window) =>
+    distances.map(([postfix, direct]) =>
+      brotliCompressSync(bytes, {
+        params: {
+          [BROTLI_PARAM_SIZE_HINT]: bytes.length,
+          [BROTLI_PARAM_LGWIN]: window,
+          [BROTLI_PARAM_NPOSTFIX]: postfix,
+          [BROTLI_PARAM_NDIRECT]: direct,
+        },
+      }),
+    ),
+  );
+  return tried.reduce((best, one) => (one.length < best.length ? one : best));
 }
 
 const bytesTypes = `/** The module, base64. */

@@ -12,8 +12,8 @@ pub(super) enum Rule {
     With { word: &'static str, from: u8, then: Shape, otherwise: Shape },
     /// Read-only with `numkeys key …` in front; `Pairs` when WITHSCORES stands behind the keys.
     SetOperation,
-    /// By the first argument; `bare` when there is none. Unknown subcommands have no flags.
-    Sub { bare: Info, of: &'static [(&'static str, Rule)] },
+    /// By the first argument.
+    Sub(&'static Family),
     /// SORT: read-only without STORE.
     Sort,
     /// GEORADIUS, GEORADIUSBYMEMBER: read-only without STORE and STOREDIST.
@@ -28,6 +28,17 @@ pub(super) enum Rule {
     AclLog,
 }
 
+/// What the subcommands of a command are; those that are unknown have no flags.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    /// What the command is without any.
+    pub(super) bare: Info,
+    /// Those that are read-only and no more, a space between each two. An entry of `of` would take five times as much.
+    pub(super) reads: &'static str,
+    /// The others.
+    pub(super) of: &'static [(&'static str, Rule)],
+}
+
 impl Rule {
     pub(super) fn apply<A: Args + ?Sized>(&self, args: &A) -> Info {
         match *self {
@@ -40,11 +51,14 @@ impl Rule {
                 let scored = has(args, (keys as usize).saturating_add(1), "WITHSCORES");
                 reading(if scored { Shape::Pairs } else { Shape::None })
             }
-            Self::Sub { bare, of } => match args.get(0) {
-                None => bare,
+            Self::Sub(Family { bare, reads, of }) => match args.get(0) {
+                None => *bare,
+                Some(word) if reads.as_bytes().split(|byte| *byte == b' ').any(|name| is(word, name)) => {
+                    reading(Shape::None)
+                }
                 Some(word) => of
                     .iter()
-                    .find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(word))
+                    .find(|(name, _)| is(word, name.as_bytes()))
                     .map_or(Info::default(), |(_, rule)| rule.apply(args)),
             },
             // A key or pattern of that name costs a retry; an unseen STORE would run twice.
@@ -84,22 +98,22 @@ pub(super) const fn refused(refusal: Refusal) -> Info {
     Info { flags: 0, shape: Shape::None, refusal: Some(refusal) }
 }
 
-fn is(argument: &[u8], word: &str) -> bool {
-    argument.eq_ignore_ascii_case(word.as_bytes())
+fn is(argument: &[u8], word: &[u8]) -> bool {
+    argument.eq_ignore_ascii_case(word)
 }
 
 fn has<A: Args + ?Sized>(args: &A, from: usize, word: &str) -> bool {
-    (from..args.len()).any(|at| args.get(at).is_some_and(|argument| is(argument, word)))
+    (from..args.len()).any(|at| args.get(at).is_some_and(|argument| is(argument, word.as_bytes())))
 }
 
 /// Options of ZADD end at the first score, so that a member called INCR is no option.
 fn adds_to_score<A: Args + ?Sized>(args: &A) -> bool {
     let mut at = 1;
     while let Some(argument) = args.get(at) {
-        if is(argument, "INCR") {
+        if is(argument, b"INCR") {
             return true;
         }
-        if !["NX", "XX", "GT", "LT", "CH"].iter().any(|word| is(argument, word)) {
+        if !["NX", "XX", "GT", "LT", "CH"].iter().any(|word| is(argument, word.as_bytes())) {
             return false;
         }
         at += 1;
@@ -112,10 +126,10 @@ fn blocks<A: Args + ?Sized>(args: &A) -> bool {
     let mut at = 0;
     while let Some(argument) = args.get(at) {
         match argument {
-            _ if is(argument, "BLOCK") => return true,
-            _ if is(argument, "STREAMS") => return false,
-            _ if is(argument, "GROUP") => at += 3,
-            _ if is(argument, "COUNT") => at += 2,
+            _ if is(argument, b"BLOCK") => return true,
+            _ if is(argument, b"STREAMS") => return false,
+            _ if is(argument, b"GROUP") => at += 3,
+            _ if is(argument, b"COUNT") => at += 2,
             // NOACK, or an option of a later server: what follows it may be its value or the next option.
             _ => at += 1,
         }

@@ -6,7 +6,7 @@
 //! EVAL and FCALL may do anything (their `_RO` forms cannot write). Commands of modules are not in the table, nor are
 //! the vector sets of Redis 8, which are one.
 
-use super::rule::{blocking, reading, refused, writing, Rule};
+use super::rule::{blocking, reading, refused, writing, Family, Rule};
 use super::{Info, Refusal, Shape};
 
 const READ: Rule = Rule::Is(reading(Shape::None));
@@ -32,9 +32,50 @@ const fn with(word: &'static str, from: u8, then: Shape) -> Rule {
     Rule::With { word, from, then, otherwise: Shape::None }
 }
 
-const fn sub(of: &'static [(&'static str, Rule)]) -> Rule {
-    Rule::Sub { bare: NOTHING, of }
+const fn family(reads: &'static str, of: &'static [(&'static str, Rule)]) -> Family {
+    Family { bare: NOTHING, reads, of }
 }
+
+// The subcommands.
+static OBJECT: Family = family("ENCODING FREQ IDLETIME REFCOUNT HELP", &[]);
+static XINFO: Family = family(
+    "HELP",
+    &[
+        ("STREAM", Rule::With { word: "FULL", from: 2, then: Shape::StreamInfo, otherwise: Shape::Map }),
+        ("GROUPS", read(Shape::Maps)),
+        ("CONSUMERS", read(Shape::Maps)),
+    ],
+);
+static SCRIPT: Family = family("EXISTS HELP", &[("DEBUG", refuse(Refusal::Debugger))]);
+static FUNCTION: Family =
+    family("DUMP HELP", &[("LIST", read(Shape::Libraries)), ("STATS", read(Shape::FunctionStats))]);
+static CLIENT: Family = family(
+    "ID INFO LIST GETNAME GETREDIR HELP",
+    &[
+        ("TRACKINGINFO", read(Shape::Map)),
+        ("REPLY", refuse(Refusal::ClientReply)),
+        ("TRACKING", refuse(Refusal::Tracking)),
+        ("CACHING", refuse(Refusal::Tracking)),
+    ],
+);
+static CONFIG: Family = family("HELP", &[("GET", read(Shape::Map))]);
+static COMMAND: Family = Family {
+    bare: reading(Shape::Commands),
+    reads: "COUNT LIST GETKEYS GETKEYSANDFLAGS HELP",
+    of: &[("INFO", read(Shape::Commands)), ("DOCS", read(Shape::Docs))],
+};
+static MEMORY: Family = family("USAGE DOCTOR MALLOC-STATS HELP", &[("STATS", read(Shape::MemoryStats))]);
+static ACL: Family =
+    family("WHOAMI LIST USERS CAT HELP", &[("GETUSER", read(Shape::AclUser)), ("LOG", Rule::AclLog)]);
+static MODULE: Family = family("HELP", &[("LIST", read(Shape::Maps))]);
+static SLOWLOG: Family = family("GET LEN HELP", &[]);
+static LATENCY: Family =
+    family("LATEST HISTORY GRAPH DOCTOR HELP", &[("HISTOGRAM", read(Shape::Histograms))]);
+static PUBSUB: Family = family("CHANNELS NUMSUB NUMPAT SHARDCHANNELS SHARDNUMSUB HELP", &[]);
+static CLUSTER: Family = family(
+    "INFO NODES MYID MYSHARDID KEYSLOT COUNTKEYSINSLOT GETKEYSINSLOT REPLICAS HELP",
+    &[("SLOTS", read(Shape::Slots)), ("SHARDS", read(Shape::Shards)), ("LINKS", read(Shape::Maps))],
+);
 
 /// Names in upper case, each once, at most [`LONGEST`] bytes. For the compiler alone: what is looked up is made of it.
 const TABLE: &[(&str, Rule)] = &[
@@ -62,10 +103,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("DBSIZE", READ),
     ("SORT", Rule::Sort),
     ("SORT_RO", READ),
-    (
-        "OBJECT",
-        sub(&[("ENCODING", READ), ("FREQ", READ), ("IDLETIME", READ), ("REFCOUNT", READ), ("HELP", READ)]),
-    ),
+    ("OBJECT", Rule::Sub(&OBJECT)),
     // Hashes
     ("HGET", READ),
     ("HMGET", READ),
@@ -129,15 +167,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("XPENDING", READ),
     ("XREAD", Rule::StreamRead { read_only: true }),
     ("XREADGROUP", Rule::StreamRead { read_only: false }),
-    (
-        "XINFO",
-        sub(&[
-            ("STREAM", Rule::With { word: "FULL", from: 2, then: Shape::StreamInfo, otherwise: Shape::Map }),
-            ("GROUPS", read(Shape::Maps)),
-            ("CONSUMERS", read(Shape::Maps)),
-            ("HELP", READ),
-        ]),
-    ),
+    ("XINFO", Rule::Sub(&XINFO)),
     // Places
     ("GEODIST", READ),
     ("GEOHASH", READ),
@@ -151,16 +181,8 @@ const TABLE: &[(&str, Rule)] = &[
     ("EVAL_RO", READ),
     ("EVALSHA_RO", READ),
     ("FCALL_RO", READ),
-    ("SCRIPT", sub(&[("EXISTS", READ), ("HELP", READ), ("DEBUG", refuse(Refusal::Debugger))])),
-    (
-        "FUNCTION",
-        sub(&[
-            ("LIST", read(Shape::Libraries)),
-            ("STATS", read(Shape::FunctionStats)),
-            ("DUMP", READ),
-            ("HELP", READ),
-        ]),
-    ),
+    ("SCRIPT", Rule::Sub(&SCRIPT)),
+    ("FUNCTION", Rule::Sub(&FUNCTION)),
     // The server
     ("PING", READ),
     ("ECHO", READ),
@@ -169,100 +191,16 @@ const TABLE: &[(&str, Rule)] = &[
     ("ROLE", READ),
     ("LASTSAVE", READ),
     ("LOLWUT", READ),
-    (
-        "CLIENT",
-        sub(&[
-            ("ID", READ),
-            ("INFO", READ),
-            ("LIST", READ),
-            ("GETNAME", READ),
-            ("GETREDIR", READ),
-            ("TRACKINGINFO", read(Shape::Map)),
-            ("HELP", READ),
-            ("REPLY", refuse(Refusal::ClientReply)),
-            ("TRACKING", refuse(Refusal::Tracking)),
-            ("CACHING", refuse(Refusal::Tracking)),
-        ]),
-    ),
-    ("CONFIG", sub(&[("GET", read(Shape::Map)), ("HELP", READ)])),
-    (
-        "COMMAND",
-        Rule::Sub {
-            bare: reading(Shape::Commands),
-            of: &[
-                ("INFO", read(Shape::Commands)),
-                ("DOCS", read(Shape::Docs)),
-                ("COUNT", READ),
-                ("LIST", READ),
-                ("GETKEYS", READ),
-                ("GETKEYSANDFLAGS", READ),
-                ("HELP", READ),
-            ],
-        },
-    ),
-    (
-        "MEMORY",
-        sub(&[
-            ("USAGE", READ),
-            ("STATS", read(Shape::MemoryStats)),
-            ("DOCTOR", READ),
-            ("MALLOC-STATS", READ),
-            ("HELP", READ),
-        ]),
-    ),
-    (
-        "ACL",
-        sub(&[
-            ("WHOAMI", READ),
-            ("LIST", READ),
-            ("USERS", READ),
-            ("CAT", READ),
-            ("GETUSER", read(Shape::AclUser)),
-            ("LOG", Rule::AclLog),
-            ("HELP", READ),
-        ]),
-    ),
-    ("MODULE", sub(&[("LIST", read(Shape::Maps)), ("HELP", READ)])),
-    ("SLOWLOG", sub(&[("GET", READ), ("LEN", READ), ("HELP", READ)])),
-    (
-        "LATENCY",
-        sub(&[
-            ("LATEST", READ),
-            ("HISTORY", READ),
-            ("HISTOGRAM", read(Shape::Histograms)),
-            ("GRAPH", READ),
-            ("DOCTOR", READ),
-            ("HELP", READ),
-        ]),
-    ),
-    (
-        "PUBSUB",
-        sub(&[
-            ("CHANNELS", READ),
-            ("NUMSUB", READ),
-            ("NUMPAT", READ),
-            ("SHARDCHANNELS", READ),
-            ("SHARDNUMSUB", READ),
-            ("HELP", READ),
-        ]),
-    ),
-    (
-        "CLUSTER",
-        sub(&[
-            ("INFO", READ),
-            ("NODES", READ),
-            ("SLOTS", read(Shape::Slots)),
-            ("SHARDS", read(Shape::Shards)),
-            ("LINKS", read(Shape::Maps)),
-            ("MYID", READ),
-            ("MYSHARDID", READ),
-            ("KEYSLOT", READ),
-            ("COUNTKEYSINSLOT", READ),
-            ("GETKEYSINSLOT", READ),
-            ("REPLICAS", READ),
-            ("HELP", READ),
-        ]),
-    ),
+    ("CLIENT", Rule::Sub(&CLIENT)),
+    ("CONFIG", Rule::Sub(&CONFIG)),
+    ("COMMAND", Rule::Sub(&COMMAND)),
+    ("MEMORY", Rule::Sub(&MEMORY)),
+    ("ACL", Rule::Sub(&ACL)),
+    ("MODULE", Rule::Sub(&MODULE)),
+    ("SLOWLOG", Rule::Sub(&SLOWLOG)),
+    ("LATENCY", Rule::Sub(&LATENCY)),
+    ("PUBSUB", Rule::Sub(&PUBSUB)),
+    ("CLUSTER", Rule::Sub(&CLUSTER)),
     // What a shared link cannot carry
     ("SUBSCRIBE", refuse(Refusal::Subscription)),
     ("PSUBSCRIBE", refuse(Refusal::Subscription)),

@@ -9,7 +9,7 @@
 use core::fmt;
 
 use crate::error::{Reason, ServerError};
-use crate::resp::{array_header, bulk};
+use crate::resp::frame;
 
 use super::inflight::Inflight;
 use super::output::Frames;
@@ -223,24 +223,24 @@ impl Handshake {
     }
 
     fn refused(&mut self, step: Step, text: &str) -> Progress {
-        // Redis repeats the arguments of a command that it does not know.
-        let end = position(text, ", with args beginning with").unwrap_or(text.len());
-        let failed = |reason| Progress::Failed(reason, text.get(..end).unwrap_or_default().to_string());
-        match ServerError::of(text.as_bytes()) {
+        let reason = match ServerError::of(text.as_bytes()) {
             ServerError::NoHello if step == Step::Hello && !self.downgraded => {
                 self.downgraded = true;
                 self.stale = self.owed - 1;
-                Progress::Downgrade
+                return Progress::Downgrade;
             }
-            ServerError::Auth => failed(Reason::Auth),
-            ServerError::Loading => failed(Reason::Loading),
-            ServerError::MaxClients => failed(Reason::MaxClients),
-            ServerError::Cluster => failed(Reason::Cluster),
-            _ if step == Step::Auth => failed(Reason::Auth),
+            ServerError::Auth => Reason::Auth,
+            ServerError::Loading => Reason::Loading,
+            ServerError::MaxClients => Reason::MaxClients,
+            ServerError::Cluster => Reason::Cluster,
+            _ if step == Step::Auth => Reason::Auth,
             // Whoever may not PING is served all the same.
-            ServerError::Command | ServerError::ReadOnly if step == Step::Ping => self.proven(),
-            _ => failed(Reason::Denied),
-        }
+            ServerError::Command | ServerError::ReadOnly if step == Step::Ping => return self.proven(),
+            _ => Reason::Denied,
+        };
+        // Redis repeats the arguments of a command that it does not know.
+        let end = position(text, ", with args beginning with").unwrap_or(text.len());
+        Progress::Failed(reason, text.get(..end).unwrap_or_default().to_string())
     }
 }
 
@@ -267,10 +267,7 @@ pub fn ping(inflight: &mut Inflight, frames: &mut Frames) {
 }
 
 fn write(frames: &mut Frames, arguments: &[&[u8]]) {
-    array_header(&mut frames.bytes, arguments.len() as u32);
-    for argument in arguments {
-        bulk(&mut frames.bytes, argument);
-    }
+    frame(&mut frames.bytes, arguments);
 }
 
 #[cfg(test)]

@@ -205,7 +205,7 @@ impl Inflight {
     }
 
     /// The reply to the first command is complete.
-    #[inline]
+    #[inline(always)]
     pub fn complete(&mut self) {
         if let Some(entry) = self.entries.pop() {
             self.head += entry.frame as usize;

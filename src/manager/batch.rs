@@ -48,7 +48,7 @@ impl<'a> Batch<'a> {
         Some(*word)
     }
 
-    #[inline]
+    #[inline(always)]
     fn argument(&mut self, word: u32) -> Result<Argument<'a>, Malformed> {
         let length = word & ((1 << LENGTH_BITS) - 1);
         match word >> LENGTH_BITS {

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::connection::Introduction;
 use crate::error::Reason;
-use crate::resp::{bulk, bulk_header, Bytes, Limits};
+use crate::resp::{frame, Bytes, Limits};
 use crate::time::Duration;
 
 /// What the user asked for, as it comes over the boundary. Durations are milliseconds; 0 means the default.
@@ -113,24 +113,20 @@ pub type Invalid = (Reason, String);
 impl Config {
     /// Checks the options.
     pub fn new(options: &Options<'_>) -> Result<Config, Invalid> {
-        Config::checked(options).map_err(|(reason, text)| (reason, text.to_string()))
-    }
-
-    fn checked<'a>(options: &Options<'a>) -> Result<Config, (Reason, &'a str)> {
         if let Some(problem) = options.problem {
-            return Err((Reason::BadOption, problem));
+            return Err(invalid(Reason::BadOption, problem));
         }
         let Some(url) = options.url.map(str::trim_ascii).filter(|url| !url.is_empty()) else {
-            return Err((Reason::Unconfigured, "no Redis URL is configured"));
+            return Err(invalid(Reason::Unconfigured, "no Redis URL is configured"));
         };
-        let parsed = super::url::parse(url).map_err(|text| (Reason::BadUrl, text))?;
+        let parsed = super::url::parse(url).map_err(|text| invalid(Reason::BadUrl, text))?;
         let protocol = if options.protocol == 0 { parsed.protocol } else { options.protocol };
-        if ![0, 2, 3].contains(&protocol) {
-            return Err((Reason::BadOption, "protocol must be 2 or 3"));
+        if !matches!(protocol, 0 | 2 | 3) {
+            return Err(invalid(Reason::BadOption, "protocol must be 2 or 3"));
         }
         if options.name.is_some_and(|name| !name.bytes().all(|byte| byte.is_ascii_graphic())) {
             let text = "name must be printable ASCII without spaces, as CLIENT SETNAME wants it";
-            return Err((Reason::BadOption, text));
+            return Err(invalid(Reason::BadOption, text));
         }
         let user = options.username.map(String::from).or(parsed.user);
         let password = options.password.map(String::from).or(parsed.password);
@@ -138,7 +134,7 @@ impl Config {
             (user, Some(password)) => Some((user.unwrap_or_default(), password)),
             (Some(user), None) if !user.is_empty() => {
                 let text = "there is a user but no password: write redis://user:password@host";
-                return Err((Reason::BadOption, text));
+                return Err(invalid(Reason::BadOption, text));
             }
             _ => None,
         };
@@ -182,14 +178,12 @@ impl Config {
         let (user, password) = credentials.as_ref().map_or(("", ""), |(user, password)| (user, password));
         let unix = matches!(self.endpoint, Endpoint::Unix { .. });
         let flags = [unix, self.tls, *resp2, self.dynamic_credentials, credentials.is_some()];
-        let flags = flags.into_iter().fold(0, |bits, flag| bits << 1 | u64::from(flag));
+        let flags = flags.into_iter().fold(1, |bits, flag| bits << 1 | u32::from(flag));
+        let (db, flags, display) = (db.to_string(), flags.to_string(), self.display());
         // As a command is written: with the lengths no part can pass for two.
         let mut identity = Bytes::new();
-        bulk_header(&mut identity, u64::from(*db));
-        bulk_header(&mut identity, flags);
-        for part in [&self.display(), name.as_deref().unwrap_or_default(), user, password] {
-            bulk(&mut identity, part.as_bytes());
-        }
+        let parts = [&db, &flags, &display, name.as_deref().unwrap_or_default(), user, password];
+        frame(&mut identity, &parts.map(str::as_bytes));
         core::str::from_utf8(&identity).unwrap_or_default().to_string()
     }
 
@@ -203,6 +197,11 @@ impl Config {
 }
 
 /// An IPv6 address is the only host with a colon; a name that looks like an IPv4 address is one (RFC 3986, 3.2.2).
+#[inline(never)]
+fn invalid(reason: Reason, text: &str) -> Invalid {
+    (reason, text.to_string())
+}
+
 fn is_address(host: &str) -> bool {
     let of = |wanted: u8| host.bytes().filter(|byte| *byte == wanted).count();
     of(b':') > 0 || of(b'.') == 3 && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
@@ -210,7 +209,7 @@ fn is_address(host: &str) -> bool {
 
 /// `host:port`, with brackets around an IPv6 address.
 pub fn address(host: &str, port: u16) -> String {
-    let (open, close) = if host.as_bytes().contains(&b':') { ("[", "]:") } else { ("", ":") };
+    let (open, close) = if host.bytes().any(|byte| byte == b':') { ("[", "]:") } else { ("", ":") };
     [open, host, close, &u32::from(port).to_string()].concat()
 }
 

@@ -73,8 +73,9 @@ impl Dial {
         let count = addresses.len().max(1) as u32;
         self.stagger = STAGGER.min(budget / (2 * count));
         self.next = now;
-        self.candidates =
-            addresses.into_iter().map(|address| Candidate { address, outcome: Outcome::Waiting }).collect();
+        for address in addresses {
+            self.candidates.push(Candidate { address, outcome: Outcome::Waiting });
+        }
     }
 
     /// The address to try now, if it is time for one.
@@ -114,11 +115,6 @@ impl Dial {
             Outcome::Trying(link) => Some(link),
             _ => None,
         })
-    }
-
-    /// The same, for when the dial is not kept.
-    pub fn links(&self) -> Vec<u32> {
-        self.trying().collect()
     }
 
     /// When there is something to do.

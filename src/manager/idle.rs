@@ -1,7 +1,7 @@
 //! Links that nobody uses: closed when the time is over that the user gives them. A host that suspends its functions keeps
 //! their connections open, and each counts against the server's limit.
 
-use crate::connection::{Link, CLOSE};
+use crate::connection::Link;
 use crate::time::{Duration, Time};
 
 use super::target::{State, Target};
@@ -31,8 +31,7 @@ impl Manager {
             return;
         }
         let Some(link) = self.target_mut(target).and_then(|known| known.link.take()) else { return };
-        self.links.remove(link);
-        self.output.action(CLOSE, link, 1, 0);
+        self.hang_up(link, 1);
         self.set_state(target, State::Idle, now);
     }
 }

@@ -177,20 +177,18 @@ impl Manager {
         if known.link != Some(link) {
             let old = known.link.replace(link);
             let dial = known.dial.take();
-            let rest = dial.as_ref().map(Dial::links).unwrap_or_default();
             let candidate = self.links.get(link).map_or(0, |link| link.candidate);
             let Manager { targets, breakers, .. } = self;
             let Some(Some(known)) = targets.get_mut(target as usize) else { return };
-            known.address = dial.and_then(|dial| Some(dial.candidates.get(candidate)?.address.clone()));
+            known.address =
+                dial.as_ref().and_then(|dial| Some(dial.candidates.get(candidate)?.address.clone()));
             known.winner = known.address.clone();
             known.stats.connects += 1.0;
             if known.short_lives < SHORT_LIVES {
                 known.backoff.reset();
             }
             breakers.closed(known, now);
-            for other in rest.into_iter().filter(|other| *other != link) {
-                self.discard(other, Reason::Timeout, now);
-            }
+            self.discard_dial(dial, Some(link), Reason::Timeout, now);
             if let Some(old) = old {
                 self.retire(old, now);
             }
@@ -234,8 +232,8 @@ impl Manager {
             if let Some(known) = self.target_mut(target) {
                 known.retired = None;
             }
-            if self.links.remove(link).is_some() {
-                self.output.action(CLOSE, link, 0, 0);
+            if self.links.get(link).is_some() {
+                self.hang_up(link, 0);
             }
         }
         self.finish(target, now);
@@ -262,9 +260,27 @@ impl Manager {
         if known.link != Some(link) {
             return;
         }
-        for other in known.dial.take().as_ref().map(Dial::links).unwrap_or_default() {
-            self.links.remove(other);
-            self.output.action(CLOSE, other, 0, 0);
+        let dial = known.dial.take();
+        self.hang_up_dial(dial);
+    }
+
+    /// Closes a link on which nobody waits for anything.
+    pub(super) fn hang_up(&mut self, link: u32, gracefully: u32) {
+        self.links.remove(link);
+        self.output.action(CLOSE, link, gracefully, 0);
+    }
+
+    /// The same with the links of a dial that is given up.
+    fn hang_up_dial(&mut self, dial: Option<Dial>) {
+        for link in dial.iter().flat_map(Dial::trying) {
+            self.hang_up(link, 0);
+        }
+    }
+
+    /// Closes the links of a dial, but the one that has won; what rode on them waits for the next one.
+    fn discard_dial(&mut self, dial: Option<Dial>, winner: Option<u32>, reason: Reason, now: Time) {
+        for link in dial.iter().flat_map(Dial::trying).filter(|link| Some(*link) != winner) {
+            self.discard(link, reason, now);
         }
     }
 
@@ -284,7 +300,7 @@ impl Manager {
             return self.link_lost(target, reason, text, quiet_since, now);
         }
         let Some(dial) = &mut known.dial else { return };
-        if !dial.links().contains(&link) {
+        if !dial.trying().any(|trying| trying == link) {
             return;
         }
         if known.winner.as_ref() == Some(&dial.candidates[candidate].address) {
@@ -350,19 +366,14 @@ impl Manager {
         known.trouble = Some((reason, ["cannot connect to ", &name, ": ", told, idea].concat()));
         if dial.outdates && reason != Reason::Loading && known.link.is_some() {
             // Better a replica than nobody.
-            for link in dial.links() {
-                self.discard(link, reason, now);
-            }
-            return;
+            return self.discard_dial(Some(dial), None, reason, now);
         }
         known.address = address;
         // The server may only be busy: who has time is still answered by the link that was to be replaced.
         if let Some(link) = known.link.take() {
             self.retire(link, now);
         }
-        for link in dial.links() {
-            self.discard(link, reason, now);
-        }
+        self.discard_dial(Some(dial), None, reason, now);
         self.disable(target, now);
         if self.target_mut(target).is_some_and(|known| known.released) {
             self.abort(target, now);
@@ -455,17 +466,14 @@ impl Manager {
             }
             return;
         };
-        for other in known.dial.take().as_ref().map(Dial::links).unwrap_or_default() {
-            self.links.remove(other);
-            self.output.action(CLOSE, other, 0, 0);
-        }
+        let dial = known.dial.take();
+        self.hang_up_dial(dial);
         let Some(link) = self.links.get_mut(id) else { return self.closed(target, now) };
         if link.drain() {
             self.link_drained(target, id, now);
         } else if !link.inflight.is_waited_for() {
             // Everybody was told that no reply came in time: the server has no more claim to the link.
-            self.links.remove(id);
-            self.output.action(CLOSE, id, 0, 0);
+            self.hang_up(id, 0);
             self.closed(target, now);
         }
     }
@@ -474,8 +482,9 @@ impl Manager {
     fn abort(&mut self, target: u32, now: Time) {
         let Some(known) = self.target_mut(target) else { return };
         let (dial, retired) = (known.dial.take(), known.retired.take());
-        for other in dial.as_ref().map(Dial::links).unwrap_or_default().into_iter().chain(retired) {
-            self.discard(other, Reason::Closed, now);
+        self.discard_dial(dial, None, Reason::Closed, now);
+        if let Some(retired) = retired {
+            self.discard(retired, Reason::Closed, now);
         }
         let Manager { targets, output, .. } = self;
         let Some(Some(known)) = targets.get_mut(target as usize) else { return };
@@ -487,8 +496,7 @@ impl Manager {
     }
 
     fn link_drained(&mut self, target: u32, link: u32, now: Time) {
-        self.links.remove(link);
-        self.output.action(CLOSE, link, 1, 0);
+        self.hang_up(link, 1);
         self.closed(target, now);
     }
 

@@ -23,8 +23,11 @@ pub struct Url {
     pub protocol: u8,
 }
 
+/// What the REST endpoints of Redis services have.
+const HTTP: [&str; 2] = ["http", "https"];
+
 /// The schemes, with whether each speaks TLS and whether it names a Unix socket.
-const SCHEMES: [(&str, bool, bool); 7] = [
+const SCHEMES: [(&str, bool, bool); 9] = [
     ("redis", false, false),
     ("valkey", false, false),
     ("rediss", true, false),
@@ -32,6 +35,8 @@ const SCHEMES: [(&str, bool, bool); 7] = [
     ("unix", false, true),
     ("redis+unix", false, true),
     ("valkey+unix", false, true),
+    (HTTP[0], false, false),
+    (HTTP[1], false, false),
 ];
 
 /// Reads a URL; the error is a sentence that says what is wrong with it.
@@ -40,15 +45,15 @@ pub fn parse(url: &str) -> Result<Url, &'static str> {
     let Some((scheme, rest)) = split else {
         return Err("the URL has no scheme: it must begin with redis:// or rediss://");
     };
-    let Some(&(_, tls, unix)) = SCHEMES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(scheme)) else {
-        let http = ["http", "https"].iter().any(|name| name.eq_ignore_ascii_case(scheme));
-        return Err(if http {
-            "the URL is an HTTP endpoint: edgis speaks the Redis protocol over TCP, use the redis[s]:// URL of the same \
-             server"
-        } else {
-            "the URL's scheme is not one of redis, rediss, valkey, valkeys, unix"
-        });
+    let Some(&(name, tls, unix)) = SCHEMES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(scheme)) else {
+        return Err("the URL's scheme is not one of redis, rediss, valkey, valkeys, unix");
     };
+    if name.starts_with(HTTP[0]) {
+        return Err(
+            "the URL is an HTTP endpoint: edgis speaks the Redis protocol over TCP, use the redis[s]:// URL of the same \
+             server",
+        );
+    }
     let (rest, query) = cut(rest, b'?').unwrap_or((rest, ""));
     if has(query, b'@') {
         return Err("the URL has a '?' before its '@': in a user or password write it as %3F");
@@ -158,7 +163,7 @@ fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
 }
 
 fn has(text: &str, wanted: u8) -> bool {
-    text.as_bytes().contains(&wanted)
+    text.bytes().any(|byte| byte == wanted)
 }
 
 #[cfg(test)]

@@ -22,6 +22,15 @@ pub fn bulk(out: &mut Bytes, bytes: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A whole command, of arguments that are there already.
+#[inline(never)]
+pub fn frame(out: &mut Bytes, arguments: &[&[u8]]) {
+    array_header(out, arguments.len() as u32);
+    for argument in arguments {
+        bulk(out, argument);
+    }
+}
+
 #[inline(always)]
 fn header(out: &mut Bytes, kind: u8, n: u64) {
     // Nearly every header is one of these two; a constant length spares the copy loop.

@@ -12,7 +12,7 @@ mod text;
 mod token;
 
 pub use bytes::Bytes;
-pub use encode::{array_header, bulk, bulk_header};
+pub use encode::{array_header, bulk, bulk_header, frame};
 pub use error::{ProtocolError, ProtocolErrorKind};
 pub use parser::{Limits, Parser};
 pub use scan::whole;

@@ -163,7 +163,7 @@ impl Parser {
     }
 
     /// `$`: the value most replies are made of.
-    #[inline]
+    #[inline(always)]
     fn bulk<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, sink: &mut S) -> Step {
         let Some((len, start)) = self.length(buf, at)? else {
             return Ok(None);
@@ -248,7 +248,7 @@ impl Parser {
         Ok(Some(end + 2))
     }
 
-    #[inline]
+    #[inline(always)]
     fn int<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, sink: &mut S) -> Step {
         let negative = buf.get(at + 1) == Some(&b'-');
         let start = at + 1 + usize::from(negative);
@@ -346,11 +346,17 @@ impl Parser {
     }
 
     /// Emits a value that is complete in itself.
-    #[inline]
+    #[inline(always)]
     fn value<S: FnMut(Token)>(&mut self, sink: &mut S, kind: Kind, flags: u8, a: u32, b: u32) {
         if self.depth == 0 {
             return sink(Token { kind, flags: flags | FIRST | LAST, a, b });
         }
+        self.inner_value(sink, kind, flags, a, b);
+    }
+
+    /// The same of a value that stands in another.
+    #[inline(never)]
+    fn inner_value<S: FnMut(Token)>(&mut self, sink: &mut S, kind: Kind, flags: u8, a: u32, b: u32) {
         let dropped = self.attributes > 0;
         let last = if self.complete() { LAST } else { 0 };
         if !dropped {
@@ -366,7 +372,7 @@ impl Parser {
     }
 
     /// Counts a finished value and closes every aggregate that ends with it. True when a top-level reply ends.
-    #[inline]
+    #[inline(always)]
     fn complete(&mut self) -> bool {
         while self.depth > 0 {
             let frame = &mut self.stack[(self.depth - 1) & (STACK - 1)];
@@ -394,7 +400,7 @@ impl Parser {
     }
 
     /// The length or count behind the type byte at `at` (`None` inside for −1) and the offset behind its line.
-    #[inline]
+    #[inline(always)]
     fn length(&mut self, buf: &[u8], at: usize) -> Result<Option<(Option<u64>, usize)>, ProtocolError> {
         let (n, end) = digits(buf, at + 1);
         if end > at + 1 && buf[end..].starts_with(b"\r\n") {

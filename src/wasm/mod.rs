@@ -235,7 +235,10 @@ pub fn prepared(
 ) {
     mutate(now, |core, now| {
         let [addresses, user, password] = core.memory.texts([addresses, user, password]);
-        let addresses = addresses.lines().map(String::from).collect();
+        // The library's search for the ends of lines is larger than the whole of this.
+        let lines = addresses.as_bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let addresses =
+            lines.map(|line| core::str::from_utf8(line).unwrap_or_default().to_string()).collect();
         let credentials = secret.then(|| (user.to_string(), password.to_string()));
         core.manager.prepared(target, dial, addresses, credentials, now);
     });

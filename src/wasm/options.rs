@@ -9,35 +9,40 @@ const NOT_GIVEN: u32 = u32::MAX;
 /// `texts`, one after the other: problem, url, username, password, name, kind; an empty one is not given. `words`: the bytes
 /// of each of them, then the numbers in the order below. `js/core/core.ts` packs them.
 pub(super) fn read<'a>(words: &[u32], texts: &'a [u8]) -> Options<'a> {
-    let mut words = words.iter().copied();
-    let mut word = || words.next().unwrap_or(0);
-    let mut rest = texts;
-    let mut text = |length: u32| {
-        let (text, behind) = rest.split_at_checked(length as usize)?;
-        rest = behind;
-        core::str::from_utf8(text).ok().filter(|text| !text.is_empty())
-    };
-    Options {
-        problem: text(word()),
-        url: text(word()),
-        username: text(word()),
-        password: text(word()),
-        name: text(word()),
-        kind: text(word()),
-        db: Some(word()).filter(|db| *db != NOT_GIVEN),
-        tls: word() != 0,
-        protocol: word() as u8,
-        dynamic_credentials: word() != 0,
-        resolves: word() != 0,
-        connect_timeout: word(),
-        idle_timeout: word(),
-        retry_base: word(),
-        retry_cap: word(),
-        max_staged: word(),
-        max_staged_bytes: word(),
-        max_pending: word(),
-        max_bulk: word(),
-        max_depth: word(),
-        scope: word(),
+    let mut word = [0; 21];
+    for (word, given) in word.iter_mut().zip(words) {
+        *word = *given;
     }
+    let mut rest = texts;
+    let [problem, url, username, password, name, kind] =
+        [word[0], word[1], word[2], word[3], word[4], word[5]].map(|length| text(&mut rest, length));
+    Options {
+        problem,
+        url,
+        username,
+        password,
+        name,
+        kind,
+        db: Some(word[6]).filter(|db| *db != NOT_GIVEN),
+        tls: word[7] != 0,
+        protocol: word[8] as u8,
+        dynamic_credentials: word[9] != 0,
+        resolves: word[10] != 0,
+        connect_timeout: word[11],
+        idle_timeout: word[12],
+        retry_base: word[13],
+        retry_cap: word[14],
+        max_staged: word[15],
+        max_staged_bytes: word[16],
+        max_pending: word[17],
+        max_bulk: word[18],
+        max_depth: word[19],
+        scope: word[20],
+    }
+}
+
+fn text<'a>(rest: &mut &'a [u8], length: u32) -> Option<&'a str> {
+    let (text, behind) = rest.split_at_checked(length as usize)?;
+    *rest = behind;
+    core::str::from_utf8(text).ok().filter(|text| !text.is_empty())
 }
