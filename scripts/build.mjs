@@ -17,7 +17,7 @@ import { shippedDeclarations } from "./declarations.mjs";
 import { glueSource, glueTypes } from "./glue.mjs";
 import { cutPanics } from "./panics.mjs";
 import { at, files, kilobytes, run, step } from "./steps.mjs";
-import { dropZeros } from "./zeros.mjs";
+import { dropZeros, shortenImports } from "./trim.mjs";
 
 /**
  * One bundle a line; which runtime takes which is said by "exports" in pkg/package.json. Sources of one line share what
@@ -57,11 +57,7 @@ const wasmFeatures = [
 // What is marked #[inline(always)] is inlined as ever, and of the rest what is hardly larger than its call: the cold code
 // stands in the module once, which makes it an eighth smaller and the first command quicker to compile. Loops stay
 // loops: the few that are hot take several bytes a step as they are written.
-const compact = [
-  "-Cllvm-args=--inline-threshold=10",
-  "-Cllvm-args=--unroll-threshold=1",
-  "-Cno-vectorize-loops",
-];
+const compact = ["-Cllvm-args=--inline-threshold=10", "-Cllvm-args=--unroll-threshold=1", "-Cno-vectorize-loops"];
 
 const compiled = at("target/wasm32-unknown-unknown/release/edgis.wasm");
 const wasm = at("target/wasm/edgis.wasm");
@@ -91,14 +87,16 @@ async function bindAndOptimise() {
   // The stack is at the bottom of memory: nothing else has an address below 1024. Runs of zeros are nothing to Brotli,
   // while each segment that is cut at one has a head.
   const passes = ["-O3", "--converge", "--low-memory-unused", "--skip-pass=memory-packing"];
+  // What has one caller stays a function of its own unless it is small: V8 compiles whole functions, at their first call.
+  passes.push("--one-caller-inline-max-function-size=300", "--flexible-inline-max-function-size=10");
   passes.push("--strip-producers", "--strip-target-features", "--strip-debug");
   run("wasm-opt", [...features, ...passes, `${bindings}/edgis_bg.wasm`, "-o", wasm]);
   copyFileSync(`${bindings}/edgis.d.ts`, at("target/wasm/bindgen.d.ts"));
-  const bytes = dropZeros(readFileSync(wasm));
+  const { bytes, names } = shortenImports(dropZeros(readFileSync(wasm)));
   writeFileSync(wasm, bytes);
   writeFileSync(at("target/wasm/bytes.js"), bytesSource(bytes));
   writeFileSync(at("target/wasm/bytes.d.ts"), bytesTypes);
-  writeFileSync(at("target/wasm/glue.js"), await glueSource(`${bindings}/edgis.js`));
+  writeFileSync(at("target/wasm/glue.js"), await glueSource(`${bindings}/edgis.js`, names));
   writeFileSync(at("target/wasm/glue.d.ts"), glueTypes("./bindgen.js"));
   return sizes(bytes);
 }
@@ -114,7 +112,12 @@ export const wasmBrotliBase64 = "${compressed(bytes).toString("base64")}";
 /** Compressed by whichever settings of Brotli do best: which that is nobody can tell beforehand. */
 function compressed(bytes) {
   const { BROTLI_PARAM_SIZE_HINT, BROTLI_PARAM_LGWIN, BROTLI_PARAM_NPOSTFIX, BROTLI_PARAM_NDIRECT } = constants;
-  const distances = [[0, 0], [0, 4], [1, 6], [2, 12]];
+  const distances = [
+    [0, 0],
+    [0, 4],
+    [1, 6],
+    [2, 12],
+  ];
   const tried = [16, 17, 18, 22].flatMap((window) =>
     distances.map(([postfix, direct]) =>
       brotliCompressSync(bytes, {

@@ -5,7 +5,8 @@
 // when it is dead after a trap. So the whole glue becomes the body of a function: every call has its own state.
 import * as esbuild from "esbuild";
 
-export async function glueSource(bindings) {
+/** `names` says what the names of the imports have become. */
+export async function glueSource(bindings, names) {
   const { outputFiles } = await esbuild.build({
     stdin: { contents: `export { initSync } from ${JSON.stringify(bindings)};`, resolveDir: "." },
     bundle: true,
@@ -15,7 +16,12 @@ export async function glueSource(bindings) {
     write: false,
     logLevel: "warning",
   });
-  const text = outputFiles[0].text;
+  let text = withPlainTexts(outputFiles[0].text);
+  for (const [name, short] of names) {
+    const parts = text.split(name);
+    if (parts.length !== 2) throw new Error(`The glue does not name the import ${name} once.`);
+    text = parts.join(short);
+  }
   // What follows loads modules of any origin, once. The imports are all that is wanted.
   const loader = text.indexOf("\nvar wasmModule");
   if (loader < 0 || !text.includes("function __wbg_get_imports(")) throw new Error("The glue has another form.");
@@ -29,6 +35,22 @@ export async function glueSource(bindings) {
     "}",
     "",
   ].join("\n");
+}
+
+/**
+ * The generated way to read a text has another decoder every two gigabytes, for the sake of one browser that fails beyond
+ * them, and asks it for nothing first. What the core says are sentences.
+ */
+function withPlainTexts(text) {
+  const from = text.indexOf("\nvar cachedUint8ArrayMemory0");
+  const decode = text.indexOf("\nfunction decodeText(ptr, len) {");
+  const end = text.indexOf("\n}\n", decode);
+  if (from < 0 || decode < from || end < 0) throw new Error("The glue has another form.");
+  return `${text.slice(0, from)}
+function decodeText(ptr, len) {
+  return new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, ptr, len));
+}
+${text.slice(end + 3)}`;
 }
 
 export function glueTypes(bindings) {

@@ -11,6 +11,7 @@ const panics = [
   /^4core9panicking/,
   /^4core(6option|6result|4cell)\d+\w*(expect|unwrap|panic|failed)/,
   /^4core(5slice|3str)\w*_(fail|failed|fail_rt|mismatch)/,
+  /5alloc3vec\w*assert_failed$/,
   /^5alloc7raw_vec\d+(handle_error|capacity_overflow)/,
   /^5alloc5alloc18handle_alloc_error/,
   /^3std6thread5local18panic_access_error/,

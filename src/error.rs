@@ -1,6 +1,7 @@
 //! What can go wrong, as values: why a target is not ready ([`Reason`]), why a command was not answered ([`Failure`]),
 //! and what a server's error means to a connection ([`ServerError`]).
 
+use crate::resp::is_word;
 use crate::time::Duration;
 
 /// Why a target is disabled, or a dial or link failed.
@@ -80,7 +81,7 @@ impl Reason {
 
     /// From its number at the boundary.
     pub fn of(number: u8) -> Option<Reason> {
-        Reason::ALL.into_iter().find(|reason| *reason as u8 == number)
+        Reason::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
     /// The name that `status().reason` shows.
@@ -157,16 +158,16 @@ impl Reason {
 
     /// When whoever handed on this code tries again.
     pub fn wait_of_code(code: &str) -> Option<Duration> {
-        let (_, wait) = code.strip_prefix('#')?.split_once('@')?;
-        Some(Duration::from_millis(number(wait).into()))
+        let mut rest = code.strip_prefix('#')?.bytes();
+        rest.find(|byte| *byte == b'@')?;
+        Some(Duration::from_millis(number(rest).into()))
     }
 
     /// From the code of an operating system's or runtime's error, as transports report it. One that hands on what another
     /// core found out gives the reason's number behind a `#`, and after an `@` the milliseconds until that one tries again.
     pub fn of_code(code: &str) -> Reason {
         if let Some(told) = code.strip_prefix('#') {
-            let number = told.split('@').next().map_or(0, number);
-            return u8::try_from(number).ok().and_then(Reason::of).unwrap_or(Reason::Reset);
+            return u8::try_from(number(told.bytes())).ok().and_then(Reason::of).unwrap_or(Reason::Reset);
         }
         let code = code.as_bytes();
         match code {
@@ -190,10 +191,11 @@ impl Reason {
     }
 }
 
-/// The digits of a code.
-fn number(digits: &str) -> u32 {
-    let next = |n: u32, digit: u8| n.wrapping_mul(10).wrapping_add(u32::from(digit.wrapping_sub(b'0')));
-    digits.bytes().fold(0, next)
+/// The digits that a part of a code begins with.
+#[inline(never)]
+fn number(digits: core::str::Bytes<'_>) -> u32 {
+    let next = |n: u32, digit: u8| n.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
+    digits.take_while(u8::is_ascii_digit).fold(0, next)
 }
 
 const TLS_CODES: [&str; 6] = ["ERR_SSL", "ERR_TLS", "CERT_", "UNABLE_TO_", "SELF_SIGNED", "DEPTH_ZERO"];
@@ -292,7 +294,7 @@ impl ServerError {
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+    text.windows(part.len()).any(|window| is_word(window, part))
 }
 
 #[cfg(test)]

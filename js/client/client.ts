@@ -1,4 +1,5 @@
 /** A client: one handle on a target that may have many. */
+import { nothing } from "../core/core.js";
 import { DisabledError, type RedisError, UsageError } from "../core/errors.js";
 import { engineIfAny, engineOf } from "../core/registry.js";
 import type { DisabledStatus, Stats, Status } from "../core/status.js";
@@ -270,16 +271,16 @@ export class BaseClient implements Subscriber {
 
   stats(): Stats {
     const handle = this.#attached;
-    const none = { dials: 0, connects: 0, stateChanges: 0, commands: 0, timeouts: 0, disabled: 0, resent: 0 };
-    const counts = { ...none, bytesIn: 0, bytesOut: 0, joins: 0, writes: 0, handles: 0, pending: 0 };
-    if (handle === undefined) return { ...counts, crossings: 0, memoryBytes: 0 };
+    const known = handle && handle.target.dead === undefined ? handle.engine.core.stats(handle.target.id) : undefined;
+    const core = known ?? nothing();
+    if (handle === undefined) {
+      return { ...core, joins: 0, writes: 0, handles: 0, pending: 0, crossings: 0, memoryBytes: 0 };
+    }
     const { engine, target } = handle;
-    const core = target.dead === undefined ? engine.core.stats(target.id) : {};
     return {
-      ...counts,
       ...core,
-      bytesIn: (core?.bytesIn ?? 0) + target.divertedBytes,
-      bytesOut: (core?.bytesOut ?? 0) + target.externalBytes,
+      bytesIn: core.bytesIn + target.divertedBytes,
+      bytesOut: core.bytesOut + target.externalBytes,
       joins: target.joins,
       writes: target.writes,
       handles: target.handles,

@@ -33,30 +33,37 @@ type Method = (this: Sender, ...args: unknown[]) => Promise<unknown>;
 export function defineCommands(prototype: Sender): void {
   const define = (name: string, value: Method) =>
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
+  const each = (list: string, method: (command: string, name: string, staged: string) => Method) => {
+    for (const name of list.split(" ")) {
+      const command = name.toUpperCase();
+      define(name, method(command, name, command + SEPARATOR));
+    }
+  };
 
-  for (const name of names.split(" ")) {
-    const command = name.toUpperCase();
-    define(name, function (...args) {
-      if (args.at(-1) === undefined && optional.has(name)) args.pop();
-      return this.callAll([command, ...args]);
-    });
-  }
+  each(
+    names,
+    (command, name) =>
+      function (...args) {
+        if (args.at(-1) === undefined && optional.has(name)) args.pop();
+        return this.callAll([command, ...args]);
+      },
+  );
 
-  for (const name of ofOne.split(" ")) {
-    const command = name.toUpperCase();
-    const staged = command + SEPARATOR;
-    define(name, function (...args) {
-      return args.length === 1 ? this.send1(command, staged, args[0]) : this.callAll([command, ...args]);
-    });
-  }
+  each(
+    ofOne,
+    (command, _, staged) =>
+      function (...args) {
+        return args.length === 1 ? this.send1(command, staged, args[0]) : this.callAll([command, ...args]);
+      },
+  );
 
-  for (const name of ofTwo.split(" ")) {
-    const command = name.toUpperCase();
-    const staged = command + SEPARATOR;
-    define(name, function (...args) {
-      return args.length === 2 ? this.send2(command, staged, args[0], args[1]) : this.callAll([command, ...args]);
-    });
-  }
+  each(
+    ofTwo,
+    (command, _, staged) =>
+      function (...args) {
+        return args.length === 2 ? this.send2(command, staged, args[0], args[1]) : this.callAll([command, ...args]);
+      },
+  );
 
   for (const name of clientNames.split(" ")) {
     const method = `client${name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase())}`;

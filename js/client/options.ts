@@ -114,7 +114,8 @@ export function settingsOf(
   } catch (error) {
     problem = unreadable(error);
   }
-  const target = { options: { ...nothing, problem }, tls: undefined, family: 0, credentials: undefined } as const;
+  const core = { texts: [problem], numbers: [] };
+  const target = { options: core, tls: undefined, family: 0, credentials: undefined } as const;
   return { target, key: `\n${JSON.stringify(problem)}`, link: "", share: Object(options).share !== false };
 }
 
@@ -123,23 +124,6 @@ const unreadable = (error: unknown): string =>
 
 const notDuration = (name: string): string =>
   `${name} must be a positive number of milliseconds or a duration like "500ms" or "2s"`;
-
-/** The defaults of a target that is not to be dialled. */
-const nothing = {
-  tls: false,
-  protocol: 0,
-  dynamicCredentials: false,
-  resolves: false,
-  connectTimeout: 0,
-  idleTimeout: 0,
-  retryBase: 0,
-  retryCap: 0,
-  maxStaged: 0,
-  maxStagedBytes: 0,
-  maxPending: 0,
-  maxBulk: 0,
-  maxDepth: 0,
-};
 
 function validSettings(
   options: ClientOptions,
@@ -153,35 +137,25 @@ function validSettings(
   const url = via?.url ?? urlOf(options, runtime.env);
   const { retry, limits, credentials, id } = options;
   const tls = typeof options.tls === "object" && options.tls !== null ? options.tls : undefined;
-  const core = {
-    url,
-    username: options.username,
-    password: options.password,
-    db: options.db,
-    name: options.name,
-    tls: options.tls !== undefined && options.tls !== false,
-    protocol: options.protocol ?? 0,
-    dynamicCredentials: typeof credentials === "function",
-  };
-  const link = {
-    connectTimeout: handle.connect,
-    idleTimeout: milliseconds(options.idleTimeout) ?? 0,
-    retryBase: milliseconds(retry?.base) ?? 0,
-    retryCap: milliseconds(retry?.cap) ?? 0,
-    maxStaged: limits?.staged ?? 0,
-    maxStagedBytes: limits?.stagedBytes ?? 0,
-    maxPending: limits?.pending ?? 0,
-    maxBulk: limits?.bulk ?? 0,
-    maxDepth: limits?.nesting ?? 0,
-  };
+  const texts = [undefined, url, options.username, options.password, options.name];
+  const numbers = [
+    options.db ?? -1,
+    +(options.tls !== undefined && options.tls !== false),
+    options.protocol ?? 0,
+    +(typeof credentials === "function"),
+    +(runtime.lookup !== undefined),
+  ];
+  const durations = [options.idleTimeout, retry?.base, retry?.cap].map((duration) => milliseconds(duration) ?? 0);
+  const { staged = 0, stagedBytes = 0, pending = 0, bulk = 0, nesting = 0 } = limits ?? {};
+  const link = [handle.connect, ...durations, staged, stagedBytes, pending, bulk, nesting];
   const family = Number(options.family ?? 0) as 0 | 4 | 6;
   const secrets =
     tls === undefined ? "" : JSON.stringify(tls, (_, value) => (value instanceof Uint8Array ? identify(value) : value));
   const source = typeof credentials === "function" ? identify(credentials) : 0;
   const beyond = JSON.stringify(id === undefined ? [family, source, secrets, via?.key] : { id });
-  const own = id === undefined ? JSON.stringify(core) : `id ${id}`;
+  const own = id === undefined ? JSON.stringify([texts, numbers]) : `id ${id}`;
   return {
-    target: { options: { ...core, ...link, resolves: runtime.lookup !== undefined }, tls, family, credentials, via },
+    target: { options: { texts, numbers: [...numbers, ...link] }, tls, family, credentials, via },
     key: `${own}\n${beyond}`,
     link: JSON.stringify(link),
     share: options.share !== false,

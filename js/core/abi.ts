@@ -1,72 +1,60 @@
 // Generated from src by `UPDATE_ABI=1 cargo test --test abi`. Do not edit.
-// Constants that the bundler inlines: the loop of replies compares with them.
+// Constants each by itself, which the bundler puts in place of their names; it leaves members of objects alone.
 
 /** Tokens of a reply: `src/resp/token.rs`. */
-export const KIND = {
-  Null: 0,
-  Simple: 1,
-  Error: 2,
-  Int: 3,
-  Bulk: 4,
-  Double: 5,
-  Bool: 6,
-  BigNumber: 7,
-  Verbatim: 8,
-  Array: 9,
-  Map: 10,
-  Set: 11,
-  Push: 12,
-  Big: 13,
-  BigEnd: 14,
-} as const;
+export const KIND_NULL = 0;
+export const KIND_SIMPLE = 1;
+export const KIND_ERROR = 2;
+export const KIND_INT = 3;
+export const KIND_BULK = 4;
+export const KIND_DOUBLE = 5;
+export const KIND_BOOL = 6;
+export const KIND_BIG_NUMBER = 7;
+export const KIND_VERBATIM = 8;
+export const KIND_ARRAY = 9;
+export const KIND_MAP = 10;
+export const KIND_SET = 11;
+export const KIND_PUSH = 12;
+export const KIND_BIG = 13;
+export const KIND_BIG_END = 14;
 
 /** Flags of a token. */
-export const FLAG = {
-  First: 1,
-  Last: 2,
-  Ascii: 4,
-  Skip: 8,
-} as const;
+export const FLAG_FIRST = 1;
+export const FLAG_LAST = 2;
+export const FLAG_ASCII = 4;
+export const FLAG_SKIP = 8;
 
 /** Actions: `src/connection/output.rs`. */
-export const ROW = {
-  Action: 32,
-  Transmit: 32,
-  External: 33,
-  Open: 34,
-  Close: 35,
-  Reject: 36,
-  State: 37,
-  Prepare: 38,
-  Abort: 39,
-  Dial: 40,
-  Link: 41,
-  Changed: 42,
-} as const;
+export const ROW_ACTION = 32;
+export const ROW_TRANSMIT = 32;
+export const ROW_EXTERNAL = 33;
+export const ROW_OPEN = 34;
+export const ROW_CLOSE = 35;
+export const ROW_REJECT = 36;
+export const ROW_STATE = 37;
+export const ROW_PREPARE = 38;
+export const ROW_ABORT = 39;
+export const ROW_DIAL = 40;
+export const ROW_LINK = 41;
+export const ROW_CHANGED = 42;
 
 /** Why a command ends without a reply: `src/error.rs`. */
-export const FAILURE = {
-  Disabled: 1,
-  ConnectionLost: 2,
-  Timeout: 3,
-  Protocol: 4,
-  Refused: 5,
-  Closed: 6,
-  Full: 7,
-} as const;
+export const FAILURE_DISABLED = 1;
+export const FAILURE_CONNECTION_LOST = 2;
+export const FAILURE_TIMEOUT = 3;
+export const FAILURE_PROTOCOL = 4;
+export const FAILURE_REFUSED = 5;
+export const FAILURE_CLOSED = 6;
+export const FAILURE_FULL = 7;
 
 /** What a command waited for when its deadline passed. */
-export const PHASE = {
-  Connect: 1,
-  Queue: 2,
-  Reply: 3,
-} as const;
+export const PHASE_CONNECT = 1;
+export const PHASE_QUEUE = 2;
+export const PHASE_REPLY = 3;
 
 /** Whether the server may have seen a command. */
-export const SENT = {
-  No: 0,
-  Maybe: 1,
-} as const;
+export const SENT_NO = 0;
+export const SENT_MAYBE = 1;
 
 /** States of a target, by number. */
 export const STATES = ["idle", "connecting", "ready", "disabled", "closed"] as const;
@@ -98,23 +86,19 @@ export const REASONS = [
 ] as const;
 
 /** Kinds of arguments in a batch, in the upper bits of their words: `src/manager/batch.rs`. */
-export const ARGUMENT = {
-  Text: 0,
-  Bytes: 1073741824,
-  Outside: 2147483648,
-} as const;
+export const ARGUMENT_TEXT = 0;
+export const ARGUMENT_BYTES = 1073741824;
+export const ARGUMENT_OUTSIDE = 2147483648;
 
 /** Words of the header: `src/layout.rs`. */
-export const HEADER = {
-  Rows: 0,
-  RowCount: 1,
-  Frames: 2,
-  Received: 3,
-  Deadline: 4,
-  Meta: 6,
-  Text: 7,
-  Chunk: 8,
-} as const;
+export const HEADER_ROWS = 0;
+export const HEADER_ROW_COUNT = 1;
+export const HEADER_FRAMES = 2;
+export const HEADER_RECEIVED = 3;
+export const HEADER_DEADLINE = 4;
+export const HEADER_META = 6;
+export const HEADER_TEXT = 7;
+export const HEADER_CHUNK = 8;
 
 /** Sizes of the regions: `src/layout.rs`. */
 export const META_WORDS = 65536;

@@ -3,17 +3,19 @@
  * (src/wasm/memory.rs). A view dies when the memory grows, so every access goes through `refresh()` first.
  */
 import { type Exports, instantiate } from "#glue";
-import { HEADER, REASONS, STATES, TEXT_BYTES } from "./abi.js";
+import * as abi from "./abi.js";
 import type { Stats, Status } from "./status.js";
 
 const utf8 = new TextEncoder();
 /** Text this short is written faster than `encodeInto` begins. */
 const SHORT_TEXT = 48;
 /** The options of a target must fit the region of texts. */
-const LONGEST_OPTIONS = TEXT_BYTES >> 2;
-/** The core reads whole numbers of 32 bits. The largest is in place of one that is not given. */
+const LONGEST_OPTIONS = abi.TEXT_BYTES >> 2;
+/** The core reads whole numbers of 32 bits. The largest, which -1 becomes, is in place of one that is not given. */
 const LARGEST = 0xffff_fffe;
-const NOT_GIVEN = 0xffff_ffff;
+/** Where the kind of a target stands among the texts of its options, and how many words they are. */
+const KIND_TEXT = 5;
+const OPTION_WORDS = 21;
 
 // The core hands over values without names, in the order of src/wasm/mod.rs.
 const REGISTERED = ["target", "host", "port", "path", "tls", "identity"];
@@ -31,6 +33,16 @@ const STATS = [
 ];
 
 type Named = Record<string, unknown>;
+
+/** What the core counts. */
+export type CoreStats = Omit<Stats, "joins" | "writes" | "handles" | "pending" | "crossings" | "memoryBytes">;
+
+/** The counts of a target of which nothing has happened. */
+export const nothing = (): CoreStats =>
+  named(
+    STATS,
+    STATS.map(() => 0),
+  ) as unknown as CoreStats;
 
 function named(names: readonly string[], values: readonly unknown[] | undefined): Named | undefined {
   if (values === undefined) return undefined;
@@ -55,27 +67,19 @@ export interface Registered {
   identity?: string;
 }
 
-/** `Options` of src/manager/config.rs. Durations are milliseconds; 0 means the default. */
+/**
+ * `Options` of src/manager/config.rs in the order of src/wasm/options.rs: names would take as much room as all that is done
+ * with them. What is not there is not given.
+ */
 export interface CoreOptions {
-  readonly problem?: string | undefined;
-  readonly url?: string | undefined;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  readonly name?: string | undefined;
-  readonly db?: number | undefined;
-  readonly tls: boolean;
-  readonly protocol: number;
-  readonly dynamicCredentials: boolean;
-  readonly resolves: boolean;
-  readonly connectTimeout: number;
-  readonly idleTimeout: number;
-  readonly retryBase: number;
-  readonly retryCap: number;
-  readonly maxStaged: number;
-  readonly maxStagedBytes: number;
-  readonly maxPending: number;
-  readonly maxBulk: number;
-  readonly maxDepth: number;
+  /** What is wrong with the options already, URL, username, password, name of the client. */
+  readonly texts: readonly (string | undefined)[];
+  /**
+   * Number of the database or -1, whether TLS is asked for, protocol, whether a function gives the credentials, whether
+   * the transport resolves names; milliseconds of `connect`, idleness, first and last bound of the backoff; staged
+   * commands and bytes, pending commands, bytes of a bulk, depth. 0 means the default.
+   */
+  readonly numbers: readonly number[];
 }
 
 export class Core {
@@ -93,23 +97,20 @@ export class Core {
     this.calls = { ...instantiate(module) };
     this.#header = this.calls.start(seed);
     this.refresh();
-    this.#meta = this.#word(HEADER.Meta) >>> 2;
-    this.#text = this.#word(HEADER.Text);
-    this.chunk = this.#word(HEADER.Chunk);
+    this.#meta = this.#word(abi.HEADER_META) >>> 2;
+    this.#text = this.#word(abi.HEADER_TEXT);
+    this.chunk = this.#word(abi.HEADER_CHUNK);
   }
 
   /** Registers a target. Packed as src/wasm/options.rs reads it. */
   configure(options: CoreOptions, scope: number, kind: string, now: number): Registered {
-    const { problem, url, username, password, name, db, tls, protocol, dynamicCredentials, resolves } = options;
-    const { connectTimeout, idleTimeout, retryBase, retryCap } = options;
-    const { maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth } = options;
-    let texts = [problem, url, username, password, name, kind];
+    let texts: (string | undefined)[] = [...options.texts];
+    texts[KIND_TEXT] = kind;
     if (texts.join("").length > LONGEST_OPTIONS) texts = ["the options are too long"];
-    const lengths = this.#writeTexts(texts);
-    const settings = [db ?? NOT_GIVEN, +tls, protocol, +dynamicCredentials, +resolves];
-    const times = [connectTimeout, idleTimeout, retryBase, retryCap];
-    const limits = [...times, maxStaged, maxStagedBytes, maxPending, maxBulk, maxDepth];
-    const words = [...lengths, ...Array<number>(6 - lengths.length).fill(0), ...settings, ...limits.map(whole), scope];
+    const words = new Uint32Array(OPTION_WORDS);
+    words.set(this.#writeTexts(texts));
+    words.set(options.numbers.map(whole), KIND_TEXT + 1);
+    words[OPTION_WORDS - 1] = scope;
     this.u32.set(words, this.#meta);
     return named(REGISTERED, this.calls.configure(now)) as unknown as Registered;
   }
@@ -152,13 +153,13 @@ export class Core {
   status(target: number): Status | undefined {
     const fields = named(STATUS, this.calls.status(target));
     if (fields === undefined) return undefined;
-    fields.state = STATES[fields.state as number];
-    if (fields.reason !== undefined) fields.reason = REASONS[fields.reason as number];
+    fields.state = abi.STATES[fields.state as number];
+    if (fields.reason !== undefined) fields.reason = abi.REASONS[fields.reason as number];
     return fields as unknown as Status;
   }
 
-  stats(target: number): Partial<Stats> | undefined {
-    return named(STATS, this.calls.stats(target));
+  stats(target: number): CoreStats | undefined {
+    return named(STATS, this.calls.stats(target)) as CoreStats | undefined;
   }
 
   /** Makes the views anew if the memory has grown. */
@@ -176,27 +177,27 @@ export class Core {
 
   /** How many rows the last call left. */
   get rowCount(): number {
-    return this.#word(HEADER.RowCount);
+    return this.#word(abi.HEADER_ROW_COUNT);
   }
 
   /** Index of the first row in `u32`. */
   get rows(): number {
-    return this.#word(HEADER.Rows) >>> 2;
+    return this.#word(abi.HEADER_ROWS) >>> 2;
   }
 
   /** Address that the offsets of `TRANSMIT` rows count from. */
   get frames(): number {
-    return this.#word(HEADER.Frames);
+    return this.#word(abi.HEADER_FRAMES);
   }
 
   /** Address that the offsets of reply rows count from. */
   get received(): number {
-    return this.#word(HEADER.Received);
+    return this.#word(abi.HEADER_RECEIVED);
   }
 
   /** When `advance` has something to do; infinity when nothing waits. */
   get deadline(): number {
-    return this.#f64.getFloat64(this.#header + 4 * HEADER.Deadline, true);
+    return this.#f64.getFloat64(this.#header + 4 * abi.HEADER_DEADLINE, true);
   }
 
   /** Bytes of linear memory. It never shrinks. */
@@ -223,7 +224,7 @@ export class Core {
     this.refresh();
     let at = this.#text;
     return texts.map((text = "") => {
-      const { written } = utf8.encodeInto(text, this.u8.subarray(at, this.#text + TEXT_BYTES));
+      const { written } = utf8.encodeInto(text, this.u8.subarray(at, this.#text + abi.TEXT_BYTES));
       at += written;
       return written;
     });

@@ -18,7 +18,8 @@ export type ErrorKind =
 
 /** What is known about a failure besides its message. */
 export interface ErrorDetails {
-  code: string;
+  /** Default: the one of the class. */
+  code?: string;
   /** Whether edgis itself tries again: another dial, not the command. */
   retry?: boolean;
   sent?: Sent;
@@ -28,6 +29,9 @@ export interface ErrorDetails {
   target?: string | undefined;
   cause?: unknown;
 }
+
+/** `EDGIS_CONNECTION_LOST` of a ConnectionLostError. */
+const codeOf = (kind: ErrorKind): string => `EDGIS${kind.slice(0, -5).replace(/[A-Z]/g, "_$&").toUpperCase()}`;
 
 const brand = Symbol.for("edgis.error");
 
@@ -45,7 +49,7 @@ export class RedisError extends Error {
   constructor(kind: ErrorKind, message: string, details: ErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.kind = kind;
-    this.code = details.code;
+    this.code = details.code ?? codeOf(kind);
     this.retry = details.retry ?? false;
     this.sent = details.sent ?? "no";
     this.command = details.command;
@@ -91,7 +95,7 @@ export class ConfigError extends RedisError {
 export class UsageError extends RedisError {
   declare readonly kind: "UsageError";
   constructor(message: string, command?: string) {
-    super("UsageError", message, { code: "EDGIS_USAGE", command });
+    super("UsageError", message, { command });
   }
 }
 
@@ -105,7 +109,7 @@ export class DisabledError extends RedisError {
   readonly reason: string;
 
   constructor(message: string, reason: string, details: Omit<ErrorDetails, "code">) {
-    super("DisabledError", message, { ...details, code: "EDGIS_DISABLED" });
+    super("DisabledError", message, details);
     this.reason = reason;
   }
 }
@@ -117,7 +121,7 @@ export class ConnectError extends RedisError {
   readonly reason: string;
 
   constructor(message: string, reason: string, details: Omit<ErrorDetails, "code">) {
-    super("ConnectError", message, { ...details, code: "EDGIS_CONNECT" });
+    super("ConnectError", message, details);
     this.reason = reason;
   }
 }
@@ -126,7 +130,7 @@ export class ConnectError extends RedisError {
 export class AuthError extends RedisError {
   declare readonly kind: "AuthError";
   constructor(message: string, details: Omit<ErrorDetails, "code">) {
-    super("AuthError", message, { ...details, code: "EDGIS_AUTH" });
+    super("AuthError", message, details);
   }
 }
 
@@ -137,7 +141,7 @@ export class ConnectionLostError extends RedisError {
   readonly reason: string;
 
   constructor(message: string, reason: string, details: Omit<ErrorDetails, "code">) {
-    super("ConnectionLostError", message, { ...details, code: "EDGIS_CONNECTION_LOST" });
+    super("ConnectionLostError", message, details);
     this.reason = reason;
   }
 }
@@ -149,7 +153,7 @@ export class TimeoutError extends RedisError {
   readonly phase: "connect" | "queue" | "reply";
 
   constructor(message: string, phase: "connect" | "queue" | "reply", details: Omit<ErrorDetails, "code">) {
-    super("TimeoutError", message, { ...details, code: "EDGIS_TIMEOUT" });
+    super("TimeoutError", message, details);
     this.phase = phase;
   }
 }
@@ -158,7 +162,7 @@ export class TimeoutError extends RedisError {
 export class ProtocolError extends RedisError {
   declare readonly kind: "ProtocolError";
   constructor(message: string, details: Omit<ErrorDetails, "code">) {
-    super("ProtocolError", message, { ...details, code: "EDGIS_PROTOCOL" });
+    super("ProtocolError", message, details);
   }
 }
 
@@ -181,7 +185,7 @@ export class ReplyError extends RedisError {
 export class InternalError extends RedisError {
   declare readonly kind: "InternalError";
   constructor(message: string, details: Omit<ErrorDetails, "code">) {
-    super("InternalError", message, { ...details, code: "EDGIS_INTERNAL" });
+    super("InternalError", message, details);
   }
 }
 

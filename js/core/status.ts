@@ -87,3 +87,13 @@ export interface Stats {
   /** Bytes of linear memory of the core, which all targets of the process share. */
   memoryBytes: number;
 }
+
+/** Disabled for ever: nothing but a change of what the user has set up can help. */
+export function hopeless(
+  reason: DisabledStatus["reason"],
+  message: string,
+  hint: string,
+  since: number,
+): DisabledStatus {
+  return { state: "disabled", reason, message, hint, retryable: false, attempts: 0, since };
+}

@@ -1,5 +1,5 @@
 /** What the core wants done that is rare: dials, links that come and go, rejections, state changes. */
-import { FAILURE, ROW } from "../core/abi.js";
+import * as abi from "../core/abi.js";
 import type { Status } from "../core/status.js";
 import type { Credentials, Endpoint } from "../transport/types.js";
 import type { Engine } from "./engine.js";
@@ -19,22 +19,22 @@ const CLOSED = 4;
 export function act(engine: Engine, rows: Row[]): void {
   for (const [head, a, b, c] of rows) {
     switch (head & 0xff) {
-      case ROW.Reject:
+      case abi.ROW_REJECT:
         reject(engine, a, (head >>> 8) & 0xff, b, c);
         break;
-      case ROW.Close:
+      case abi.ROW_CLOSE:
         close(engine, a, b === 1);
         break;
-      case ROW.Open:
+      case abi.ROW_OPEN:
         open(engine, a, engine.targets.get(b), c);
         break;
-      case ROW.Prepare:
+      case abi.ROW_PREPARE:
         prepare(engine, engine.targets.get(a), b);
         break;
-      case ROW.Dial:
+      case abi.ROW_DIAL:
         dialling(engine, engine.targets.get(a), b, c === 1);
         break;
-      case ROW.Link:
+      case abi.ROW_LINK:
         tellOfLink(engine.targets.get(a));
         break;
       default:
@@ -51,7 +51,7 @@ function reject(engine: Engine, tag: number, kind: number, detail: number, sent:
   const status = engine.statusOf(target);
   const error = failure(target, status, pending.name(tag), policy, kind, detail, sent, refusal);
   // A fire-and-forget write must not end a process because Redis is away; a mistake in a call should be seen.
-  pending.reject(tag, error, kind !== FAILURE.Refused);
+  pending.reject(tag, error, kind !== abi.FAILURE_REFUSED);
 }
 
 function close(engine: Engine, id: number, gracefully: boolean): void {

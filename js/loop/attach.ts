@@ -1,6 +1,6 @@
 /** Handles find their targets here, and targets find a new core when the old one has died. */
 import type { Registered } from "../core/core.js";
-import type { DisabledStatus, Status } from "../core/status.js";
+import { type DisabledStatus, hopeless, type Status } from "../core/status.js";
 import { closedStatus, renew, settle } from "./actions.js";
 import type { Engine } from "./engine.js";
 import type { Scope } from "./scope.js";
@@ -176,13 +176,10 @@ function startAnew(engine: Engine): boolean {
 }
 
 function internalStatus(engine: Engine): DisabledStatus {
-  return {
-    state: "disabled",
-    reason: "internal",
-    message: `the core of edgis failed more than ${DEATHS} times within a minute`,
-    hint: "please report it with the errors before this; a restart of the process starts it anew",
-    retryable: false,
-    attempts: 0,
-    since: engine.runtime.timeOrigin() + engine.now(),
-  };
+  return hopeless(
+    "internal",
+    `the core of edgis failed more than ${DEATHS} times within a minute`,
+    "please report it with the errors before this; a restart of the process starts it anew",
+    engine.runtime.timeOrigin() + engine.now(),
+  );
 }

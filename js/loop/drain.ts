@@ -1,5 +1,5 @@
 /** Handles that are closed when what is pending on them has settled. */
-import { FAILURE } from "../core/abi.js";
+import * as abi from "../core/abi.js";
 import type { Engine } from "./engine.js";
 import { failure } from "./failures.js";
 import type { Handle, Target } from "./target.js";
@@ -45,6 +45,6 @@ function expel(engine: Engine, target: Target, tag: number): void {
   if (!pending.isAt(tag, promise)) return;
   const { policy } = pending.owner(tag);
   const status = engine.statusOf(target);
-  const error = failure(target, status, pending.name(tag), policy, FAILURE.Closed, 0, sent, () => "");
+  const error = failure(target, status, pending.name(tag), policy, abi.FAILURE_CLOSED, 0, sent, () => "");
   pending.reject(tag, error, true);
 }

@@ -8,7 +8,7 @@
  * User code never runs inside: settling a promise only queues its continuations, listeners and loggers are deferred. So
  * no call into the core happens while the rows of another are being read.
  */
-import { FLAG, KIND, ROW } from "../core/abi.js";
+import * as abi from "../core/abi.js";
 import { Core } from "../core/core.js";
 import { ReplyError } from "../core/errors.js";
 import type { Status } from "../core/status.js";
@@ -350,21 +350,21 @@ export class Engine {
       const b = u32[row + 2] as number;
       const c = u32[row + 3] as number;
       const kind = head & 0xff;
-      if (kind < ROW.Action) {
-        if (((head >>> 8) & WHOLE) === WHOLE && kind < KIND.Array) {
+      if (kind < abi.ROW_ACTION) {
+        if (((head >>> 8) & WHOLE) === WHOLE && kind < abi.KIND_ARRAY) {
           const value = scalar(this.#reader, core.u8, received, head, a, b, this.pending.owner(c));
           this.deliver(c, value, (head >>> 16) & 0xff);
         } else {
           (link as Link).token(head, a, b, c, received);
         }
-      } else if (kind === ROW.Transmit) {
+      } else if (kind === abi.ROW_TRANSMIT) {
         const to = this.links.get(a) as Link;
-        if (row + 4 < end && ((u32[row + 4] as number) & 0xff) === ROW.External && corked === undefined) {
+        if (row + 4 < end && ((u32[row + 4] as number) & 0xff) === abi.ROW_EXTERNAL && corked === undefined) {
           corked = to;
           to.stream?.cork();
         }
         this.#write(to, core.u8.subarray(frames + b, frames + b + c), c);
-      } else if (kind === ROW.External) {
+      } else if (kind === abi.ROW_EXTERNAL) {
         const { content, byteLength } = this.pending.external(b, c);
         const to = this.links.get(a) as Link;
         if (typeof content === "string" || content.length === byteLength) this.#write(to, content, byteLength);
@@ -373,14 +373,14 @@ export class Engine {
           to.stream?.destroy();
           spoilt = to;
         }
-      } else if (kind === ROW.Abort) {
+      } else if (kind === abi.ROW_ABORT) {
         this.links.get(a)?.forget();
-      } else if (kind === ROW.Changed) {
+      } else if (kind === abi.ROW_CHANGED) {
         const key =
-          b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | KIND.Bulk, a, b, asText);
+          b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | abi.KIND_BULK, a, b, asText);
         (link as Link).target.changes.push(key as string | undefined);
       } else {
-        if (kind === ROW.Link) linked(this.targets.get(a), head >>> 8 === 0, c === 1);
+        if (kind === abi.ROW_LINK) linked(this.targets.get(a), head >>> 8 === 0, c === 1);
         // These may call the core, and rows are only valid until then.
         later ??= [];
         later.push([head, a, b, c]);
@@ -494,6 +494,6 @@ export class Engine {
   }
 }
 
-const WHOLE = FLAG.First | FLAG.Last;
+const WHOLE = abi.FLAG_FIRST | abi.FLAG_LAST;
 const NOBODY = 0xffffffff;
 const asText: Form = { mode: 0, take: undefined };

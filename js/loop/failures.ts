@@ -1,5 +1,5 @@
 /** Makes the errors of commands that end without a reply. */
-import { FAILURE, PHASE, REASONS, SENT } from "../core/abi.js";
+import * as abi from "../core/abi.js";
 import {
   AuthError,
   ConfigError,
@@ -26,14 +26,14 @@ export function failure(
   sentNumber: number,
   refusal: (code: number) => string,
 ): RedisError {
-  const sent = sentNumber === SENT.No ? "no" : "maybe";
+  const sent = sentNumber === abi.SENT_NO ? "no" : "maybe";
   const details = { command, target: target.display, sent } as const;
   const where = `${command}: `;
   switch (kind) {
-    case FAILURE.Refused:
+    case abi.FAILURE_REFUSED:
       return new UsageError(`${command} ${refusal(detail)}`, command);
-    case FAILURE.Timeout: {
-      const phase = detail === PHASE.Connect ? "connect" : detail === PHASE.Queue ? "queue" : "reply";
+    case abi.FAILURE_TIMEOUT: {
+      const phase = detail === abi.PHASE_CONNECT ? "connect" : detail === abi.PHASE_QUEUE ? "queue" : "reply";
       const [name, limit] =
         phase === "reply" ? ["timeouts.command", policy.command] : ["timeouts.connect", policy.connect];
       const budget = `${policy.total ? "timeout" : name}, ${limit} ms`;
@@ -46,34 +46,34 @@ export function failure(
       const cause = phase !== "reply" && "reason" in status ? unreachable(status, target) : undefined;
       return new TimeoutError(where + text, phase, { ...details, cause });
     }
-    case FAILURE.Full: {
+    case abi.FAILURE_FULL: {
       const limit = ["limits.staged", "limits.stagedBytes", "limits.pending"][detail];
       const text = `too much waits for ${target.display} (${limit}); nothing was sent`;
       return new DisabledError(where + text, "queue-full", details);
     }
-    case FAILURE.Closed:
+    case abi.FAILURE_CLOSED:
       return new DisabledError(
         `${where}the client was closed${sent === "no" ? "" : " before the reply; the server may have executed it"}`,
         "closed",
         details,
       );
-    case FAILURE.Protocol: {
+    case abi.FAILURE_PROTOCOL: {
       // The status says what was wrong with it: not RESP, or more than the limits allow.
       const told = (status as Partial<DisabledStatus>).message ?? `${target.display} sent bytes that are not RESP`;
       const text = `${told}; the connection was closed and is dialled again`;
       return new ProtocolError(where + text, { ...details, retry: true });
     }
-    case FAILURE.Disabled:
+    case abi.FAILURE_DISABLED:
       // The last dial of a client that is being closed: the core has forgotten the target by now.
       if (status.state === "closed") {
-        const reason = REASONS[detail] ?? "closed";
+        const reason = abi.REASONS[detail] ?? "closed";
         const text = `no connection to ${target.display} could be made (${reason}), and the client was closed`;
         return new DisabledError(where + text, reason, details);
       }
       return disabled(status, target, command, sent);
     default: {
       const text = `the connection to ${target.display} was lost before the reply; the server may have executed it`;
-      return new ConnectionLostError(where + text, REASONS[detail] ?? "reset", { ...details, retry: true });
+      return new ConnectionLostError(where + text, abi.REASONS[detail] ?? "reset", { ...details, retry: true });
     }
   }
 }

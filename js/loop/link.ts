@@ -1,5 +1,5 @@
 /** A link: the transport's byte stream and the reply that is being received on it. */
-import { CHUNK_BYTES, FLAG, KIND } from "../core/abi.js";
+import * as abi from "../core/abi.js";
 import { type ReplyError, UsageError } from "../core/errors.js";
 import type { BigValue } from "../reply/big.js";
 import { Builder } from "../reply/build.js";
@@ -52,7 +52,7 @@ export class Link implements LinkEvents {
         at = end;
         continue;
       }
-      const end = Math.min(length, at + (this.#afterBig ? AFTER_BIG : CHUNK_BYTES));
+      const end = Math.min(length, at + (this.#afterBig ? AFTER_BIG : abi.CHUNK_BYTES));
       this.#afterBig = false;
       this.#engine.received(this, at === 0 && end === length ? chunk : chunk.subarray(at, end));
       at = end;
@@ -84,21 +84,21 @@ export class Link implements LinkEvents {
   /** A token of a nested or large reply. */
   token(head: number, a: number, b: number, tag: number, at: number): void {
     const kind = head & 0xff;
-    const last = ((head >>> 8) & FLAG.Last) !== 0;
-    if (kind === KIND.Big) {
-      this.big = this.#engine.beginBig(a, tag, ((head >>> 8) & FLAG.Skip) !== 0);
+    const last = ((head >>> 8) & abi.FLAG_LAST) !== 0;
+    if (kind === abi.KIND_BIG) {
+      this.big = this.#engine.beginBig(a, tag, ((head >>> 8) & abi.FLAG_SKIP) !== 0);
       this.#engine.fillBig(this.big, at + b);
       return;
     }
-    if (kind === KIND.BigEnd && (head >>> 8) & FLAG.Skip) {
+    if (kind === abi.KIND_BIG_END && (head >>> 8) & abi.FLAG_SKIP) {
       this.big = undefined;
       return;
     }
     let done: { value: unknown } | undefined;
-    if (kind === KIND.Array || kind === KIND.Map || kind === KIND.Set) {
+    if (kind === abi.KIND_ARRAY || kind === abi.KIND_MAP || kind === abi.KIND_SET) {
       done = this.builder.open(kind, a);
     } else {
-      done = this.builder.add(kind === KIND.BigEnd ? this.#finishBig() : this.#engine.scalar(head, a, b, tag, at));
+      done = this.builder.add(kind === abi.KIND_BIG_END ? this.#finishBig() : this.#engine.scalar(head, a, b, tag, at));
     }
     if (last && done !== undefined) this.#engine.deliver(tag, done.value, (head >>> 16) & 0xff);
   }

@@ -2,14 +2,14 @@
  * The commands of a tick, until the flush: one string with all text arguments, one array with their lengths. No call
  * leaves JavaScript for them. The form is described in src/manager/batch.rs.
  */
-import { ARGUMENT, META_WORDS, TEXT_BYTES } from "../core/abi.js";
+import * as abi from "../core/abi.js";
 
 /** One ASCII character between arguments keeps the surrogates at their ends apart. */
 export const SEPARATOR = "\n";
 
 /** UTF-16 units of a segment's text: three bytes each at the most, with as much again for bytes. */
-const TEXT_UNITS = TEXT_BYTES / 4;
-const BYTES = TEXT_BYTES / 4;
+const TEXT_UNITS = abi.TEXT_BYTES / 4;
+const BYTES = abi.TEXT_BYTES / 4;
 
 export type Argument = string | Uint8Array;
 
@@ -35,9 +35,9 @@ export class Stage {
 
   /** Makes room for so many words and units of text; an open segment that has none is set aside. */
   reserve(words: number, units: number): void {
-    if (this.text.length + units > TEXT_UNITS || this.wordCount + words > META_WORDS) this.#setAside();
+    if (this.text.length + units > TEXT_UNITS || this.wordCount + words > abi.META_WORDS) this.#setAside();
     if (this.wordCount + words > this.words.length) {
-      const larger = new Uint32Array(Math.min(META_WORDS, Math.max(2 * this.words.length, this.wordCount + words)));
+      const larger = new Uint32Array(Math.min(abi.META_WORDS, Math.max(2 * this.words.length, this.wordCount + words)));
       larger.set(this.words.subarray(0, this.wordCount));
       this.words = larger;
     }
@@ -83,7 +83,7 @@ export class Stage {
 
   addText(text: string): void {
     this.reserve(1, text.length + 1);
-    this.#word(ARGUMENT.Text | text.length);
+    this.#word(abi.ARGUMENT_TEXT | text.length);
     this.text += text + SEPARATOR;
   }
 
@@ -98,13 +98,13 @@ export class Stage {
     }
     this.#bytes.set(bytes, this.#byteCount);
     this.#byteCount = end;
-    this.#word(ARGUMENT.Bytes + bytes.length);
+    this.#word(abi.ARGUMENT_BYTES + bytes.length);
   }
 
   /** An argument that does not enter the core; `length` is in bytes. */
   addOutside(length: number): void {
     this.reserve(1, 0);
-    this.#word(ARGUMENT.Outside + length);
+    this.#word(abi.ARGUMENT_OUTSIDE + length);
   }
 
   get isEmpty(): boolean {

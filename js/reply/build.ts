@@ -1,5 +1,5 @@
 /** Builds the values of nested replies from their tokens, across as many chunks as they take. */
-import { FLAG, KIND } from "../core/abi.js";
+import * as abi from "../core/abi.js";
 import { ReplyError } from "../core/errors.js";
 import { setField } from "./shape.js";
 import type { TextReader } from "./text.js";
@@ -36,25 +36,25 @@ export function scalar(
   { mode, take }: Form,
 ): unknown {
   switch (head & 0xff) {
-    case KIND.Bulk:
-    case KIND.Verbatim:
+    case abi.KIND_BULK:
+    case abi.KIND_VERBATIM:
       if (mode & MODE.Bytes) {
         return take === undefined ? memory.slice(at + a, at + b) : take(reader, memory, at + a, at + b);
       }
-      return (head >>> 8) & FLAG.Ascii ? reader.ascii(at + a, at + b) : reader.utf8(at + a, at + b);
-    case KIND.Simple:
+      return (head >>> 8) & abi.FLAG_ASCII ? reader.ascii(at + a, at + b) : reader.utf8(at + a, at + b);
+    case abi.KIND_SIMPLE:
       if (b - a === 2 && memory[at + a] === 0x4f && memory[at + a + 1] === 0x4b) return "OK";
       return reader.utf8(at + a, at + b);
-    case KIND.Null:
+    case abi.KIND_NULL:
       return null;
-    case KIND.Int:
+    case abi.KIND_INT:
       if (mode & MODE.BigIntegers) return bigInteger(a, b);
       return b === 0 ? a : integer(a, b);
-    case KIND.Double:
+    case abi.KIND_DOUBLE:
       return parseDouble(reader.ascii(at + a, at + b));
-    case KIND.Bool:
+    case abi.KIND_BOOL:
       return a === 1;
-    case KIND.BigNumber:
+    case abi.KIND_BIG_NUMBER:
       return BigInt(reader.ascii(at + a, at + b));
     default:
       return new ReplyError(reader.utf8(at + a, at + b));
@@ -67,7 +67,7 @@ export class Builder {
 
   /** An aggregate begins. Gives the finished value when it is empty and completes the reply. */
   open(kind: number, count: number): { value: unknown } | undefined {
-    const isMap = kind === KIND.Map;
+    const isMap = kind === abi.KIND_MAP;
     const array: unknown[] | null = isMap ? null : [];
     const object: Record<string, unknown> | null = isMap ? {} : null;
     if (count === 0) return this.add(array ?? object);

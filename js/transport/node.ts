@@ -1,6 +1,5 @@
 /** Node, and what speaks `node:net` like it: sockets, TLS, name resolution, clock and timers. */
-import { isAscii } from "node:buffer";
-import { connect as connectTcp, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
 
@@ -15,7 +14,9 @@ const LONG_TEXT = 1_024;
 /** A socket that holds more unsent bytes asks for a pause. */
 const HIGH_WATER = 1 << 20;
 
-// An import of these would load them for everybody, and a cold start that needs none of them takes a quarter longer.
+// An import of these would load them for everybody, and a cold start that needs none of them takes a quarter longer. Those
+// that it needs come sooner in this way than by the loader of modules.
+const net = () => process.getBuiltinModule("node:net");
 const dns = () => process.getBuiltinModule("node:dns/promises");
 const tls = () => process.getBuiltinModule("node:tls");
 const threads = () => process.getBuiltinModule("node:worker_threads");
@@ -75,8 +76,11 @@ function view(bytes: Uint8Array): NativeBuffer {
   return buffer;
 }
 
+let isAscii: ((bytes: Uint8Array) => boolean) | undefined;
+
 function utf8(bytes: Uint8Array, start: number, end: number): string {
   const buffer = view(bytes);
+  isAscii ??= process.getBuiltinModule("node:buffer").isAscii;
   if (end - start > LONG_TEXT && isAscii(buffer.subarray(start, end))) return buffer.latin1Slice(start, end);
   return buffer.utf8Slice(start, end);
 }
@@ -133,7 +137,7 @@ function open(endpoint: Endpoint, events: LinkEvents, asciiWriter: AsciiWriter):
   };
   const socket: Socket =
     secure === undefined
-      ? connectTcp(options)
+      ? net().connect(options)
       : tls().connect({ ...options, ...(secure as ConnectionOptions) } as ConnectionOptions);
   return new NodeLink(socket, secure === undefined ? "connect" : "secureConnect", events, asciiWriter);
 }

@@ -57,7 +57,7 @@ impl Refusal {
 
     /// From its number at the boundary.
     pub fn of(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|refusal| *refusal as u8 == number)
+        Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
     /// One sentence: why, and the API to use instead. It stands behind the command's name, as in

@@ -1,7 +1,7 @@
 //! What a command's arguments say about it.
 
 use super::{Args, Info, Refusal, Shape};
-use crate::resp::whole;
+use crate::resp::{is_word, whole};
 
 /// How to get from the arguments of one command to its [`Info`].
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +53,14 @@ impl Rule {
             }
             Self::Sub(Family { bare, reads, of }) => match args.get(0) {
                 None => *bare,
-                Some(word) if reads.as_bytes().split(|byte| *byte == b' ').any(|name| is(word, name)) => {
+                Some(word)
+                    if reads.as_bytes().split(|byte| *byte == b' ').any(|name| is_word(word, name)) =>
+                {
                     reading(Shape::None)
                 }
                 Some(word) => of
                     .iter()
-                    .find(|(name, _)| is(word, name.as_bytes()))
+                    .find(|(name, _)| is_word(word, name.as_bytes()))
                     .map_or(Info::default(), |(_, rule)| rule.apply(args)),
             },
             // A key or pattern of that name costs a retry; an unseen STORE would run twice.
@@ -98,22 +100,18 @@ pub(super) const fn refused(refusal: Refusal) -> Info {
     Info { flags: 0, shape: Shape::None, refusal: Some(refusal) }
 }
 
-fn is(argument: &[u8], word: &[u8]) -> bool {
-    argument.eq_ignore_ascii_case(word)
-}
-
 fn has<A: Args + ?Sized>(args: &A, from: usize, word: &str) -> bool {
-    (from..args.len()).any(|at| args.get(at).is_some_and(|argument| is(argument, word.as_bytes())))
+    (from..args.len()).any(|at| args.get(at).is_some_and(|argument| is_word(argument, word.as_bytes())))
 }
 
 /// Options of ZADD end at the first score, so that a member called INCR is no option.
 fn adds_to_score<A: Args + ?Sized>(args: &A) -> bool {
     let mut at = 1;
     while let Some(argument) = args.get(at) {
-        if is(argument, b"INCR") {
+        if is_word(argument, b"INCR") {
             return true;
         }
-        if !["NX", "XX", "GT", "LT", "CH"].iter().any(|word| is(argument, word.as_bytes())) {
+        if !["NX", "XX", "GT", "LT", "CH"].iter().any(|word| is_word(argument, word.as_bytes())) {
             return false;
         }
         at += 1;
@@ -126,10 +124,10 @@ fn blocks<A: Args + ?Sized>(args: &A) -> bool {
     let mut at = 0;
     while let Some(argument) = args.get(at) {
         match argument {
-            _ if is(argument, b"BLOCK") => return true,
-            _ if is(argument, b"STREAMS") => return false,
-            _ if is(argument, b"GROUP") => at += 3,
-            _ if is(argument, b"COUNT") => at += 2,
+            _ if is_word(argument, b"BLOCK") => return true,
+            _ if is_word(argument, b"STREAMS") => return false,
+            _ if is_word(argument, b"GROUP") => at += 3,
+            _ if is_word(argument, b"COUNT") => at += 2,
             // NOACK, or an option of a later server: what follows it may be its value or the next option.
             _ => at += 1,
         }

@@ -70,12 +70,14 @@ impl Entries {
     }
 
     /// The one at this place, counted from the first.
+    #[inline(never)]
     pub fn at(&self, place: usize) -> Option<&Entry> {
         let place = self.head + place;
         self.blocks.get(place / BLOCK)?.get(place % BLOCK)
     }
 
     /// As [`Entries::at`].
+    #[inline(never)]
     pub fn at_mut(&mut self, place: usize) -> Option<&mut Entry> {
         let place = self.head + place;
         self.blocks.get_mut(place / BLOCK)?.get_mut(place % BLOCK)

@@ -9,7 +9,7 @@
 use core::fmt;
 
 use crate::error::{Reason, ServerError};
-use crate::resp::frame;
+use crate::resp::{decimal, frame, owned};
 
 use super::inflight::Inflight;
 use super::output::Frames;
@@ -41,7 +41,7 @@ impl Introduction {
     pub(super) fn conceal(&self, said: String) -> String {
         let Some((user, password)) = &self.credentials else { return said };
         if position(&said, password).is_some() {
-            return "the server's words are left out: they hold the password".into();
+            return owned("the server's words are left out: they hold the password");
         }
         if user == "default" {
             return said;
@@ -179,7 +179,7 @@ impl Handshake {
 
     fn select(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
         if introduction.db != 0 {
-            self.ask(Step::Select, &[b"SELECT", introduction.db.to_string().as_bytes()], inflight, frames);
+            self.ask(Step::Select, &[b"SELECT", decimal(introduction.db).as_bytes()], inflight, frames);
         }
     }
 
@@ -240,7 +240,7 @@ impl Handshake {
         };
         // Redis repeats the arguments of a command that it does not know.
         let end = position(text, ", with args beginning with").unwrap_or(text.len());
-        Progress::Failed(reason, text.get(..end).unwrap_or_default().to_string())
+        Progress::Failed(reason, owned(text.get(..end).unwrap_or_default()))
     }
 }
 

@@ -31,7 +31,7 @@ pub use output::{
 };
 
 use crate::error::{Failure, Phase, Reason, Sent, ServerError};
-use crate::resp::{Limits, Parser};
+use crate::resp::{owned, Limits, Parser};
 use crate::time::{Duration, Time};
 use handshake::{Handshake, Progress};
 use replies::{Current, Replies};
@@ -168,7 +168,7 @@ impl Link {
 
     /// Asks to be told of changes of keys that begin so; what was asked for before stays.
     pub fn track(&mut self, prefix: &str, output: &mut Output) {
-        self.introduction.tracking = Some(prefix.into());
+        self.introduction.tracking = Some(owned(prefix));
         // Those that are not open yet introduce themselves with it.
         if self.introduction.resp2 || matches!(self.state, State::Opening | State::Draining) {
             return;

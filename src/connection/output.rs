@@ -67,7 +67,10 @@ impl Frames {
     /// Forgets what stands behind `end`.
     pub fn truncate(&mut self, end: u32) {
         self.bytes.truncate(end as usize);
-        self.externals.retain(|external| external.at <= end);
+        // They are in the order of the bytes.
+        while self.externals.last().is_some_and(|external| external.at > end) {
+            self.externals.pop();
+        }
     }
 
     /// Bytes so far.
@@ -83,7 +86,7 @@ impl Frames {
     /// Appends bytes `from..to` of `other` with the externals that stand in them.
     pub fn append(&mut self, other: &Frames, from: u32, to: u32) {
         let base = self.len();
-        self.bytes.extend_from_slice(&other.bytes[from as usize..to as usize]);
+        self.bytes.append(&other.bytes[from as usize..to as usize]);
         let inside = other.externals.iter().filter(|external| external.at > from && external.at <= to);
         self.externals.extend(inside.map(|external| External { at: external.at - from + base, ..*external }));
     }
@@ -164,43 +167,49 @@ impl Output {
 
     /// A large value of nobody: its bytes must still be diverted.
     pub fn skip(&mut self, token: Token) {
-        self.rows.push([token.kind as u32 | u32::from(token.flags | SKIP) << 8, token.a, token.b, u32::MAX]);
+        self.action(token.kind as u32 | u32::from(token.flags | SKIP) << 8, token.a, token.b, u32::MAX);
     }
 
     /// Everything in the frames since `from` goes to `link`.
     pub fn transmit(&mut self, link: u32, from: u32) {
         let mut start = from;
         // Almost always empty; those before `from` belong to rows that are already there.
-        for external in self.frames.externals.iter().filter(|external| external.at > from) {
+        let Output { rows, frames } = self;
+        for external in frames.externals.iter().filter(|external| external.at > from) {
             if external.at > start {
-                self.rows.push([TRANSMIT, link, start, external.at - start]);
+                row(rows, TRANSMIT, link, start, external.at - start);
                 start = external.at;
             }
-            self.rows.push([EXTERNAL, link, external.tag, external.index]);
+            row(rows, EXTERNAL, link, external.tag, external.index);
         }
         let length = self.frames.len() - start;
         match self.rows.last_mut() {
             // What follows right behind leaves in the same write: commands that ride behind a handshake, for one.
             Some([TRANSMIT, to, at, before]) if *to == link && *at + *before == start => *before += length,
-            _ if length > 0 => self.rows.push([TRANSMIT, link, start, length]),
+            _ if length > 0 => self.action(TRANSMIT, link, start, length),
             _ => {}
         }
     }
 
     /// The command ends without a reply.
     pub fn reject(&mut self, tag: u32, failure: Failure, detail: u32, sent: Sent) {
-        self.rows.push([REJECT | (failure as u32) << 8, tag, detail, sent as u32]);
+        self.action(REJECT | (failure as u32) << 8, tag, detail, sent as u32);
     }
 
     /// An action that needs no detail.
     pub fn action(&mut self, kind: u32, a: u32, b: u32, c: u32) {
-        self.rows.push([kind, a, b, c]);
+        row(&mut self.rows, kind, a, b, c);
     }
 
     /// A target changed its state.
     pub fn state(&mut self, target: u32, state: u32, reason: Option<Reason>) {
-        self.rows.push([STATE, target, state, reason.map_or(0, |reason| reason as u32)]);
+        self.action(STATE, target, state, reason.map_or(0, |reason| reason as u32));
     }
+}
+
+#[inline(never)]
+fn row(rows: &mut Vec<Row>, kind: u32, a: u32, b: u32, c: u32) {
+    rows.push([kind, a, b, c]);
 }
 
 #[cfg(test)]

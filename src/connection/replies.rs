@@ -1,7 +1,7 @@
 //! Gives each token of the received bytes to whom it belongs.
 
 use crate::error::{Reason, ServerError};
-use crate::resp::{Kind, Token};
+use crate::resp::{owned, Kind, Token};
 
 use super::handshake::{Handshake, Progress, Step};
 use super::inflight::{Inflight, ABANDONED, INTERNAL};
@@ -125,7 +125,7 @@ impl Replies<'_> {
             None => {
                 self.failed = Some(match (token.kind, self.text(token)) {
                     (Kind::Error, Some(text)) => ["the server said: ", &text].concat(),
-                    _ => "a reply came that no command had asked for".to_string(),
+                    _ => owned("a reply came that no command had asked for"),
                 });
                 Current::Drop
             }
@@ -190,6 +190,6 @@ impl Replies<'_> {
         // Servers speak ASCII of themselves; what is not even UTF-8 they repeat of an argument.
         let ascii =
             || bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();
-        Some(core::str::from_utf8(bytes).map_or_else(|_| ascii(), String::from))
+        Some(core::str::from_utf8(bytes).map_or_else(|_| ascii(), owned))
     }
 }

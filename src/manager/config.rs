@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::connection::Introduction;
 use crate::error::Reason;
-use crate::resp::{frame, Bytes, Limits};
+use crate::resp::{decimal, frame, owned, Bytes, Limits};
 use crate::time::Duration;
 
 /// What the user asked for, as it comes over the boundary. Durations are milliseconds; 0 means the default.
@@ -119,7 +119,7 @@ impl Config {
         let Some(url) = options.url.map(str::trim_ascii).filter(|url| !url.is_empty()) else {
             return Err(invalid(Reason::Unconfigured, "no Redis URL is configured"));
         };
-        let parsed = super::url::parse(url).map_err(|text| invalid(Reason::BadUrl, text))?;
+        let mut parsed = super::url::parse(url).map_err(|text| invalid(Reason::BadUrl, text))?;
         let protocol = if options.protocol == 0 { parsed.protocol } else { options.protocol };
         if !matches!(protocol, 0 | 2 | 3) {
             return Err(invalid(Reason::BadOption, "protocol must be 2 or 3"));
@@ -128,9 +128,13 @@ impl Config {
             let text = "name must be printable ASCII without spaces, as CLIENT SETNAME wants it";
             return Err(invalid(Reason::BadOption, text));
         }
-        let user = options.username.map(String::from).or(parsed.user);
-        let password = options.password.map(String::from).or(parsed.password);
-        let credentials = match (user, password) {
+        if let Some(user) = options.username {
+            parsed.user = Some(owned(user));
+        }
+        if let Some(password) = options.password {
+            parsed.password = Some(owned(password));
+        }
+        let credentials = match (parsed.user, parsed.password) {
             (user, Some(password)) => Some((user.unwrap_or_default(), password)),
             (Some(user), None) if !user.is_empty() => {
                 let text = "there is a user but no password: write redis://user:password@host";
@@ -143,7 +147,7 @@ impl Config {
             tls: parsed.tls || options.tls,
             introduction: Introduction {
                 credentials,
-                name: options.name.filter(|name| !name.is_empty()).map(String::from),
+                name: options.name.filter(|name| !name.is_empty()).map(owned),
                 db: options.db.unwrap_or(parsed.db),
                 resp2: protocol == 2,
                 tracking: None,
@@ -179,12 +183,12 @@ impl Config {
         let unix = matches!(self.endpoint, Endpoint::Unix { .. });
         let flags = [unix, self.tls, *resp2, self.dynamic_credentials, credentials.is_some()];
         let flags = flags.into_iter().fold(1, |bits, flag| bits << 1 | u32::from(flag));
-        let (db, flags, display) = (db.to_string(), flags.to_string(), self.display());
+        let (db, flags, display) = (decimal(*db), decimal(flags), self.display());
         // As a command is written: with the lengths no part can pass for two.
         let mut identity = Bytes::new();
         let parts = [&db, &flags, &display, name.as_deref().unwrap_or_default(), user, password];
         frame(&mut identity, &parts.map(str::as_bytes));
-        core::str::from_utf8(&identity).unwrap_or_default().to_string()
+        owned(core::str::from_utf8(&identity).unwrap_or_default())
     }
 
     /// The endpoint without credentials, for people.
@@ -199,18 +203,25 @@ impl Config {
 /// An IPv6 address is the only host with a colon; a name that looks like an IPv4 address is one (RFC 3986, 3.2.2).
 #[inline(never)]
 fn invalid(reason: Reason, text: &str) -> Invalid {
-    (reason, text.to_string())
+    (reason, owned(text))
 }
 
 fn is_address(host: &str) -> bool {
-    let of = |wanted: u8| host.bytes().filter(|byte| *byte == wanted).count();
-    of(b':') > 0 || of(b'.') == 3 && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    let (mut dots, mut is_number) = (0, true);
+    for byte in host.bytes() {
+        match byte {
+            b':' => return true,
+            b'.' => dots += 1,
+            _ => is_number &= byte.is_ascii_digit(),
+        }
+    }
+    dots == 3 && is_number
 }
 
 /// `host:port`, with brackets around an IPv6 address.
 pub fn address(host: &str, port: u16) -> String {
     let (open, close) = if host.bytes().any(|byte| byte == b':') { ("[", "]:") } else { ("", ":") };
-    [open, host, close, &u32::from(port).to_string()].concat()
+    [open, host, close, &decimal(port.into())].concat()
 }
 
 /// A duration option. A day is for ever here.

@@ -3,8 +3,12 @@
 //! After RFC 8305 ("Happy Eyeballs"), with a stricter notion of success: an address has won only when the server
 //! behind it has answered the handshake. One that accepts and closes, or accepts and is silent, has not.
 
+use crate::connection::CLOSE;
 use crate::error::Reason;
+use crate::resp::owned;
 use crate::time::{Duration, Time};
+
+use super::Manager;
 
 /// The next address is tried after this long at the latest.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -137,23 +141,18 @@ impl Dial {
                 Outcome::Trying(_) => (Reason::Timeout, "no answer in time"),
                 Outcome::Waiting => (Reason::Timeout, "not tried in time"),
             };
-            if !story.is_empty() {
-                story.push_str("; ");
-            }
-            story.push_str(&candidate.address);
-            story.push_str(": ");
-            story.push_str(text);
+            let before = if story.is_empty() { "" } else { "; " };
+            story = [&story, before, &candidate.address, ": ", text].concat();
             let weight = weight(reason);
             if best.is_none_or(|(heaviest, ..)| weight > heaviest) {
                 best = Some((weight, reason, &candidate.address));
             }
         }
         match best {
-            Some((_, reason, address)) => (reason, story, Some(address.to_string())),
+            Some((_, reason, address)) => (reason, story, Some(owned(address))),
             None => (
                 Reason::Timeout,
-                "its addresses (or credentials, where a function gives them) were not there in time"
-                    .to_string(),
+                owned("its addresses (or credentials, where a function gives them) were not there in time"),
                 None,
             ),
         }
@@ -166,6 +165,34 @@ fn weight(reason: Reason) -> u8 {
         Reason::Tls | Reason::Protocol => 2,
         Reason::Timeout => 0,
         _ => 1,
+    }
+}
+
+impl Manager {
+    /// Closes a link on which nobody waits for anything.
+    pub(super) fn hang_up(&mut self, link: u32, gracefully: u32) {
+        self.links.remove(link);
+        self.output.action(CLOSE, link, gracefully, 0);
+    }
+
+    /// The same with the links of a dial that is given up.
+    pub(super) fn hang_up_dial(&mut self, dial: Option<Dial>) {
+        for link in dial.iter().flat_map(Dial::trying) {
+            self.hang_up(link, 0);
+        }
+    }
+
+    /// Closes the links of a dial, but the one that has won; what rode on them waits for the next one.
+    pub(super) fn discard_dial(
+        &mut self,
+        dial: Option<Dial>,
+        winner: Option<u32>,
+        reason: Reason,
+        now: Time,
+    ) {
+        for link in dial.iter().flat_map(Dial::trying).filter(|link| Some(*link) != winner) {
+            self.discard(link, reason, now);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::connection::{Deadline, Entry, Event, Link, CLOSE, DATED, DIAL, IDLE_PROBE, OPEN};
 use crate::error::{Failure, Reason, Sent};
+use crate::resp::owned;
 use crate::time::{Duration, Time};
 
 use super::dial::{Dial, Outcome};
@@ -40,7 +41,7 @@ impl Manager {
     pub(super) fn demand(&mut self, target: u32, now: Time) {
         self.consult(target, now);
         let Manager { targets, breakers, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         known.unasked = false;
         if !known.may_dial(now) {
             return;
@@ -78,7 +79,7 @@ impl Manager {
     /// Opens links to the addresses whose time has come.
     pub(super) fn race(&mut self, target: u32, now: Time) {
         let Manager { targets, links, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         let (Ok(config), Some(dial)) = (&known.config, &mut known.dial) else { return };
         while let Some(candidate) = dial.next_candidate(now) {
             let introduction = config.introduction.clone();
@@ -93,7 +94,7 @@ impl Manager {
         self.begin_for_link(link);
         let Manager { targets, links, output, policies, .. } = self;
         let Some(open) = links.get_mut(link) else { return };
-        let Some(Some(known)) = targets.get_mut(open.target as usize) else { return };
+        let Some(known) = Target::at(targets, open.target) else { return };
         open.opened(now, output);
         if open.allows_riders() && known.link.is_none() {
             known.staged.write(open, true, now, Manager::deadlines(policies, now), output);
@@ -106,7 +107,7 @@ impl Manager {
         self.begin_for_link(link);
         let Manager { targets, links, output, .. } = self;
         let Some(open) = links.get_mut(link) else { return bytes.len() };
-        let Some(Some(known)) = targets.get_mut(open.target as usize) else { return bytes.len() };
+        let Some(known) = Target::at(targets, open.target) else { return bytes.len() };
         known.stats.bytes_in += bytes.len() as f64;
         let doubted = known.dial.as_ref().is_some_and(|dial| !dial.outdates) && known.link == Some(link);
         let retired = known.retired == Some(link);
@@ -141,7 +142,7 @@ impl Manager {
         {
             known.told_retry = told;
         }
-        self.link_failed(link, Reason::of_code(code), text.to_string(), now);
+        self.link_failed(link, Reason::of_code(code), owned(text), now);
     }
 
     /// The transport asks not to be written to.
@@ -163,7 +164,7 @@ impl Manager {
 
     pub(super) fn write_staged(&mut self, target: u32, now: Time) {
         let Manager { targets, links, output, policies, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return };
         if link.is_writable() {
             let from = output.frames.len();
@@ -179,7 +180,7 @@ impl Manager {
             let dial = known.dial.take();
             let candidate = self.links.get(link).map_or(0, |link| link.candidate);
             let Manager { targets, breakers, .. } = self;
-            let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+            let Some(known) = Target::at(targets, target) else { return };
             known.address =
                 dial.as_ref().and_then(|dial| Some(dial.candidates.get(candidate)?.address.clone()));
             known.winner = known.address.clone();
@@ -208,7 +209,7 @@ impl Manager {
         let Manager { targets, links, policies, .. } = self;
         let Some(old) = links.get_mut(link) else { return };
         let target = old.target;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         let mut returned = Staged::for_all_of(&old.inflight);
         old.retire(|entry, frame| {
             let (entry, deadline) = again(policies, entry, true, now);
@@ -262,26 +263,6 @@ impl Manager {
         }
         let dial = known.dial.take();
         self.hang_up_dial(dial);
-    }
-
-    /// Closes a link on which nobody waits for anything.
-    pub(super) fn hang_up(&mut self, link: u32, gracefully: u32) {
-        self.links.remove(link);
-        self.output.action(CLOSE, link, gracefully, 0);
-    }
-
-    /// The same with the links of a dial that is given up.
-    fn hang_up_dial(&mut self, dial: Option<Dial>) {
-        for link in dial.iter().flat_map(Dial::trying) {
-            self.hang_up(link, 0);
-        }
-    }
-
-    /// Closes the links of a dial, but the one that has won; what rode on them waits for the next one.
-    fn discard_dial(&mut self, dial: Option<Dial>, winner: Option<u32>, reason: Reason, now: Time) {
-        for link in dial.iter().flat_map(Dial::trying).filter(|link| Some(*link) != winner) {
-            self.discard(link, reason, now);
-        }
     }
 
     pub(super) fn link_failed(&mut self, link: u32, reason: Reason, text: String, now: Time) {
@@ -383,7 +364,7 @@ impl Manager {
     fn disable(&mut self, target: u32, now: Time) {
         let random = self.draw();
         let Manager { targets, breakers, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         let reason = known.reason();
         // To wait for longer than those who were asked would be in vain.
         let slow = match known.told_retry.take() {
@@ -400,7 +381,7 @@ impl Manager {
     /// Tells those who do not want to wait for a disabled target, or would in vain.
     pub(super) fn turn_away(&mut self, target: u32) {
         let Manager { targets, policies, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         let reason = known.reason();
         let disabled = &mut known.stats.disabled;
         known.staged.remove(|entry| {
@@ -414,11 +395,11 @@ impl Manager {
     }
 
     /// Closes a link. Its read-only commands go back to the queue, the callers of the others are told.
-    fn discard(&mut self, link: u32, reason: Reason, now: Time) {
+    pub(super) fn discard(&mut self, link: u32, reason: Reason, now: Time) {
         let Manager { targets, links, output, policies, .. } = self;
         let Some(mut gone) = links.remove(link) else { return };
         output.action(CLOSE, link, 0, 0);
-        let Some(Some(known)) = targets.get_mut(gone.target as usize) else { return };
+        let Some(known) = Target::at(targets, gone.target) else { return };
         let failure = if reason == Reason::Protocol { Failure::Protocol } else { Failure::ConnectionLost };
         // Of a released target a dial still goes on for what waits, but there is no link after the last.
         // And what a peer answered with nonsense, or with more than the limits allow, it would answer so again.
@@ -455,7 +436,7 @@ impl Manager {
     /// Lets go of a target that nobody holds, once nothing of it waits to be written.
     pub(super) fn finish(&mut self, target: u32, now: Time) {
         let Manager { targets, links, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         if !known.released || !known.staged.is_empty() || known.retired.is_some() {
             return;
         }
@@ -487,7 +468,7 @@ impl Manager {
             self.discard(retired, Reason::Closed, now);
         }
         let Manager { targets, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         known.staged.remove(|entry| {
             output.reject(entry.tag, Failure::Closed, 0, Sent::No);
             true

@@ -31,7 +31,7 @@ impl Links {
     }
 
     /// The link with this name, unless it is gone.
-    #[inline]
+    #[inline(never)]
     pub fn get_mut(&mut self, id: u32) -> Option<&mut Link> {
         self.slots.get_mut(id as usize & 0xffff)?.link.as_mut().filter(|link| link.id == id)
     }

@@ -33,6 +33,7 @@ pub use target::{State, Stats, Status};
 
 use crate::connection::{Deadline, Output, PREPARE};
 use crate::error::{Failure, Phase, Reason, Sent};
+use crate::resp::owned;
 use crate::time::{Duration, Time};
 use links::Links;
 use target::Target;
@@ -138,12 +139,12 @@ impl Manager {
     pub fn track(&mut self, target: u32, prefix: &str) {
         self.begin_for(target);
         let Manager { targets, links, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         let Ok(config) = &mut known.config else { return };
         if config.introduction.tracking.is_some() {
             return;
         }
-        config.introduction.tracking = Some(prefix.into());
+        config.introduction.tracking = Some(owned(prefix));
         for link in links.iter_mut().filter(|link| link.target == target) {
             link.track(prefix, output);
         }
@@ -168,7 +169,7 @@ impl Manager {
             config.introduction.credentials = credentials;
         }
         if addresses.is_empty() {
-            return self.dial_failed(target, Some((Reason::Dns, "the name has no address".into())), now);
+            return self.dial_failed(target, Some((Reason::Dns, owned("the name has no address"))), now);
         }
         current.prepared(addresses, known.winner.as_deref(), now, config.connect);
         self.race(target, now);
@@ -180,7 +181,7 @@ impl Manager {
         let Some(known) = self.target_mut(target) else { return };
         if known.dial.as_ref().is_some_and(|current| current.number == dial && current.candidates.is_empty())
         {
-            self.dial_failed(target, Some((Reason::of_code(code), text.to_string())), now);
+            self.dial_failed(target, Some((Reason::of_code(code), owned(text))), now);
         }
     }
 
@@ -190,7 +191,7 @@ impl Manager {
         self.begin_for(target);
         let mut sent = Sent::Maybe;
         let Manager { targets, links, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return sent };
+        let Some(known) = Target::at(targets, target) else { return sent };
         known.staged.remove(|entry| {
             let leaves = entry.tag == tag;
             if leaves {
@@ -229,7 +230,7 @@ impl Manager {
     }
 
     fn target_mut(&mut self, target: u32) -> Option<&mut Target> {
-        self.targets.get_mut(target as usize)?.as_mut()
+        Target::at(&mut self.targets, target)
     }
 
     fn advance_dial(&mut self, target: u32, now: Time) {
@@ -244,7 +245,7 @@ impl Manager {
 
     fn advance_links(&mut self, target: u32, now: Time) {
         let Manager { links, policies, output, targets, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         let mut silent = false;
         // Those of a dial too: commands may ride on them.
         for link in links.iter_mut().filter(|link| link.target == target) {
@@ -255,7 +256,7 @@ impl Manager {
         let Some(link) = known.link.and_then(|link| links.get(link)) else { return };
         let id = link.id;
         if link.is_probe_due(now) {
-            self.link_failed(id, Reason::Timeout, "no answer to a PING after idleness".into(), now);
+            self.link_failed(id, Reason::Timeout, owned("no answer to a PING after idleness"), now);
         } else if silent && known.dial.is_none() && known.state == State::Ready && !known.released {
             // Doubt: a second link is dialled, and if that answers it takes over.
             self.begin_dial(target, now, true, Duration::ZERO);
@@ -264,7 +265,7 @@ impl Manager {
 
     fn advance_staged(&mut self, target: u32, now: Time) {
         let Manager { output, targets, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         if known.staged.is_empty() || known.staged.deadline(now) > now {
             return;
         }
@@ -290,7 +291,7 @@ impl Manager {
 
     fn set_state(&mut self, target: u32, state: State, now: Time) {
         let Manager { targets, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return };
+        let Some(known) = Target::at(targets, target) else { return };
         known.state = state;
         known.since = now;
         known.stats.state_changes += 1.0;

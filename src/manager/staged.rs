@@ -97,14 +97,14 @@ impl Staged {
             *self = Staged::default();
         } else {
             output.frames.append(&self.frames, 0, from);
-            self.keep(|index, _| index >= count);
+            self.keep(&mut |index, _| index >= count);
         }
         output.transmit(link.id, start);
     }
 
     /// A command that a dead link gave back, with its frame.
     pub fn add(&mut self, entry: Entry, frame: &[u8], deadline: Deadline) {
-        self.frames.bytes.extend_from_slice(frame);
+        self.frames.bytes.append(frame);
         self.push(entry, frame.len() as u64, deadline);
     }
 
@@ -122,10 +122,10 @@ impl Staged {
 
     /// Takes out the commands that `leaves` says yes to.
     pub fn remove(&mut self, mut leaves: impl FnMut(&Entry) -> bool) {
-        self.keep(|_, item| !leaves(&item.entry));
+        self.keep(&mut |_, item| !leaves(&item.entry));
     }
 
-    fn keep(&mut self, mut stays: impl FnMut(usize, &Item) -> bool) {
+    fn keep(&mut self, stays: &mut dyn FnMut(usize, &Item) -> bool) {
         let Staged { items, frames, framed, size } = self;
         let mut compaction = Compaction::new(frames);
         let mut index = 0;

@@ -22,7 +22,7 @@ impl Manager {
     /// The usual case: there is a link and it takes commands.
     fn write_through(&mut self, target: u32, batch: &mut Batch<'_>, now: Time) -> Result<bool, Malformed> {
         let Manager { targets, links, policies, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return Err(Malformed) };
+        let Some(known) = Target::at(targets, target) else { return Err(Malformed) };
         let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return Ok(false) };
         // The staged frames may be the beginning of a command that this batch goes on with.
         if link.probe_if_idle(now, output) || !link.is_writable() || !known.staged.frames.is_empty() {
@@ -69,7 +69,7 @@ impl Manager {
         let turned_away = self.target_mut(target).is_some_and(|known| known.turns_away());
         self.demand(target, now);
         let Manager { targets, policies, output, .. } = self;
-        let Some(Some(known)) = targets.get_mut(target as usize) else { return Err(Malformed) };
+        let Some(known) = Target::at(targets, target) else { return Err(Malformed) };
         loop {
             let outcome = known.encoder.next(&mut batch, &mut known.staged.frames)?;
             match outcome {

@@ -4,7 +4,7 @@
 //! `@` in a password, a missing scheme, an HTTP endpoint. No message repeats any part of the URL.
 
 use super::config::Endpoint;
-use crate::resp::whole;
+use crate::resp::{is_word, whole};
 
 /// The parts of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,9 @@ pub fn parse(url: &str) -> Result<Url, &'static str> {
     let Some((scheme, rest)) = split else {
         return Err("the URL has no scheme: it must begin with redis:// or rediss://");
     };
-    let Some(&(name, tls, unix)) = SCHEMES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(scheme)) else {
+    let Some(&(name, tls, unix)) =
+        SCHEMES.iter().find(|(name, ..)| is_word(scheme.as_bytes(), name.as_bytes()))
+    else {
         return Err("the URL's scheme is not one of redis, rediss, valkey, valkeys, unix");
     };
     if name.starts_with(HTTP[0]) {

@@ -36,6 +36,12 @@ impl Bytes {
         self.len = to;
     }
 
+    /// The same where it need not be quick, as one function for all.
+    #[inline(never)]
+    pub fn append(&mut self, piece: &[u8]) {
+        self.extend_from_slice(piece);
+    }
+
     #[cold]
     #[inline(never)]
     fn grow(&mut self, len: usize) {
@@ -51,6 +57,18 @@ impl Bytes {
         let more = len.saturating_sub(self.room.len());
         self.room.reserve_exact(more);
         self.room.resize(self.room.len() + more, 0);
+    }
+
+    /// How many there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// How many there is room for.
@@ -99,6 +117,27 @@ impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Bytes {
     }
 }
 
+/// A text of one's own. Each place where the library makes one is as large as all of this.
+#[inline(never)]
+pub fn owned(text: &str) -> String {
+    text.into()
+}
+
+/// A number in decimal digits; the library would pad and align it as well.
+#[inline(never)]
+pub fn decimal(number: u32) -> String {
+    let (mut digits, mut at, mut rest) = ([0; 10], 10, number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    owned(core::str::from_utf8(&digits[at..]).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +158,13 @@ mod tests {
         bytes.extend_from_slice(&[7; LARGE]);
         bytes.extend_from_slice(&[8; 2 * LARGE]);
         assert_eq!((bytes.len(), bytes.capacity()), (3 * LARGE, 3 * LARGE));
+    }
+
+    #[test]
+    fn numbers_are_written_in_digits() {
+        for number in [0, 9, 10, 6_379, 4_294_967_295] {
+            assert_eq!(decimal(number), number.to_string());
+        }
     }
 
     #[test]

@@ -25,9 +25,11 @@ pub fn bulk(out: &mut Bytes, bytes: &[u8]) {
 /// A whole command, of arguments that are there already.
 #[inline(never)]
 pub fn frame(out: &mut Bytes, arguments: &[&[u8]]) {
-    array_header(out, arguments.len() as u32);
+    long_header(out, b'*', arguments.len() as u64);
     for argument in arguments {
-        bulk(out, argument);
+        long_header(out, b'$', argument.len() as u64);
+        out.append(argument);
+        out.append(b"\r\n");
     }
 }
 
@@ -60,7 +62,7 @@ fn long_header(out: &mut Bytes, kind: u8, mut n: u64) {
     }
     at -= 1;
     line[at] = kind;
-    out.extend_from_slice(&line[at..]);
+    out.append(&line[at..]);
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::owned;
+
 /// The rule of the protocol, or the limit, that the bytes broke.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProtocolErrorKind {
@@ -78,7 +80,7 @@ impl ProtocolError {
                 (before, "?'), which is not supported")
             }
         };
-        let mut text = String::from(before);
+        let mut text = owned(before);
         text.extend(core::ascii::escape_default(self.byte).map(char::from));
         text.push_str(after);
         text

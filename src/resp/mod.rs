@@ -11,10 +11,10 @@ mod scan;
 mod text;
 mod token;
 
-pub use bytes::Bytes;
+pub use bytes::{decimal, owned, Bytes};
 pub use encode::{array_header, bulk, bulk_header, frame};
 pub use error::{ProtocolError, ProtocolErrorKind};
 pub use parser::{Limits, Parser};
-pub use scan::whole;
+pub use scan::{is_word, whole};
 pub use text::TextArguments;
 pub use token::{Kind, Token, ASCII, FIRST, LAST, SKIP};

@@ -12,7 +12,7 @@
 //!
 //! Nesting lives in a fixed stack of counters: no recursion, no allocation.
 
-use super::scan::{ascii_flag, digits, is_double, is_integer, long_int};
+use super::scan::{ascii_flag, digits, is_double, is_integer, long_int, short_ascii_flag};
 use super::{Kind, ProtocolError, ProtocolErrorKind, Token, ASCII, FIRST, LAST, SKIP};
 
 /// The deepest nesting that [`Limits::depth`] can allow: the size of the stack inside the [`Parser`].
@@ -221,7 +221,7 @@ impl Parser {
             return if diverts { self.divert(buf, len as usize - PREFIX, content, sink) } else { Ok(None) };
         }
         let kind = if is_text { Kind::Verbatim } else { Kind::Error };
-        let ascii = ascii_flag(&buf[content..end]);
+        let ascii = short_ascii_flag(&buf[content..end]);
         self.value(sink, kind, ascii, content as u32, end as u32);
         Ok(Some(end + 2))
     }
@@ -243,7 +243,7 @@ impl Parser {
         let Some(end) = self.line(buf, at)? else {
             return Ok(None);
         };
-        let ascii = ascii_flag(&buf[at + 1..end]);
+        let ascii = short_ascii_flag(&buf[at + 1..end]);
         self.value(sink, kind, ascii, (at + 1) as u32, end as u32);
         Ok(Some(end + 2))
     }
@@ -423,7 +423,7 @@ impl Parser {
     }
 
     /// The offset of the CRLF that ends the line of the type byte at `at`.
-    #[inline]
+    #[inline(never)]
     fn line(&mut self, buf: &[u8], at: usize) -> Step {
         let start = at + 1;
         // A CRLF later than this ends a line that is too long, however the bytes were cut.

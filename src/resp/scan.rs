@@ -7,15 +7,13 @@ use super::ASCII;
 pub(super) fn digits(buf: &[u8], start: usize) -> (u64, usize) {
     let mut n = 0;
     let mut at = start;
-    if let Some(rest) = buf.get(start..) {
-        for &byte in rest.iter().take(18) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            n = n * 10 + u64::from(digit);
-            at += 1;
+    while let Some(byte) = buf.get(at) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 || at == start + 18 {
+            break;
         }
+        n = n * 10 + u64::from(digit);
+        at += 1;
     }
     (n, at)
 }
@@ -55,11 +53,27 @@ pub(super) fn is_integer(text: &[u8]) -> bool {
 /// Loose on purpose: the reader of the value converts it, this only keeps other things than numbers out.
 pub(super) fn is_double(text: &[u8]) -> bool {
     let magnitude = unsigned(text);
-    magnitude.eq_ignore_ascii_case(b"inf")
-        || magnitude.eq_ignore_ascii_case(b"nan")
+    is_word(magnitude, b"inf")
+        || is_word(magnitude, b"nan")
         || (magnitude.first().is_some_and(|b| b.is_ascii_digit() || *b == b'.')
             && magnitude.iter().any(u8::is_ascii_digit)
             && magnitude.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')))
+}
+
+/// Whether `text` is the word, in any case.
+#[inline(never)]
+pub fn is_word(text: &[u8], word: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(word)
+}
+
+/// [`ASCII`] when every byte is below 0x80; a byte a step, for lines, most of which are two bytes long.
+#[inline(never)]
+pub(super) fn short_ascii_flag(bytes: &[u8]) -> u8 {
+    if bytes.iter().fold(0, |seen, byte| seen | byte) < 0x80 {
+        ASCII
+    } else {
+        0
+    }
 }
 
 /// [`ASCII`] when every byte is below 0x80: sixteen a step, as loops are not made vector code for us.

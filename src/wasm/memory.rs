@@ -57,7 +57,8 @@ impl Memory {
     }
 
     /// Texts that stand in the region of a batch's text one after the other, by their lengths in bytes.
-    pub(super) fn texts<const N: usize>(&self, lengths: [usize; N]) -> [&str; N] {
+    #[inline(never)]
+    pub(super) fn texts(&self, lengths: [usize; 3]) -> [&str; 3] {
         let mut rest = &self.text[..];
         lengths.map(|length| {
             let (text, behind) = rest.split_at_checked(length).unwrap_or((&[], rest));
@@ -85,7 +86,7 @@ impl Memory {
     }
 
     /// Forgets what links have left that are gone.
-    pub(super) fn forget(&mut self, is_alive: impl Fn(u32) -> bool) {
+    pub(super) fn forget(&mut self, is_alive: &dyn Fn(u32) -> bool) {
         self.carries.retain(|(link, _)| is_alive(*link));
     }
 }

@@ -16,6 +16,7 @@ use crate::command::Refusal;
 #[cfg(doc)]
 use crate::manager::Options;
 use crate::manager::{Batch, Endpoint, Manager, Policy, State};
+use crate::resp::owned;
 use crate::time::{Duration, Time};
 use memory::Memory;
 
@@ -32,10 +33,20 @@ thread_local! {
     static CORE: Cell<Option<&'static mut Core>> = const { Cell::new(None) };
 }
 
-fn with<T>(act: impl FnOnce(&mut Core) -> T) -> T {
-    let core = CORE.take().expect("start() comes first, and nothing comes after a panic");
-    let value = act(core);
+#[inline(never)]
+fn take() -> &'static mut Core {
+    CORE.take().expect("start() comes first, and nothing comes after a panic")
+}
+
+#[inline(never)]
+fn give(core: &'static mut Core) {
     CORE.set(Some(core));
+}
+
+fn with<T>(act: impl FnOnce(&mut Core) -> T) -> T {
+    let core = take();
+    let value = act(core);
+    give(core);
     value
 }
 
@@ -131,8 +142,8 @@ pub fn policy(connect: u32, command: u32, waits: bool, total: bool) -> u32 {
 pub fn keep_connection(target: u32, promise: Promise) {
     with(|core| {
         let index = target as usize;
-        if core.connections.len() <= index {
-            core.connections.resize(index + 1, None);
+        while core.connections.len() <= index {
+            core.connections.push(None);
         }
         core.connections[index] = Some(promise);
     });
@@ -161,7 +172,7 @@ pub fn connect(target: u32, now: f64) {
 #[wasm_bindgen]
 pub fn track(target: u32, length: usize, now: f64) {
     mutate(now, |core, _| {
-        let [prefix] = core.memory.texts([length]);
+        let [prefix, ..] = core.memory.texts([length, 0, 0]);
         core.manager.track(target, prefix);
     });
 }
@@ -188,7 +199,7 @@ pub fn receive(link: u32, length: usize, now: f64) {
         let bytes = memory.received(link, length);
         let rest = bytes.len() - manager.receive(link, bytes, now);
         if rest > 0 {
-            memory.forget(|link| manager.is_alive(link));
+            memory.forget(&|link| manager.is_alive(link));
             memory.carry(link, rest, length);
         }
     });
@@ -204,7 +215,7 @@ pub fn opened(link: u32, now: f64) {
 #[wasm_bindgen]
 pub fn lost(link: u32, code: usize, text: usize, now: f64) {
     mutate(now, |core, now| {
-        let [code, text] = core.memory.texts([code, text]);
+        let [code, text, _] = core.memory.texts([code, text, 0]);
         core.manager.lost(link, code, text, now);
     });
 }
@@ -236,11 +247,12 @@ pub fn prepared(
     mutate(now, |core, now| {
         let [addresses, user, password] = core.memory.texts([addresses, user, password]);
         // The library's search for the ends of lines is larger than the whole of this.
-        let lines = addresses.as_bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let addresses =
-            lines.map(|line| core::str::from_utf8(line).unwrap_or_default().to_string()).collect();
-        let credentials = secret.then(|| (user.to_string(), password.to_string()));
-        core.manager.prepared(target, dial, addresses, credentials, now);
+        let mut lines = Vec::new();
+        for line in addresses.as_bytes().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            lines.push(owned(core::str::from_utf8(line).unwrap_or_default()));
+        }
+        let credentials = secret.then(|| (owned(user), owned(password)));
+        core.manager.prepared(target, dial, lines, credentials, now);
     });
 }
 
@@ -248,7 +260,7 @@ pub fn prepared(
 #[wasm_bindgen]
 pub fn unprepared(target: u32, dial: u32, code: usize, text: usize, now: f64) {
     mutate(now, |core, now| {
-        let [code, text] = core.memory.texts([code, text]);
+        let [code, text, _] = core.memory.texts([code, text, 0]);
         core.manager.unprepared(target, dial, code, text, now);
     });
 }
@@ -271,7 +283,7 @@ pub fn forget(scope: u32) {
     mutate(0.0, |core, _| {
         let Core { manager, memory, .. } = core;
         manager.forget(scope);
-        memory.forget(|link| manager.is_alive(link));
+        memory.forget(&|link| manager.is_alive(link));
     });
 }
 
