@@ -157,7 +157,7 @@ test("while Redis is away requests learn it from each other, and all find it whe
     assert.ok(milliseconds < 1_000, `${milliseconds} ms`);
   }
   const median = others.map(({ milliseconds }) => milliseconds).sort((a, b) => a - b)[others.length >> 1];
-  assert.ok(median < 100, `${median} ms`);
+  assert.ok(median < 500, `${median} ms`);
   const attempts = Math.max(...others.map(({ status }) => status.attempts));
   assert.ok(attempts < 10, `${attempts} dials for 50 requests`);
   const again = await startRedis({ port });
