@@ -25,6 +25,12 @@ export function isPromise(value: unknown): boolean {
   return true;
 }
 
+/** For the rejection of a read: a key of another type is no entry, as MGET has it. */
+export function nothingThere(error: unknown): null {
+  if ((error as { code?: unknown }).code === "WRONGTYPE") return null;
+  throw error;
+}
+
 /** Why a read failed that no command of its own explains. */
 export class ReadFailure extends Error {
   readonly reason: FallbackReason;

@@ -14,7 +14,8 @@ const BUDGET = 1_000;
 
 const nothing: Content = { kind: CONTENT.Absent, data: "" };
 const noTags: readonly Tagged[] = [];
-const left = Promise.resolve(true);
+/** The lease is to be given back. */
+export const left = Promise.resolve(true);
 /** Entries that fit are built here, one after the other: arguments of up to 16 KiB are copied when they are staged. */
 const scratch = new Uint8Array(8 << 10);
 

@@ -1,6 +1,6 @@
 /** Loads on behalf of calls: once for all of them, in this process and beside others, and stores what was loaded. */
 import type { Call } from "./call.js";
-import { Filler } from "./filler.js";
+import { Filler, left } from "./filler.js";
 import { Flight, type Landed } from "./flight.js";
 import { unique } from "./gate.js";
 import { isOther, isOurs, Leases, type Made, RENEWAL } from "./lease.js";
@@ -138,8 +138,7 @@ export class Flights {
   /** Never rejects. */
   #store(flight: Flight, landed: Landed | undefined): Promise<void> {
     const token = flight.token as string;
-    const stored = landed === undefined ? undefined : this.#filler.store(flight, landed);
-    if (stored === undefined) return this.#leases.release(flight.name, token).then(() => this.#leave(flight));
+    const stored = landed === undefined ? left : this.#filler.store(flight, landed);
     return stored.then(async (isLeft) => {
       if (isLeft) await this.#leases.release(flight.name, token);
       this.#leave(flight);

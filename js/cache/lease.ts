@@ -4,7 +4,7 @@
  */
 import type { Call } from "./call.js";
 import { generationOf, HEADER, type Held, signOf } from "./envelope.js";
-import { ReadFailure } from "./failure.js";
+import { nothingThere, ReadFailure } from "./failure.js";
 import { unique } from "./gate.js";
 import type { Look } from "./lookup.js";
 import { ENSURE, EXTEND } from "./scripts.js";
@@ -12,7 +12,7 @@ import type { Sender, View } from "./sender.js";
 import type { Space } from "./space.js";
 
 /** In milliseconds; a process that has died keeps a key from others for no longer. */
-const LEASE = 3_000;
+export const LEASE = 3_000;
 /** A load that takes longer has it renewed so often. */
 export const RENEWAL = 1_000;
 /** Nobody waits for it, but its budget must not be nobody's either. */
@@ -106,10 +106,4 @@ export class Leases {
       [token, milliseconds],
     );
   }
-}
-
-/** A key of another type is no entry, and will make room for one. */
-function nothingThere(error: unknown): null {
-  if ((error as { code?: unknown }).code === "WRONGTYPE") return null;
-  throw error;
 }

@@ -58,7 +58,7 @@ export class Loads {
     const lane = inside.isScoped ? this.#laneOf(inside.scope as object) : this.#lane;
     const start = () => {
       events.begins(key);
-      return new Load(inside, this.#limit, isBackground, key, events, lane.ended).run(loader);
+      return new Load().run(loader, inside, this.#limit, isBackground, key, events, lane.ended);
     };
     if (lane.running >= this.#most) return this.#turn(lane, inside, isBackground, key, events).then(start);
     lane.running += 1;
@@ -76,77 +76,46 @@ export class Loads {
 
   #turn<K>({ queue }: Lane, inside: Inside, isBackground: boolean, key: K, events: LoadEvents<K>): Promise<void> {
     return new Promise((resolve, reject) => {
-      const until = inside.now() + this.#limit;
-      let timer: Timer;
       const next = () => {
-        timer.clear();
+        watch.clear();
         resolve();
       };
-      const wait = () => {
-        timer = inside.setTimer(look, Math.min(until - inside.now(), events.interval));
-        timer.hold(!isBackground);
-      };
-      const look = () => {
-        if (until - inside.now() >= 1) {
-          events.goesOn(key);
-          wait();
-          return;
-        }
+      const watch = new Watch(inside, this.#limit, isBackground, key, events, () => {
         queue.splice(queue.indexOf(next), 1);
         reject(late(`waited longer than ${this.#limit} ms for other loads (maxConcurrentLoads)`));
-      };
-      wait();
+      });
       queue.push(next);
     });
   }
 }
 
-/** A loader that runs, and what it is given. */
-class Load<K> implements LoadContext {
+/** A limit in time, and what is told of until then. One timer for both: most loads are over before it. */
+class Watch<K> {
   readonly #inside: Inside;
-  readonly #limit: number;
   readonly #until: number;
   readonly #isBackground: boolean;
   readonly #key: K;
   readonly #events: LoadEvents<K>;
-  readonly #ended: () => void;
+  readonly #expired: () => void;
   #timer: Timer | undefined;
-  #reject: ((error: unknown) => void) | undefined;
-  #isSkipped = false;
-  #controller: AbortController | undefined;
-  #abortedFor: DOMException | undefined;
 
-  constructor(inside: Inside, limit: number, isBackground: boolean, key: K, events: LoadEvents<K>, ended: () => void) {
+  constructor(
+    inside: Inside,
+    limit: number,
+    isBackground: boolean,
+    key: K,
+    events: LoadEvents<K>,
+    expired: () => void,
+  ) {
     this.#inside = inside;
-    this.#limit = limit;
     this.#until = inside.now() + limit;
     this.#isBackground = isBackground;
     this.#key = key;
     this.#events = events;
-    this.#ended = ended;
+    this.#expired = expired;
+    this.#wait();
   }
 
-  run(loader: Loader<unknown>): Promise<LoadResult> {
-    return new Promise((resolve, reject) => {
-      this.#reject = reject;
-      this.#wait();
-      const failed = (error: unknown) => {
-        if (this.#end()) reject(error);
-      };
-      let given: unknown;
-      try {
-        given = loader(this);
-      } catch (error) {
-        failed(error);
-        return;
-      }
-      Promise.resolve(given).then((value) => {
-        if (this.#end()) resolve({ value, isSkipped: this.#isSkipped });
-      }, failed);
-    });
-  }
-
-  /** One timer for all: most loads are over before it. */
   #wait(): void {
     const left = this.#until - this.#inside.now();
     this.#timer = this.#inside.setTimer(this.#look, Math.min(left, this.#events.interval));
@@ -155,25 +124,64 @@ class Load<K> implements LoadContext {
   }
 
   readonly #look = (): void => {
-    if (this.#until - this.#inside.now() >= 1) {
-      this.#events.goesOn(this.#key);
-      this.#wait();
+    if (this.#until - this.#inside.now() < 1) {
+      this.#expired();
       return;
     }
-    const reason = late(`took longer than ${this.#limit} ms (loadTimeout)`);
-    this.#end();
-    this.#reject?.(reason);
-    this.#abortedFor = reason;
-    this.#controller?.abort(reason);
+    this.#events.goesOn(this.#key);
+    this.#wait();
   };
 
-  /** Says whether it had not ended yet. */
-  #end(): boolean {
-    if (this.#timer === undefined) return false;
-    this.#timer.clear();
-    this.#timer = undefined;
-    this.#ended();
-    return true;
+  clear(): void {
+    this.#timer?.clear();
+  }
+}
+
+/** A loader that runs, and what it is given. */
+class Load implements LoadContext {
+  #isOver = false;
+  #isSkipped = false;
+  #controller: AbortController | undefined;
+  #abortedFor: DOMException | undefined;
+
+  run<K>(
+    loader: Loader<unknown>,
+    inside: Inside,
+    limit: number,
+    isBackground: boolean,
+    key: K,
+    events: LoadEvents<K>,
+    ended: () => void,
+  ): Promise<LoadResult> {
+    return new Promise((resolve, reject) => {
+      /** Says whether it had not ended yet. */
+      const end = (): boolean => {
+        if (this.#isOver) return false;
+        this.#isOver = true;
+        watch.clear();
+        ended();
+        return true;
+      };
+      const failed = (error: unknown) => {
+        if (end()) reject(error);
+      };
+      const watch = new Watch(inside, limit, isBackground, key, events, () => {
+        const reason = late(`took longer than ${limit} ms (loadTimeout)`);
+        failed(reason);
+        this.#abortedFor = reason;
+        this.#controller?.abort(reason);
+      });
+      let given: unknown;
+      try {
+        given = loader(this);
+      } catch (error) {
+        failed(error);
+        return;
+      }
+      Promise.resolve(given).then((value) => {
+        if (end()) resolve({ value, isSkipped: this.#isSkipped });
+      }, failed);
+    });
   }
 
   /** Costs more than the rest of a load, and is only made for who looks at it. */

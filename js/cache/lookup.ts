@@ -194,7 +194,7 @@ export class Lookup {
     entry: Entry | undefined,
   ): ReadonlyMap<string, number | undefined> {
     const { names } = this.#space;
-    const ofHint = this.#space.hint(call.name);
+    const ofHint = call.hint;
     const flight = call.zone.flights.get(call.name);
     const ofEntry = entry?.tags;
     if (call.settings.tags.length + (ofHint?.length ?? 0) + (ofEntry?.length ?? 0) === 0 && flight === undefined) {

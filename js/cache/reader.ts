@@ -4,12 +4,13 @@
  */
 import type { Inside } from "../client/inside.js";
 import { generationOf, type Held, take } from "./envelope.js";
-import { ReadFailure } from "./failure.js";
+import { nothingThere, ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
 import type { Names } from "./keys.js";
 import type { Mark } from "./memory.js";
 import type { Sender, View } from "./sender.js";
 import type { Space, Zone } from "./space.js";
+import { within } from "./within.js";
 
 /** Keys of one MGET: more would keep other replies waiting. */
 const MOST_KEYS = 256;
@@ -28,7 +29,7 @@ export class Batch {
   readonly #others: string[] = [];
   #placesOfOthers: Map<string, number> | undefined;
   #values: readonly Reply[] = [];
-  #inside: Inside | undefined;
+  readonly #inside: Inside;
   /** Whoever wants something of it awaits this. */
   readonly done: Promise<void>;
   #resolve: (() => void) | undefined;
@@ -46,9 +47,10 @@ export class Batch {
   /** What had been heard of changes when it was asked, for who keeps the answer in memory. */
   mark: Mark | undefined;
 
-  constructor(names: Names, now: number) {
+  constructor(names: Names, inside: Inside) {
     this.#names = names;
-    this.begunAt = now;
+    this.#inside = inside;
+    this.begunAt = inside.now();
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -84,7 +86,7 @@ export class Batch {
 
   #held(reply: Reply): Held | null {
     if (!(reply instanceof Uint8Array)) return reply;
-    const inside = this.#inside as Inside;
+    const inside = this.#inside;
     const texts = {
       ascii: (start: number, end: number) => inside.ascii(reply, start, end),
       utf8: (start: number, end: number) => inside.utf8(reply, start, end),
@@ -98,12 +100,11 @@ export class Batch {
     return [...this.#entries, ...this.#others, this.#names.generation];
   }
 
-  answer(values: readonly Reply[], inside: Inside): void {
+  answer(values: readonly Reply[]): void {
     this.#values = values;
-    this.#inside = inside;
     this.generation = generationOf(this.#held(values.at(-1) as Reply));
-    this.endedAt = inside.now();
-    this.answeredAt = inside.wallClock();
+    this.endedAt = this.#inside.now();
+    this.answeredAt = this.#inside.wallClock();
     this.#resolve?.();
   }
 
@@ -137,7 +138,7 @@ export class Reader {
       this.#open.set(zone, open);
     }
     const known = open.get(budget);
-    const batch = known ?? new Batch(this.#space.names, inside.now());
+    const batch = known ?? new Batch(this.#space.names, inside);
     this.#last = { zone, budget, batch };
     if (known !== undefined) return known;
     open.set(budget, batch);
@@ -165,7 +166,10 @@ export class Reader {
         const gate = this.#gate.open(zone, scope, epoch);
         const reading = this.#read(keys, left);
         if (gate !== undefined) {
-          const opened = await this.#within(gate, left, reading);
+          // If the gate does not open nobody looks at what was read.
+          reading.catch(() => {});
+          // It has a patience of its own; who waits for it has a budget.
+          const opened = await within(gate, inside, left, "timeout" as const);
           if (opened === "again") continue;
           if (opened === "timeout") throw new ReadFailure("timeout");
           if (opened !== "open") throw opened;
@@ -173,7 +177,7 @@ export class Reader {
         const values = await reading;
         if (inside.epoch !== epoch) continue;
         if (batch.mark !== undefined) l1?.heard(batch.mark.at);
-        batch.answer(values, inside);
+        batch.answer(values);
         return;
       }
       throw new ReadFailure("lost");
@@ -185,20 +189,6 @@ export class Reader {
       this.#space.isScattered = true;
       await this.#ask(batch, zone, scope, budget, inside);
     }
-  }
-
-  /** The gate has a patience of its own; who waits for it has a budget. */
-  #within<T>(gate: Promise<T>, left: number, reading: Promise<unknown>): Promise<T | "timeout"> {
-    // If the gate does not open nobody looks at what was read.
-    reading.catch(() => {});
-    return new Promise((resolve) => {
-      const timer = this.#sender.inside.setTimer(() => resolve("timeout"), left);
-      timer.hold(true);
-      gate.then((opened) => {
-        timer.clear();
-        resolve(opened);
-      });
-    });
   }
 
   #read(keys: readonly string[], budget: number): Promise<readonly Reply[]> {
@@ -213,14 +203,6 @@ export class Reader {
 
   /** On a cluster. */
   #scattered(keys: readonly string[], view: View): Promise<readonly Reply[]> {
-    return Promise.all(
-      keys.map((key) =>
-        (view.get(key) as Promise<unknown> as Promise<Reply>).catch((error) => {
-          // MGET says of a key of another type that there is nothing.
-          if ((error as { code?: unknown }).code === "WRONGTYPE") return null;
-          throw error;
-        }),
-      ),
-    );
+    return Promise.all(keys.map((key) => (view.get(key) as Promise<unknown> as Promise<Reply>).catch(nothingThere)));
   }
 }

@@ -7,6 +7,7 @@ import { ReadFailure } from "./failure.js";
 import { type Gate, unique } from "./gate.js";
 import type { Invalidations, Order } from "./invalidations.js";
 import { type CacheKey, encodeKey } from "./keys.js";
+import { DAY, LEASE } from "./lease.js";
 import { type CallSettings, encodeTags, type Settings, timeToLive } from "./options.js";
 import { ENSURE, STORE } from "./scripts.js";
 import type { Sender } from "./sender.js";
@@ -14,9 +15,6 @@ import type { Space } from "./space.js";
 import { absent, type CacheStats, type Invalidation } from "./types.js";
 
 const BUDGET = 1_000;
-const DAY = 86_400_000;
-/** How long others wait for a value whose writer has died. */
-const LEASE = 3_000;
 
 const notPairs = (): UsageError =>
   new UsageError('setMany takes an array, a Map or another iterable of pairs, as in [["key", value]]');
