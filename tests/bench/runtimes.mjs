@@ -58,7 +58,8 @@ async function measure(run, port) {
       console.error(`${client.label}, ${what}: ${error.message}`);
     },
   };
-  const results = { runtime: run.runtime, version: version(run.runtime), clients, loads: {}, failures };
+  const named = clients.map(({ name, label }) => ({ name, label }));
+  const results = { runtime: run.runtime, version: version(run.runtime), clients: named, loads: {}, failures };
   for (const group of groups) Object.assign(results.loads, await measureGroup(group, context));
   results.cold = await measureCold(context);
   results.bars = bars(run, results.loads);
