@@ -5,7 +5,7 @@
 #   wasm     wasm-pack, for the Rust tests that run as wasm
 #   browser  Chromium and its driver, for those of them that run in a browser
 #   runtimes Bun, Deno and several Nodes
-#   workerd  Cloudflare's runtime, under miniflare
+#   workerd  Cloudflare's runtime in three generations, each with its wrangler; the newest runs on a Node of `runtimes`
 #   apps     bundlers, checkers of packages, and Next.js
 #   c++      a C++ compiler, for libFuzzer
 #   fuzz     cargo-fuzz, for `make fuzz`
@@ -216,8 +216,13 @@ step_runtimes() {
 }
 
 step_workerd() {
-  npm_app workerd
-  echo "miniflare $(installed_version workerd miniflare), workerd $(installed_version workerd workerd) in $tools/npm"
+  local tree found=""
+  for tree in workerd-newest workerd workerd-oldest; do
+    npm_app "$tree"
+    found+="workerd $(installed_version "$tree" workerd) with wrangler $(installed_version "$tree" wrangler), "
+  done
+  npm_app runtimes
+  echo "${found%, } in $tools/npm"
 }
 
 step_apps() {
