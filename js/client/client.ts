@@ -390,7 +390,7 @@ export class BaseClient implements Subscriber {
 
   on(event: string, listener: unknown): this {
     this.#listeners ??= new Listeners();
-    this.#listeners.add(event, listener);
+    this.#listeners.add(event, listener, (text) => this.#warn(text));
     if (this.#present !== undefined) this.#subscribe();
     return this;
   }

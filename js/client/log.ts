@@ -30,21 +30,22 @@ export class StateLog {
   }
 
   #write(status: Status, line: string): void {
-    try {
-      if (status.state === "disabled" || (status.state === "connecting" && status.reason !== undefined))
-        this.#logger.warn(line);
-      else this.#logger.info(line);
-    } catch {
-      // A logger that throws must not make Redis fail.
-    }
+    const isBad = status.state === "disabled" || (status.state === "connecting" && status.reason !== undefined);
+    this.#say(isBad ? "warn" : "info", line);
   }
 
   /** Something that is no state change but should be known. */
   warn(line: string): void {
+    this.#say("warn", `[edgis] ${line}`);
+  }
+
+  /** A logger that throws, or rejects, must not make Redis fail, nor end the process. */
+  #say(level: keyof Logger, line: string): void {
     try {
-      this.#logger.warn(`[edgis] ${line}`);
+      const given = this.#logger[level](line) as { then?: unknown } | undefined;
+      if (typeof given?.then === "function") Promise.resolve(given).catch(() => {});
     } catch {
-      // As above.
+      // It has no better place to say so.
     }
   }
 }

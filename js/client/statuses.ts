@@ -1,4 +1,5 @@
 /** The statuses of clients that have no target. */
+import { messageOf } from "../core/errors.js";
 import { type DisabledStatus, hopeless } from "../core/status.js";
 import type { Runtime } from "../transport/types.js";
 
@@ -22,7 +23,7 @@ export function outsideStatus(runtime: Runtime): DisabledStatus {
 /** Of a runtime that refuses the core, or of a module that is none; its error may have a hint of its own. */
 export function brokenStatus(runtime: Runtime, error: unknown): DisabledStatus {
   const { hint } = Object(error) as { hint?: string };
-  const what = error instanceof Error ? error.message : String(error);
+  const what = messageOf(error);
   return hopeless(
     "wasm",
     hint === undefined ? `this runtime does not run WebAssembly: ${what}` : what,

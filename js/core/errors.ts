@@ -181,11 +181,24 @@ export class ReplyError extends RedisError {
   }
 }
 
-/** A bug in edgis: its core trapped. The core was replaced; the command may have been executed. */
+/**
+ * A bug in edgis: its core trapped and was replaced, and the command may have been executed. With `sent: "yes"`: the server
+ * answered, and no value could be made of its reply, which cost this command alone; as a rule memory had run out.
+ */
 export class InternalError extends RedisError {
   declare readonly kind: "InternalError";
   constructor(message: string, details: Omit<ErrorDetails, "code">) {
     super("InternalError", message, details);
+  }
+}
+
+/** The message of whatever was thrown. What others throw may be anything, also what cannot be made text. */
+export function messageOf(thrown: unknown): string {
+  try {
+    const { message } = Object(thrown) as { message?: unknown };
+    return typeof message === "string" && message !== "" ? message : String(thrown);
+  } catch {
+    return "something was thrown that cannot be made text";
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the core wants done that is rare: dials, links that come and go, rejections, state changes. */
 import * as abi from "../core/abi.js";
+import { messageOf } from "../core/errors.js";
 import type { Status } from "../core/status.js";
 import type { Credentials, Endpoint } from "../transport/types.js";
 import type { Engine } from "./engine.js";
@@ -11,6 +12,7 @@ import { watch } from "./watchers.js";
 /** `[kind | detail << 8, a, b, c]`, see src/connection/output.rs. */
 export type Row = [number, number, number, number];
 
+const settled = Promise.resolve();
 const CONNECTING = 1;
 const READY = 2;
 const DISABLED = 3;
@@ -99,14 +101,13 @@ function prepare(engine: Engine, target: Target | undefined, dial: number): void
     host !== undefined && runtime.lookup !== undefined && !isAddress(host)
       ? runtime.lookup(host, settings.family)
       : Promise.resolve(host === undefined ? [] : [host]);
-  const credentials = new Promise<Credentials | undefined>((resolve) => {
-    resolve(settings.credentials?.());
-  }).then(
-    (secret) => (settings.credentials === undefined ? undefined : checked(secret)),
-    (error) => {
-      throw unusable(coded(error, "").message);
-    },
-  );
+  // The function is a user's: it runs once the core's rows have been acted upon, for it may use the client itself.
+  const credentials = settled
+    .then(() => settings.credentials?.())
+    .then((secret) => (settings.credentials === undefined ? undefined : checked(secret)))
+    .catch((error) => {
+      throw unusable(messageOf(error));
+    });
   Promise.all([addresses, credentials]).then(
     ([found, secret]) => {
       if (engine.epoch !== epoch || engine.targets.get(target.id) !== target) return;
@@ -129,7 +130,7 @@ function checked(secret: Credentials | undefined): Credentials {
   if (typeof password === "string" && (username === undefined || typeof username === "string")) {
     return username === undefined ? { password } : { username, password };
   }
-  throw unusable("it must give { username?, password }, and both must be strings");
+  throw new Error("it must give { username?, password }, and both must be strings");
 }
 
 const unusable = (text: string): Error =>
@@ -138,11 +139,14 @@ const unusable = (text: string): Error =>
 const isAddress = (host: string): boolean => host.includes(":") || /^\d+(\.\d+){3}$/.test(host);
 
 function coded(error: unknown, otherwise: string): { code: string; message: string } {
-  const { code, message } = Object(error) as { code?: unknown; message?: unknown };
-  return {
-    code: typeof code === "string" ? code : otherwise,
-    message: typeof message === "string" && message !== "" ? message : String(code ?? error),
-  };
+  try {
+    const { code, message } = Object(error) as { code?: unknown; message?: unknown };
+    const name = typeof code === "string" ? code : undefined;
+    // An error about several addresses has no words of its own.
+    return { code: name ?? otherwise, message: message === "" && name !== undefined ? name : messageOf(error) };
+  } catch {
+    return { code: otherwise, message: messageOf(error) };
+  }
 }
 
 /** Replies come from another link, or it has begun to tell of changes. Counted before any of them is delivered. */
