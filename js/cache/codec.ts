@@ -3,7 +3,7 @@
  * object `{ "$": [kind, …] }` stands for it. Bytes pass as they are.
  */
 import { UsageError } from "../core/errors.js";
-import { setField } from "../reply/shape.js";
+import { setField } from "../reply/fields.js";
 import { CONTENT, type Content } from "./envelope.js";
 import { isPromise } from "./failure.js";
 

@@ -1,5 +1,5 @@
 /** Copies of what the codec of the package makes: what a caller changes must not change what others get. */
-import { setField } from "../reply/shape.js";
+import { setField } from "../reply/fields.js";
 
 /** Undefined for an object of any other kind, or that has one in it. */
 export function copy(value: unknown): unknown {

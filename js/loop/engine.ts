@@ -22,7 +22,7 @@ import { act, linked, type Row } from "./actions.js";
 import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
 import { Clock } from "./clock.js";
-import { died } from "./failures.js";
+import { died, unusable } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
 import { News } from "./news.js";
 import type { Requests } from "./requests.js";
@@ -43,7 +43,7 @@ const HOLD = 100;
 /** …and after so many in any case. */
 const HOLD_AT_MOST = 2_000;
 const READY = 2;
-const SPOILT = "the bytes of an argument were transferred away or resized before they were written";
+const SPOILT = "an argument could not be written: its bytes were transferred away or resized, or memory has run out";
 const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
 const EARLY_WORDS = 1_800;
@@ -71,10 +71,13 @@ export class Engine {
   awaited = 0;
   /** Raised when the core is replaced: nothing of the one before is believed. */
   epoch = 0;
-  /** The core is dead, and there will be no other. */
+  /** The core is dead, and there is no other for the time being. */
   isDown = false;
   /** When cores died, lately. */
   readonly deaths: number[] = [];
+  /** When a core may be tried again, and how many such pauses there were in a row. */
+  downUntil = 0;
+  pauses = 0;
   readonly #reader: TextReader;
   #busy = false;
   readonly #clock: Clock;
@@ -352,7 +355,13 @@ export class Engine {
       const kind = head & 0xff;
       if (kind < abi.ROW_ACTION) {
         if (((head >>> 8) & WHOLE) === WHOLE && kind < abi.KIND_ARRAY) {
-          const value = scalar(this.#reader, core.u8, received, head, a, b, this.pending.owner(c));
+          let value: unknown;
+          try {
+            value = scalar(this.#reader, core.u8, received, head, a, b, this.pending.owner(c));
+          } catch (cause) {
+            this.refuse(c, cause);
+            continue;
+          }
           this.deliver(c, value, (head >>> 16) & 0xff);
         } else {
           (link as Link).token(head, a, b, c, received);
@@ -363,16 +372,15 @@ export class Engine {
           corked = to;
           to.stream?.cork();
         }
-        this.#write(to, core.u8.subarray(frames + b, frames + b + c), c);
+        if (!this.#write(to, core.u8.subarray(frames + b, frames + b + c), c)) spoilt = to;
       } else if (kind === abi.ROW_EXTERNAL) {
         const { content, byteLength } = this.pending.external(b, c);
         const to = this.links.get(a) as Link;
-        if (typeof content === "string" || content.length === byteLength) this.#write(to, content, byteLength);
-        else {
+        if (typeof content !== "string" && content.length !== byteLength) {
           // The server would take what follows for the content of the argument: not a byte of it must leave.
           to.stream?.destroy();
           spoilt = to;
-        }
+        } else if (!this.#write(to, content, byteLength)) spoilt = to;
       } else if (kind === abi.ROW_ABORT) {
         this.links.get(a)?.forget();
       } else if (kind === abi.ROW_CHANGED) {
@@ -395,11 +403,18 @@ export class Engine {
     if (this.#busy) this.balance();
   }
 
-  #write(link: Link, content: Uint8Array | string, byteLength: number): void {
+  /** Says whether the link has it. Otherwise, as when memory has run out, what follows would be read in its place. */
+  #write(link: Link, content: Uint8Array | string, byteLength: number): boolean {
     link.target.writes += 1;
-    if (link.stream?.write(content, byteLength) !== false) return;
+    try {
+      if (link.stream?.write(content, byteLength) !== false) return true;
+    } catch {
+      link.stream?.destroy();
+      return false;
+    }
     this.core.calls.blocked(link.id);
     link.target.blockedBy = link;
+    return true;
   }
 
   scalar(head: number, a: number, b: number, tag: number, at: number): unknown {
@@ -426,9 +441,24 @@ export class Engine {
       if (relayed !== undefined) this.pending.reject(tag, relayed, true);
       else
         this.pending.reject(tag, value instanceof ReplyError ? new ReplyError(value.message, details) : value, false);
+    } else if (shape === 0) {
+      this.pending.resolve(tag, value);
     } else {
-      this.pending.resolve(tag, shape === 0 ? value : reshape(value, shape));
+      let shaped: unknown;
+      try {
+        shaped = reshape(value, shape);
+      } catch (cause) {
+        this.refuse(tag, cause);
+        return;
+      }
+      this.pending.resolve(tag, shaped);
     }
+  }
+
+  /** A command is answered, and of its reply no value can be made. */
+  refuse(tag: number, cause: unknown): void {
+    const { target } = this.pending.owner(tag);
+    this.pending.reject(tag, unusable(this.pending.name(tag), target.display, cause), true);
   }
 
   // ── Time and liveness ───────────────────────────────────────────────────────────────────────────────────────────

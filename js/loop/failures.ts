@@ -7,6 +7,7 @@ import {
   ConnectionLostError,
   DisabledError,
   InternalError,
+  messageOf,
   ProtocolError,
   type RedisError,
   TimeoutError,
@@ -118,4 +119,13 @@ export const ended = (text = ""): string => (text.endsWith(".") ? text : `${text
 export function died(command: string, cause: unknown): InternalError {
   const text = `${command}: edgis failed internally and starts anew; the server may have executed the command. Please report it`;
   return new InternalError(text, { command, sent: "maybe", retry: true, cause });
+}
+
+/**
+ * The server answered, and of its reply no value could be made: most likely because memory ran out. It costs the one command.
+ */
+export function unusable(command: string, target: string, cause: unknown): InternalError {
+  const short = cause instanceof RangeError ? "there is not enough memory for it" : "edgis failed, please report it";
+  const text = `${command}: no value could be made of the reply (${messageOf(cause)}): ${short}. The server has executed the command`;
+  return new InternalError(text, { command, target, sent: "yes", cause });
 }

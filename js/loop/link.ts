@@ -16,6 +16,8 @@ export class Link implements LinkEvents {
   big: BigValue | undefined;
   #afterBig = false;
   #gone = false;
+  /** Why no value can be made of the reply that is coming in. */
+  #failed: { readonly cause: unknown } | undefined;
 
   readonly #engine: Engine;
   readonly target: Target;
@@ -78,6 +80,7 @@ export class Link implements LinkEvents {
   /** Drops what is built of the current reply. */
   forget(): void {
     this.builder.reset();
+    this.#failed = undefined;
     this.big?.skip();
   }
 
@@ -86,7 +89,8 @@ export class Link implements LinkEvents {
     const kind = head & 0xff;
     const last = ((head >>> 8) & abi.FLAG_LAST) !== 0;
     if (kind === abi.KIND_BIG) {
-      this.big = this.#engine.beginBig(a, tag, ((head >>> 8) & abi.FLAG_SKIP) !== 0);
+      const skipped = ((head >>> 8) & abi.FLAG_SKIP) !== 0 || this.#failed !== undefined;
+      this.big = this.#engine.beginBig(a, tag, skipped);
       this.#engine.fillBig(this.big, at + b);
       return;
     }
@@ -94,27 +98,40 @@ export class Link implements LinkEvents {
       this.big = undefined;
       return;
     }
-    let done: { value: unknown } | undefined;
-    if (kind === abi.KIND_ARRAY || kind === abi.KIND_MAP || kind === abi.KIND_SET) {
-      done = this.builder.open(kind, a);
-    } else {
-      done = this.builder.add(kind === abi.KIND_BIG_END ? this.#finishBig() : this.#engine.scalar(head, a, b, tag, at));
-    }
-    if (last && done !== undefined) this.#engine.deliver(tag, done.value, (head >>> 16) & 0xff);
+    const done = this.#built(kind, head, a, b, tag, at);
+    if (!last) return;
+    const failed = this.#failed;
+    this.#failed = undefined;
+    if (failed !== undefined) this.#engine.refuse(tag, failed.cause);
+    else if (done !== undefined) this.#engine.deliver(tag, done.value, (head >>> 16) & 0xff);
   }
 
-  #finishBig(): unknown {
-    const big = this.big as BigValue;
-    this.big = undefined;
+  /** Adds a token to the reply; gives that when it was the last one. What fails costs this reply and no other. */
+  #built(kind: number, head: number, a: number, b: number, tag: number, at: number): { value: unknown } | undefined {
+    const { big } = this;
+    if (kind === abi.KIND_BIG_END) this.big = undefined;
+    if (this.#failed !== undefined) return undefined;
     try {
-      return big.finish();
+      if (kind === abi.KIND_ARRAY || kind === abi.KIND_MAP || kind === abi.KIND_SET) return this.builder.open(kind, a);
+      const isBig = kind === abi.KIND_BIG_END && big !== undefined;
+      return this.builder.add(isBig ? finished(big) : this.#engine.scalar(head, a, b, tag, at));
     } catch (cause) {
-      const error = new UsageError(
-        "the value is longer than a string of this runtime can be: read it with redis.bytes",
-      );
-      error.cause = cause;
-      return error;
+      this.#failed = { cause };
+      this.builder.reset();
+      return undefined;
     }
+  }
+}
+
+/** The value, or an error in its place where a string cannot be so long: what comes along with it is not lost. */
+function finished(big: BigValue): unknown {
+  try {
+    return big.finish();
+  } catch (cause) {
+    if (big.failure !== undefined) throw cause;
+    const error = new UsageError("the value is longer than a string of this runtime can be: read it with redis.bytes");
+    error.cause = cause;
+    return error;
   }
 }
 

@@ -18,8 +18,15 @@ export interface Watcher {
 export function watch(target: Target, tell: (watcher: Watcher) => void): void {
   for (const reference of target.watchers) {
     const watcher = reference.deref();
-    if (watcher === undefined) target.watchers.delete(reference);
-    else tell(watcher);
+    if (watcher === undefined) {
+      target.watchers.delete(reference);
+      continue;
+    }
+    try {
+      tell(watcher);
+    } catch {
+      // A mistake of a cache must not end the core, and with it everybody's commands.
+    }
   }
 }
 

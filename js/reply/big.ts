@@ -16,17 +16,26 @@ export class BigValue {
   readonly #runtime: Runtime;
   readonly #length: number;
   readonly #mode: number;
-  /** Nobody waits for it: its bytes are counted and dropped. */
-  #skipped: boolean;
   #buffer: Uint8Array | undefined;
   #filled = 0;
+  /** Why it cannot be kept: memory has run out. Its bytes are counted and dropped from then on. */
+  failure: unknown;
 
   constructor(runtime: Runtime, length: number, mode: number, skipped: boolean) {
     this.#runtime = runtime;
     this.#length = length;
     this.#mode = mode;
-    this.#skipped = skipped;
-    if (!skipped) this.#buffer = this.#take(Math.min(length, STEP));
+    if (!skipped) this.#tryTo(() => this.#take(Math.min(length, STEP)));
+  }
+
+  /** A value that does not fit costs its own command: whoever else is on the link goes on. */
+  #tryTo(allocate: () => Uint8Array): void {
+    try {
+      this.#buffer = allocate();
+    } catch (error) {
+      this.skip();
+      this.failure = error;
+    }
   }
 
   #take(length: number): Uint8Array {
@@ -39,7 +48,6 @@ export class BigValue {
 
   /** Nobody waits for it any more. */
   skip(): void {
-    this.#skipped = true;
     this.#buffer = undefined;
   }
 
@@ -51,21 +59,23 @@ export class BigValue {
   /** Takes bytes `start..end` of `chunk`, which are no more than are missing. */
   fill(chunk: Uint8Array, start: number, end: number): void {
     const filled = this.#filled + end - start;
-    if (!this.#skipped && this.#buffer !== undefined) {
-      if (filled > this.#buffer.length) this.#grow(filled);
+    if (this.#buffer !== undefined && filled > this.#buffer.length) this.#tryTo(() => this.#grown(filled));
+    if (this.#buffer !== undefined) {
       this.#buffer.set(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end), this.#filled);
     }
     this.#filled = filled;
   }
 
-  #grow(least: number): void {
+  #grown(least: number): Uint8Array {
     const old = this.#buffer as Uint8Array;
-    this.#buffer = this.#runtime.allocate(Math.min(this.#length, Math.max(least, 2 * old.length)));
-    this.#buffer.set(old.subarray(0, this.#filled));
+    const buffer = this.#runtime.allocate(Math.min(this.#length, Math.max(least, 2 * old.length)));
+    buffer.set(old.subarray(0, this.#filled));
+    return buffer;
   }
 
-  /** The value. Throws where the runtime cannot have so long a string. */
+  /** The value. Throws `failure`, if there is one, and where the runtime cannot have so long a string. */
   finish(): string | Uint8Array {
+    if (this.failure !== undefined) throw this.failure;
     const buffer = this.#buffer as Uint8Array;
     this.#buffer = undefined;
     if (this.#mode & MODE.Bytes) return buffer.length === this.#length ? buffer : buffer.subarray(0, this.#length);

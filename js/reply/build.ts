@@ -1,7 +1,7 @@
 /** Builds the values of nested replies from their tokens, across as many chunks as they take. */
 import * as abi from "../core/abi.js";
 import { ReplyError } from "../core/errors.js";
-import { setField } from "./shape.js";
+import { keyOf, setField } from "./fields.js";
 import type { TextReader } from "./text.js";
 import { bigInteger, integer, parseDouble } from "./values.js";
 
@@ -86,7 +86,7 @@ export class Builder {
       } else if (frame.key === undefined) {
         frame.key = keyOf(done);
       } else {
-        setField(frame.object as Record<string, unknown>, frame.key, done);
+        setField(frame.object as object, frame.key, done);
         frame.key = undefined;
       }
       frame.left -= 1;
@@ -100,11 +100,4 @@ export class Builder {
   reset(): void {
     this.#frames.length = 0;
   }
-}
-
-/** Maps become plain objects, so their keys become strings. */
-function keyOf(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }

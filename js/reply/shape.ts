@@ -3,23 +3,13 @@
  * array, a double as text. Which command has which shape is the core's business (src/command/shape.rs documents each);
  * here they are only numbers. What has not the expected form stays as it is.
  */
+import { keyOf, setField } from "./fields.js";
 import { parseDouble } from "./values.js";
 
 type Reshape = (value: unknown) => unknown;
 
-/** An own property, whatever its name: `__proto__` is a field like any other. */
-export function setField(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === "__proto__") {
-    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    object[key] = value;
-  }
-}
-
-const text = (value: unknown): string => (value instanceof Uint8Array ? new TextDecoder().decode(value) : `${value}`);
-
 const number: Reshape = (value) =>
-  typeof value === "string" || value instanceof Uint8Array ? parseDouble(text(value)) : value;
+  typeof value === "string" || value instanceof Uint8Array ? parseDouble(keyOf(value)) : value;
 
 const each =
   (reshape: Reshape): Reshape =>
@@ -44,7 +34,7 @@ const from =
 const map: Reshape = (value) => {
   if (!Array.isArray(value)) return value;
   const object = {};
-  for (let i = 0; i + 1 < value.length; i += 2) setField(object, text(value[i]), value[i + 1]);
+  for (let i = 0; i + 1 < value.length; i += 2) setField(object, keyOf(value[i]), value[i + 1]);
   return object;
 };
 
@@ -58,7 +48,7 @@ const mapWith =
     const object = map(value);
     if (!isObject(object)) return object;
     for (const [key, reshape] of Object.entries(fields)) {
-      if (Object.hasOwn(object, key)) object[key] = reshape(object[key]);
+      if (Object.hasOwn(object, key)) setField(object, key, reshape(object[key]));
     }
     return object;
   };
@@ -87,7 +77,7 @@ const streams: Reshape = (value) => {
   const object = {};
   for (const stream of value) {
     if (!Array.isArray(stream)) return value;
-    setField(object, text(stream[0]), stream[1]);
+    setField(object, keyOf(stream[0]), stream[1]);
   }
   return object;
 };
