@@ -4,7 +4,7 @@ import { DisabledError, type RedisError, UsageError } from "../core/errors.js";
 import { engineIfAny, engineOf } from "../core/registry.js";
 import type { DisabledStatus, Stats, Status } from "../core/status.js";
 import { isNews } from "../loop/actions.js";
-import { attach, connect, hold, nudge, policyOf } from "../loop/attach.js";
+import { attach, connect, hold, isDead, nudge, policyOf } from "../loop/attach.js";
 import { drain } from "../loop/drain.js";
 import { Engine } from "../loop/engine.js";
 import { disabled, unreachable } from "../loop/failures.js";
@@ -323,7 +323,7 @@ export class BaseClient implements Subscriber {
   /** @internal Valid, flat arguments. */
   send(flat: readonly Argument[]): Promise<unknown> {
     const handle = this.#attached;
-    if (handle === undefined || handle.target.dead !== undefined) return this.#away(flat[0] as string);
+    if (handle === undefined || isDead(handle.engine, handle.target)) return this.#away(flat[0] as string);
     const { signal } = this.#settings;
     if (signal === undefined) return handle.engine.send(handle, flat);
     const ended = endedBy(signal, flat[0] as string);

@@ -7,9 +7,12 @@ import type { Scope } from "./scope.js";
 import { endpointOf, type Policy, Target, type TargetSettings } from "./target.js";
 import { watch } from "./watchers.js";
 
-/** A core that dies more often than this within a minute is not started again. */
+/** A core that dies more often than this within a minute is not started again for a while… */
 const DEATHS = 5;
 const MINUTE = 60_000;
+/** …of so many milliseconds, which doubles with each time in a row. */
+const FIRST_PAUSE = 5_000;
+const LONGEST_PAUSE = MINUTE;
 
 /** The target of these settings: the one that others hold already, or a new one. */
 export function attach(engine: Engine, scope: Scope, settings: TargetSettings, key: string, share: boolean): Target {
@@ -18,8 +21,9 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
   const kind = scope.request === undefined ? "" : key.slice(key.indexOf("\n") + 1);
   const known = share ? byKey.get(key) : undefined;
   if (known !== undefined) return hold(known);
-  let registered: Registered = { target: -1 };
-  if (!engine.isDown) {
+  // Where there is no core: no number that one will give.
+  let registered: Registered = { target: -engine.identify({}) };
+  if (!engine.isDown || recover(engine)) {
     engine.enter(scope, undefined, (core, now) => {
       registered = core.configure(settings.options, scope.id, kind, now);
     });
@@ -35,7 +39,7 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
   }
   const target = new Target(settings, registered, scope, kind);
   engine.targets.set(registered.target, target);
-  if (registered.target === -1) target.dead = internalStatus(engine);
+  if (engine.isDown) target.dead = internalStatus(engine);
   target.stateNumber = engine.statusOf(target).state === "disabled" ? 3 : 0;
   if (share) {
     target.keys.push(key, identity);
@@ -53,11 +57,16 @@ export function hold(target: Target): Target {
 /** One handle less. With the last one the link drains and closes; `closed` is called once nothing is left. */
 export function release(engine: Engine, target: Target, closed: () => void): void {
   target.handles -= 1;
-  if (target.handles > 0 || target.dead !== undefined) {
+  if (target.handles > 0) {
     closed();
     return;
   }
   for (const key of target.keys) target.scope.byKey.delete(key);
+  if (target.dead !== undefined) {
+    if (engine.targets.get(target.id) === target) engine.targets.delete(target.id);
+    closed();
+    return;
+  }
   target.closers.push(closed);
   // What was staged before the close is sent before it.
   engine.handOver(target);
@@ -97,7 +106,7 @@ function coarse(duration: number): number {
 /** THE connection promise of a target: begins a dial where one may begin, and joins where one is under way. */
 export function connect(engine: Engine, target: Target, client: number): Promise<Status> {
   engine.join(target, client);
-  if (target.dead !== undefined) return Promise.resolve(target.dead);
+  if (isDead(engine, target)) return Promise.resolve(engine.statusOf(target));
   if (target.settle === undefined && target.stateNumber !== READY) {
     engine.enter(target.scope, undefined, (core, now) => core.calls.connect(target.id, now));
   }
@@ -114,9 +123,10 @@ export function connect(engine: Engine, target: Target, client: number): Promise
 
 /** Somebody would use the target if it were ready: begins a dial where one may begin, and waits for nothing. */
 export function nudge(engine: Engine, target: Target, client: number): void {
+  if (isDead(engine, target)) return;
   const { state } = target;
   const due = state === "idle" || (state === "disabled" && engine.now() >= target.retryAt);
-  if (!due || target.dead !== undefined || target.settle !== undefined || target.nudged) return;
+  if (!due || target.settle !== undefined || target.nudged) return;
   target.nudged = true;
   engine.runtime.defer(() => {
     target.nudged = false;
@@ -128,16 +138,45 @@ export function nudge(engine: Engine, target: Target, client: number): void {
 }
 
 const READY = 2;
+const DISABLED = 3;
 
 /** After the death of a core: a new one, with the same targets. Their links are dialled when somebody needs them. */
 export function revive(engine: Engine): void {
   const now = engine.now();
-  while ((engine.deaths[0] ?? now) < now - MINUTE) engine.deaths.shift();
+  const { deaths } = engine;
+  while ((deaths[0] ?? now) < now - MINUTE) deaths.shift();
+  // Those of the last pause are not counted again.
+  if (now - engine.downUntil > MINUTE) engine.pauses = 0;
+  const alive = deaths.length <= DEATHS && startAnew(engine);
+  if (!alive) {
+    engine.downUntil = now + Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** engine.pauses);
+    engine.pauses += 1;
+  }
+  engine.isDown = !alive;
+  move(engine);
+}
+
+/** Whether nothing can come of a target: it was closed, or the core is down and it is too soon for another. */
+export function isDead(engine: Engine, target: Target): boolean {
+  return target.dead !== undefined && !(engine.isDown && recover(engine) && target.dead === undefined);
+}
+
+/** Starts a core after the pause that followed too many deaths. One more death begins the next pause. */
+function recover(engine: Engine): boolean {
+  const { deaths } = engine;
+  if (engine.now() < engine.downUntil) return false;
+  deaths.splice(0, deaths.length - DEATHS);
+  revive(engine);
+  return !engine.isDown;
+}
+
+/** Makes the targets known to the new core; or dead, where there is none. */
+function move(engine: Engine): void {
+  const now = engine.now();
   const targets = [...engine.targets.values()];
   engine.targets.clear();
-  const alive = engine.deaths.length <= DEATHS && startAnew(engine);
-  engine.isDown = !alive;
   for (const target of targets) {
+    if (target.scope.isOver) continue;
     target.connection = undefined;
     if (target.handles === 0) {
       // It was draining: there is nothing left to drain.
@@ -145,15 +184,17 @@ export function revive(engine: Engine): void {
       for (const closed of target.closers.splice(0)) closed();
       continue;
     }
-    if (alive) {
+    if (engine.isDown) {
+      target.dead = internalStatus(engine);
+      target.stateNumber = DISABLED;
+    } else {
       const registered = engine.core.configure(target.settings.options, target.scope.id, target.kind, now);
       target.id = registered.target;
       target.endpoint = endpointOf(registered, target.settings);
+      target.dead = undefined;
       target.stateNumber = 0;
       target.dial = 0;
       if (target.prefix !== undefined) engine.core.track(target.id, target.prefix, now);
-    } else {
-      target.dead = internalStatus(engine);
     }
     engine.targets.set(target.id, target);
     settle(engine, target, engine.statusOf(target));
@@ -176,10 +217,13 @@ function startAnew(engine: Engine): boolean {
 }
 
 function internalStatus(engine: Engine): DisabledStatus {
-  return hopeless(
-    "internal",
-    `the core of edgis failed more than ${DEATHS} times within a minute`,
-    "please report it with the errors before this; a restart of the process starts it anew",
-    engine.runtime.timeOrigin() + engine.now(),
-  );
+  const { deaths, downUntil, runtime } = engine;
+  const origin = runtime.timeOrigin();
+  const what =
+    deaths.length > DEATHS
+      ? `the core of edgis failed more than ${DEATHS} times within a minute`
+      : "the core of edgis cannot be started: there is not enough memory for it";
+  const hint = "please report it with the errors before this; edgis tries again after a pause";
+  const status = hopeless("internal", what, hint, origin + engine.now());
+  return { ...status, retryable: true, retryAt: origin + downUntil };
 }

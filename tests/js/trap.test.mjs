@@ -100,7 +100,7 @@ test("a core that dies among the replies of a chunk: those before it are deliver
   assert.deepEqual(ended, { ...quiet, kinds: ["InternalError"], right: true });
 });
 
-test("a core that dies six times within a minute stays down, and says so at once", async () => {
+test("a core that dies six times within a minute stays down for a while, and says so at once", async () => {
   const ended = await told(`
     told.states = [];
     for (let i = 0; i < 6; i += 1) {
@@ -122,7 +122,7 @@ test("a core that dies six times within a minute stays down, and says so at once
     states: Array(6).fill("ready"),
     state: "disabled",
     reason: "internal",
-    retryable: false,
+    retryable: true,
     kind: "DisabledError",
     because: "internal",
     hint: true,
