@@ -36,7 +36,7 @@ pub struct Entry {
     /// How many bytes of its frame are kept; 0 when it cannot be sent again.
     frame: u32,
     /// In whole milliseconds, wrapping after 49 days.
-    deadline: u32,
+    deadline: Stamp,
     /// Index of the handle's policy.
     pub policy: u16,
     /// [`READ_ONLY`], [`INTERNAL`], [`ABANDONED`].
@@ -49,7 +49,7 @@ impl Entry {
     /// A command of a caller.
     #[inline]
     pub fn new(tag: u32, policy: u16, flags: u8, shape: u8) -> Entry {
-        Entry { tag, frame: 0, deadline: 0, policy, flags, shape }
+        Entry { tag, frame: 0, deadline: Stamp(0), policy, flags, shape }
     }
 
     /// A command of ours.
@@ -63,6 +63,11 @@ impl Entry {
         self.deadline = deadline.stamp;
     }
 
+    /// The earlier one of its deadline and another.
+    pub fn earlier(&self, other: Option<Stamp>) -> Option<Stamp> {
+        other.filter(|other| other.is_before(self.deadline)).or(Some(self.deadline))
+    }
+
     /// Whether the deadline has passed.
     pub fn is_due(&self, now: Time) -> bool {
         self.left(now) <= 0
@@ -70,7 +75,7 @@ impl Entry {
 
     /// Milliseconds until the deadline.
     pub fn left(&self, now: Time) -> i32 {
-        self.deadline.wrapping_sub(stamp(now)) as i32
+        self.deadline.left(Stamp::of(now))
     }
 
     /// The time until the deadline.
@@ -119,24 +124,54 @@ impl Entry {
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     at: Time,
-    stamp: u32,
+    stamp: Stamp,
 }
 
 impl Deadline {
     /// At this moment.
     pub fn new(at: Time) -> Deadline {
-        Deadline { at, stamp: stamp(at).wrapping_add(1) }
+        Deadline { at, stamp: Stamp(Stamp::of(at).0.wrapping_add(1)) }
     }
 
     /// The moment.
     pub fn at(&self) -> Time {
         self.at
     }
+
+    /// Its short form.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
 }
 
-/// Whole milliseconds of the caller's clock, wrapping.
-fn stamp(time: Time) -> u32 {
-    time.as_whole_millis() as u32
+/// A moment in whole milliseconds of the caller's clock, wrapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp(u32);
+
+impl Stamp {
+    /// The last whole millisecond before this moment.
+    pub fn of(time: Time) -> Stamp {
+        Stamp(time.as_whole_millis() as u32)
+    }
+
+    fn left(self, now: Stamp) -> i32 {
+        self.0.wrapping_sub(now.0) as i32
+    }
+
+    /// Whether it is the earlier one.
+    #[inline]
+    pub fn is_before(self, other: Stamp) -> bool {
+        self.left(other) < 0
+    }
+
+    /// The moment, which is not far from now.
+    pub fn at(self, now: Time) -> Time {
+        let whole = Time::from_micros(now.as_whole_millis() * 1_000);
+        match self.left(Stamp::of(now)) {
+            left @ 0.. => whole.after(Duration::from_millis(left as u64)),
+            _ => now,
+        }
+    }
 }
 
 /// See the module.
@@ -147,8 +182,8 @@ pub struct Inflight {
     replay: Bytes,
     /// Where the first of them begins.
     head: usize,
-    /// No deadline is earlier than this.
-    earliest: Option<Time>,
+    /// Commands of ours, and those whose callers have gone.
+    unwaited: usize,
 }
 
 impl Inflight {
@@ -172,9 +207,6 @@ impl Inflight {
     #[inline(always)]
     pub fn push(&mut self, mut entry: Entry, frame: &[u8], deadline: Deadline) {
         entry.set_deadline(deadline);
-        if self.earliest.is_none_or(|earliest| deadline.at < earliest) {
-            self.earliest = Some(deadline.at);
-        }
         if entry.flags & READ_ONLY != 0 && self.kept() + frame.len() <= REPLAY_LIMIT {
             if self.replay.len() + frame.len() > self.replay.capacity() {
                 self.make_room();
@@ -184,7 +216,7 @@ impl Inflight {
         } else {
             entry.frame = 0;
         }
-        self.entries.push(entry);
+        self.entries.push(entry, Some(deadline.stamp));
     }
 
     /// Once it is large it grows to the most in one step, and is moved to the front when that is full: each doubling
@@ -201,13 +233,15 @@ impl Inflight {
 
     /// One of our own, without a deadline: dials and probes have theirs.
     pub fn push_internal(&mut self, step: u32) {
-        self.entries.push(Entry::internal(step));
+        self.unwaited += 1;
+        self.entries.push(Entry::internal(step), None);
     }
 
     /// The reply to the first command is complete.
     #[inline(always)]
     pub fn complete(&mut self) {
         if let Some(entry) = self.entries.pop() {
+            self.unwaited -= usize::from(!entry.is_waited_for());
             self.head += entry.frame as usize;
             if self.head == self.replay.len() {
                 self.replay.clear();
@@ -220,39 +254,33 @@ impl Inflight {
     }
 
     /// The earliest deadline, or a moment before it.
-    pub fn deadline(&self) -> Option<Time> {
-        if self.is_empty() {
-            None
-        } else {
-            self.earliest
-        }
+    pub fn deadline(&self, now: Time) -> Option<Time> {
+        self.entries.earliest().map(|earliest| earliest.at(now))
     }
 
     /// Abandons those that are due and shows each to `expired`, with whether it is the first in line.
     pub fn expire(&mut self, now: Time, mut expired: impl FnMut(&Entry, bool)) {
-        let mut least: Option<i32> = None;
-        for position in 0..self.len() {
-            let Some(entry) = self.entries.at_mut(position) else { break };
+        let Inflight { entries, unwaited, .. } = self;
+        entries.visit_due(Stamp::of(now), &mut |entry, first| {
             if !entry.is_waited_for() {
-                continue;
+                return None;
             }
-            if entry.is_due(now) {
-                expired(entry, position == 0);
-                entry.flags |= ABANDONED;
-            } else {
-                let left = entry.left(now);
-                least = Some(least.map_or(left, |least| least.min(left)));
+            if !entry.is_due(now) {
+                return Some(entry.deadline);
             }
-        }
-        self.earliest = least.map(|left| now.after(Duration::from_millis(left as u64)));
+            expired(entry, first);
+            entry.flags |= ABANDONED;
+            *unwaited += 1;
+            None
+        });
     }
 
     /// Abandons the command with this tag; says whether it was there and whether it is the first in line.
     pub fn abandon(&mut self, tag: u32) -> Option<bool> {
-        let found = |entry: &Entry| entry.tag == tag && entry.is_waited_for();
-        let position = (0..self.len()).find(|position| self.entries.at(*position).is_some_and(found))?;
-        self.entries.at_mut(position)?.flags |= ABANDONED;
-        Some(position == 0)
+        let place = self.entries.find(tag)?;
+        self.entries.at_mut(place)?.flags |= ABANDONED;
+        self.unwaited += 1;
+        Some(place == 0)
     }
 
     /// Takes copies of those that may be sent again, each with its frame, and abandons them here. The first in line
@@ -265,6 +293,7 @@ impl Inflight {
             let mut again = *entry;
             if entry.is_waited_for() && !(keeps_first && position == 0) && again.resend() {
                 entry.flags |= ABANDONED;
+                self.unwaited += 1;
                 taken(again, &self.replay[at..end]);
             }
             at = end;
@@ -285,7 +314,7 @@ impl Inflight {
 
     /// Whether any caller waits here.
     pub fn is_waited_for(&self) -> bool {
-        (0..self.len()).filter_map(|position| self.entries.at(position)).any(Entry::is_waited_for)
+        self.len() > self.unwaited
     }
 
     /// Takes everything out, each with the frame that was kept of it.

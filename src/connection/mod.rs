@@ -20,15 +20,17 @@ mod entries;
 mod handshake;
 mod inflight;
 mod output;
+mod places;
 mod replies;
 
 pub use backoff::Backoff;
 pub use handshake::{Introduction, Step};
-pub use inflight::{Deadline, Entry, Inflight, ABANDONED, DATED, INTERNAL, READ_ONLY};
+pub use inflight::{Deadline, Entry, Inflight, Stamp, ABANDONED, DATED, INTERNAL, READ_ONLY};
 pub use output::{
     Compaction, External, Frames, Output, Row, ABORT, ACTION, CHANGED, CLOSE, DIAL, EXTERNAL, LINK, OPEN,
     PREPARE, REJECT, STATE, TRANSMIT,
 };
+pub use places::Places;
 
 use crate::error::{Failure, Phase, Reason, Sent, ServerError};
 use crate::resp::{owned, Limits, Parser};
@@ -300,8 +302,8 @@ impl Link {
     }
 
     /// The earliest moment at which [`Link::expire`] has something to do.
-    pub fn deadline(&self) -> Time {
-        let commands = self.inflight.deadline().unwrap_or(Time::NEVER);
+    pub fn deadline(&self, now: Time) -> Time {
+        let commands = self.inflight.deadline(now).unwrap_or(Time::NEVER);
         match self.state {
             State::Probing { until } => commands.min(until),
             _ => commands,
@@ -311,7 +313,7 @@ impl Link {
     /// Rejects the commands whose deadlines have passed.
     pub fn expire(&mut self, now: Time, timeout: impl Fn(u16) -> Duration, output: &mut Output) -> Expired {
         let mut found = Expired::default();
-        if self.inflight.deadline().is_none_or(|deadline| deadline > now) {
+        if self.inflight.deadline(now).is_none_or(|deadline| deadline > now) {
             return found;
         }
         let (heard, id, current) = (self.heard, self.id, &mut self.current);

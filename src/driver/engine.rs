@@ -18,7 +18,7 @@ use crate::manager::{Batch, Manager, Policy, State};
 use crate::time::Time;
 
 use super::failure::{self, Rejection};
-use super::hands::{Hands, Waiter};
+use super::hands::{Hands, Trial, Waiter};
 use super::link::News;
 use super::mailbox::{Mailbox, Request};
 use super::runtime::{Outages, Runtime, Trouble};
@@ -245,7 +245,8 @@ impl Engine {
         let (mut words, mut bytes) = (Vec::new(), Vec::new());
         for (index, command) in commands.into_iter().enumerate() {
             let name = command.name().into_owned();
-            let tag = self.hands.wait(Waiter { request: request.clone(), index, name });
+            let trial = if tries { Trial::Waits } else { Trial::None };
+            let tag = self.hands.wait(Waiter { request: request.clone(), index, name, trial });
             request.tags.borrow_mut().push(tag);
             let arguments = command.len() as u32 + 1;
             if words.is_empty() {
@@ -285,7 +286,8 @@ impl Engine {
 
     /// The dial that this command began has failed.
     fn turn_away(&mut self, tag: u32) {
-        let Some(waiter) = self.hands.waiters.get(tag as usize).and_then(Option::as_ref) else { return };
+        let waiter = self.hands.waiters.get(tag as usize).and_then(Option::as_ref);
+        let Some(waiter) = waiter.filter(|waiter| waiter.trial == Trial::Failed) else { return };
         let status = self.manager.status(self.target);
         let detail = status.and_then(|status| status.reason).map_or(0, |reason| reason as u32);
         let kind = Failure::Disabled as u32;

@@ -26,6 +26,18 @@ pub(super) struct Waiter {
     pub(super) request: Rc<Request>,
     pub(super) index: usize,
     pub(super) name: String,
+    pub(super) trial: Trial,
+}
+
+/// How a command stands to the dial that it began.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trial {
+    /// It began none.
+    None,
+    /// It waits for it.
+    Waits,
+    /// The dial has failed.
+    Failed,
 }
 
 /// See the module.
@@ -40,9 +52,10 @@ pub(super) struct Hands {
     pub(super) waiters: Vec<Option<Waiter>>,
     pub(super) free: Vec<u32>,
     pub(super) dialling: bool,
-    /// Commands that wait for the dial that they began while the server was known to be away.
+    /// Commands that wait for the dial that they began while the server was known to be away; and some that were settled
+    /// meanwhile.
     pub(super) trying: Vec<u32>,
-    /// Those of them whose dial has failed.
+    /// The same of those whose dial has failed.
     pub(super) failed: Vec<u32>,
     pub(super) state: State,
     /// Callers to be woken once the core is out of reach.
@@ -60,11 +73,28 @@ impl Hands {
     }
 
     pub(super) fn forget(&mut self, tag: u32) -> Option<Waiter> {
-        self.trying.retain(|trying| *trying != tag);
-        self.failed.retain(|failed| *failed != tag);
         let waiter = self.waiters.get_mut(tag as usize)?.take()?;
         self.free.push(tag);
         Some(waiter)
+    }
+
+    /// How a command stands to the dial that it began.
+    pub(super) fn trial(&self, tag: u32) -> Trial {
+        let waiter = self.waiters.get(tag as usize).and_then(Option::as_ref);
+        waiter.map_or(Trial::None, |waiter| waiter.trial)
+    }
+
+    /// The dial that commands wait for has ended.
+    fn end_trials(&mut self, ended: Trial) {
+        for tag in std::mem::take(&mut self.trying) {
+            // Its tag may be another's by now.
+            let waiter = self.waiters.get_mut(tag as usize).and_then(Option::as_mut);
+            let Some(waiter) = waiter.filter(|waiter| waiter.trial == Trial::Waits) else { continue };
+            waiter.trial = ended;
+            if ended == Trial::Failed {
+                self.failed.push(tag);
+            }
+        }
     }
 
     pub(super) fn settle(&mut self, tag: u32, result: impl FnOnce(&Waiter) -> Result<Reply, Error>) {
@@ -118,9 +148,8 @@ impl Hands {
                 let known = manager.status(target);
                 let mut rejection = Rejection { kind: head >> 8, detail: b, sent: c, server: &server };
                 // Its own time was over with that of the dial: why the dial failed says more.
-                if let Some(reason) =
-                    known.and_then(|known| known.reason).filter(|_| self.failed.contains(&a))
-                {
+                let failed = self.trial(a) == Trial::Failed;
+                if let Some(reason) = known.and_then(|known| known.reason).filter(|_| failed) {
                     rejection.kind = Failure::Disabled as u32;
                     rejection.detail = reason as u32;
                 }
@@ -133,8 +162,8 @@ impl Hands {
                 self.state = failure::state(b);
                 match self.state {
                     State::Idle | State::Connecting => {}
-                    State::Disabled => self.failed.append(&mut self.trying),
-                    State::Ready | State::Closed => self.trying.clear(),
+                    State::Disabled => self.end_trials(Trial::Failed),
+                    State::Ready | State::Closed => self.end_trials(Trial::None),
                 }
                 self.dialling &= !matches!(self.state, State::Ready | State::Disabled | State::Closed);
                 self.report(manager, target);

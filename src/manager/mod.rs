@@ -189,20 +189,17 @@ impl Manager {
     /// have seen it.
     pub fn abandon(&mut self, target: u32, tag: u32, now: Time) -> Sent {
         self.begin_for(target);
-        let mut sent = Sent::Maybe;
         let Manager { targets, links, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return sent };
-        known.staged.remove(|entry| {
-            let leaves = entry.tag == tag;
-            if leaves {
-                sent = entry.sent();
+        let Some(known) = Target::at(targets, target) else { return Sent::Maybe };
+        let sent = match known.staged.abandon(tag) {
+            Some(entry) => entry.sent(),
+            None => {
+                // It may ride on a link that is still being dialled.
+                let mut all = links.iter_mut().filter(|link| link.target == target);
+                all.any(|link| link.abandon(tag, output));
+                Sent::Maybe
             }
-            leaves
-        });
-        // It may ride on a link that is still being dialled.
-        for link in links.iter_mut().filter(|link| link.target == target) {
-            link.abandon(tag, output);
-        }
+        };
         self.settle_retired(target, now);
         sent
     }

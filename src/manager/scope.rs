@@ -46,7 +46,7 @@ impl Manager {
             }
             earliest = earliest.min(self.idle_end(target));
             let links = target.links().filter_map(|link| self.links.get(link));
-            earliest = links.fold(earliest, |earliest, link| earliest.min(link.deadline()));
+            earliest = links.fold(earliest, |earliest, link| earliest.min(link.deadline(now)));
         }
         earliest
     }

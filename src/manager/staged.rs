@@ -1,7 +1,9 @@
 //! Commands that have not been written to any link, in order.
 
-use crate::connection::{Compaction, Deadline, Entry, Frames, Inflight, Link, Output};
-use crate::time::{Duration, Time};
+use crate::connection::{
+    Compaction, Deadline, Entry, Frames, Inflight, Link, Output, Places, Stamp, ABANDONED,
+};
+use crate::time::Time;
 
 /// A command and its place among the frames.
 #[derive(Clone, Copy, Debug)]
@@ -21,17 +23,24 @@ pub struct Staged {
     pub frames: Frames,
     framed: u32,
     size: u64,
+    /// Commands that were given up, and the bytes of their frames: they are taken out together once they are the greater
+    /// part, for each time moves what stands behind them.
+    dead: usize,
+    dead_bytes: u32,
+    /// No deadline is earlier than this.
+    earliest: Option<Stamp>,
+    places: Places,
 }
 
 impl Staged {
     /// How many commands wait.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.items.len() - self.dead
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.len() == 0
     }
 
     /// Bytes that wait, those that the shell holds included.
@@ -53,7 +62,14 @@ impl Staged {
         let size = size.min(u32::MAX.into()) as u32;
         self.framed += length;
         self.size += u64::from(size);
+        self.note(deadline.stamp());
         self.items.push(Item { entry, length, size });
+    }
+
+    fn note(&mut self, deadline: Stamp) {
+        if self.earliest.is_none_or(|earliest| deadline.is_before(earliest)) {
+            self.earliest = Some(deadline);
+        }
     }
 
     /// Forgets the frame that has just been completed.
@@ -74,6 +90,7 @@ impl Staged {
         deadline: impl Fn(u16) -> Deadline,
         output: &mut Output,
     ) {
+        self.bury();
         let rides = |item: &&Item| !riders || item.entry.may_ride();
         let count = self.items.iter().take_while(rides).count();
         if count == 0 {
@@ -113,11 +130,43 @@ impl Staged {
         if returned.is_empty() {
             return;
         }
+        self.bury();
         let later = core::mem::replace(self, returned);
         self.frames.append(&later.frames, 0, later.frames.len());
         self.framed += later.framed;
         self.size += later.size;
         self.items.extend(later.items);
+        self.places.forget();
+        if let Some(earliest) = later.earliest {
+            self.note(earliest);
+        }
+    }
+
+    /// Gives up the command with this tag.
+    pub fn abandon(&mut self, tag: u32) -> Option<Entry> {
+        let Staged { items, places, .. } = self;
+        let tag_of = |number: u64| {
+            let entry = items.get(number as usize)?.entry;
+            entry.is_waited_for().then_some(entry.tag)
+        };
+        let place = places.find(tag, 0..items.len() as u64, &tag_of)?;
+        let item = &mut items[place as usize];
+        item.entry.flags |= ABANDONED;
+        let Item { entry, length, size } = *item;
+        self.size -= u64::from(size);
+        self.dead += 1;
+        self.dead_bytes += length;
+        if self.dead > self.items.len() / 2 || self.dead_bytes > self.framed / 2 {
+            self.bury();
+        }
+        Some(entry)
+    }
+
+    /// Takes out those that were given up.
+    fn bury(&mut self) {
+        if self.dead > 0 {
+            self.keep(&mut |_, _| true);
+        }
     }
 
     /// Takes out the commands that `leaves` says yes to.
@@ -125,32 +174,38 @@ impl Staged {
         self.keep(&mut |_, item| !leaves(&item.entry));
     }
 
+    /// Keeps the commands that `stays` says yes to, of those that somebody waits for.
     fn keep(&mut self, stays: &mut dyn FnMut(usize, &Item) -> bool) {
-        let Staged { items, frames, framed, size } = self;
+        let Staged { items, frames, framed, size, .. } = self;
         let mut compaction = Compaction::new(frames);
-        let mut index = 0;
+        let (mut index, mut earliest) = (0, None);
         items.retain(|item| {
-            let stays = stays(index, item);
+            let is_dead = !item.entry.is_waited_for();
+            let stays = !is_dead && stays(index, item);
             index += 1;
             compaction.piece(item.length, stays);
-            if !stays {
+            if stays {
+                earliest = item.entry.earlier(earliest);
+            } else {
                 *framed -= item.length;
-                *size -= u64::from(item.size);
+                *size -= if is_dead { 0 } else { u64::from(item.size) };
             }
             stays
         });
         // The beginning of a command that is not complete stays at the end.
         compaction.finish();
+        self.earliest = earliest;
+        (self.dead, self.dead_bytes) = (0, 0);
+        self.places.forget();
         if self.frames.is_empty() {
             // It may have been large, and is rarely needed: a ready link takes commands without it.
             *self = Staged::default();
         }
     }
 
-    /// The earliest deadline.
+    /// The earliest deadline, or a moment before it.
     pub fn deadline(&self, now: Time) -> Time {
-        let least = self.items.iter().map(|item| item.entry.left(now)).min();
-        least.map_or(Time::NEVER, |left| now.after(Duration::from_millis(left.max(0) as u64)))
+        self.earliest.map_or(Time::NEVER, |earliest| earliest.at(now))
     }
 }
 
@@ -159,6 +214,7 @@ mod tests {
     use super::*;
     use crate::connection::External;
     use crate::connection::READ_ONLY;
+    use crate::time::Duration;
 
     fn stage(staged: &mut Staged, tag: u32, frame: &[u8], seconds: u64) {
         staged.frames.bytes.extend_from_slice(frame);
@@ -177,6 +233,35 @@ mod tests {
         assert!(staged.frames.bytes == b"onethreeunfinished");
         assert_eq!((staged.len(), staged.size()), (2, 8));
         assert_eq!(staged.deadline(Time::ZERO), Time::from_millis(1_001.0));
+    }
+
+    #[test]
+    fn what_was_given_up_is_gone_although_its_frame_goes_later() {
+        let mut staged = Staged::default();
+        for tag in 0..1_000u32 {
+            stage(&mut staged, tag, format!("<{tag}>").as_bytes(), 1);
+        }
+        staged.frames.bytes.extend_from_slice(b"unfinished");
+        let mut left: Vec<u32> = (0..1_000).collect();
+        // From everywhere, and each but once.
+        for index in 0..997u32 {
+            let tag = index * 601 % 1_000;
+            assert_eq!(staged.abandon(tag).map(|entry| entry.tag), Some(tag));
+            assert!(staged.abandon(tag).is_none());
+            left.retain(|known| *known != tag);
+            assert_eq!(staged.len(), left.len());
+            let bytes: usize = left.iter().map(|tag| format!("<{tag}>").len()).sum();
+            assert_eq!(staged.size(), bytes as u64);
+            assert!(staged.frames.bytes.len() <= 2 * bytes + 20, "{} for {bytes}", staged.frames.bytes.len());
+        }
+        let mut seen = Vec::new();
+        staged.remove(|entry| {
+            seen.push(entry.tag);
+            false
+        });
+        assert_eq!(seen, left);
+        let rest: String = left.iter().map(|tag| format!("<{tag}>")).collect();
+        assert!(staged.frames.bytes == (rest + "unfinished").as_bytes());
     }
 
     #[test]
@@ -203,6 +288,7 @@ mod tests {
         let mut returned = Staged::default();
         returned.add(Entry::new(1, 0, READ_ONLY, 0), b"back", Deadline::new(Time::ZERO));
         staged.give_back(returned);
+        assert_eq!(staged.deadline(Time::from_millis(1.0)), Time::from_millis(1.0));
         assert!(staged.frames.bytes == b"backlater");
         assert_eq!(staged.items.iter().map(|item| item.entry.tag).collect::<Vec<_>>(), [1, 2]);
     }

@@ -1,6 +1,6 @@
 //! Calls that nobody waits for any more: the replies of all others still reach their owners.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgis::Client;
 use futures_util::future::join_all;
@@ -99,5 +99,34 @@ fn a_reply_whose_caller_leaves_in_the_middle_of_it_spoils_no_other() {
             );
         }
         assert_eq!(client.stats().connects, 1.0);
+    });
+}
+
+/// Drops so many calls that are in flight, at once; gives how long whoever comes next then waits.
+async fn wait_behind(redis: &Redis, count: usize) -> Duration {
+    let client = redis.client().await;
+    let mut calls: Vec<_> = (0..count).map(|_| Box::pin(client.call::<u64>(("INCR", "k")))).collect();
+    for call in &mut calls {
+        assert!(futures_util::poll!(call).is_pending());
+    }
+    // Until they are written.
+    tokio::task::yield_now().await;
+    let before = Instant::now();
+    // From places all over the line.
+    while !calls.is_empty() {
+        drop(calls.swap_remove(calls.len() * 3 / 5));
+    }
+    client.call::<String>(("PING",)).await.unwrap();
+    before.elapsed()
+}
+
+#[test]
+fn a_hundred_thousand_that_go_away_at_once_hold_nobody_up() {
+    run(|| async {
+        let redis = Redis::start().await;
+        let few = wait_behind(&redis, 10_000).await;
+        let many = wait_behind(&redis, 100_000).await;
+        // Ten times as many take ten times as long; a search for each took a hundred times.
+        assert!(many < few * 40 + Duration::from_millis(500), "{few:?} for 10,000, {many:?} for 100,000");
     });
 }
