@@ -3,7 +3,7 @@ import { milliseconds } from "../client/duration.js";
 import type { HasInside } from "../client/inside.js";
 import { INSIDE } from "../client/inside.js";
 import { ConfigError, UsageError } from "../core/errors.js";
-import { isNear } from "../core/near.js";
+import { nearest } from "../core/near.js";
 import type { Codec } from "./codec.js";
 import { MOST_TAGS } from "./envelope.js";
 import { isPromise } from "./failure.js";
@@ -151,7 +151,7 @@ function count(value: unknown, name: string): number | undefined {
 }
 
 function unknown(name: string, names: Iterable<string>): string {
-  const near = [...names].find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()));
+  const near = nearest(name, names);
   const shown = /^\w{1,40}$/.test(name) ? name : "?";
   return `unknown option ${shown}${near === undefined ? "" : `; did you mean ${near}?`}`;
 }

@@ -1,6 +1,6 @@
 /** What the options of `createClient` come to, or what is wrong with them. */
 import { UsageError } from "../core/errors.js";
-import { isNear } from "../core/near.js";
+import { nearest } from "../core/near.js";
 import type { TargetSettings } from "../loop/target.js";
 import type { Take } from "../reply/build.js";
 import type { Runtime, Via } from "../transport/types.js";
@@ -235,7 +235,7 @@ export function drainLimit(options: CloseOptions): number | UsageError | undefin
 }
 
 function unknown(name: string, names: readonly string[], prefix: string): string {
-  const near = names.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()));
+  const near = nearest(name, names);
   const shown = /^\w{1,40}$/.test(name) ? name : "?";
   return `unknown option ${prefix}${shown}${near === undefined ? "" : `; did you mean ${prefix}${near}?`}`;
 }

@@ -1,5 +1,5 @@
 /** What makes no sense is refused in a sentence: a fault that is silently none makes a test that cannot fail. */
-import { isNear } from "../core/near.js";
+import { nearest } from "../core/near.js";
 import type { Fault } from "./faults.js";
 
 /** What one property must be; the sentence begins with its name. */
@@ -75,7 +75,7 @@ function checkStrike(where: string, strike: unknown): void {
 }
 
 function unknown(what: string, name: string, names: readonly string[]): string {
-  const near = names.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()));
+  const near = nearest(name, names);
   const advice = near === undefined ? `there are ${names.join(", ")}` : `did you mean ${near}?`;
   return `unknown ${what} ${JSON.stringify(name.slice(0, 40))}; ${advice}`;
 }
