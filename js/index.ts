@@ -2,7 +2,7 @@
 import type { CreateClient } from "./client/api.js";
 
 export type * from "./client/api.js";
-export type { CommandArgument, OptionValue, Value } from "./client/arguments.js";
+export type { Value } from "./client/arguments.js";
 export type * from "./client/commands.js";
 export type { Duration } from "./client/duration.js";
 export type * from "./client/types.js";

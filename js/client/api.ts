@@ -2,7 +2,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public face of a client. */
 import type { Stats, Status } from "../core/status.js";
-import type { CommandArgument } from "./arguments.js";
+import type { Value } from "./arguments.js";
 import type { Commands } from "./commands.js";
 import type { Duration } from "./duration.js";
 import type { ClientOptions, Logger, Timeouts } from "./types.js";
@@ -85,14 +85,15 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
   readonly isReady: boolean;
 
   /**
-   * Any command: `call("SET", "k", "v", "EX", 60)` or `call("SET", "k", "v", { EX: 60 })`.
+   * Any command, word for word: `call("SET", "k", "v", "EX", 60)`. Arguments are scalars, since only those of the methods
+   * have a known meaning: objects and arrays, as input of users may turn out to be, are a `UsageError`.
    *
    * Long `Uint8Array` arguments (over 256 bytes) are not copied until they are written: do not change them before the
    * reply.
    *
    * @throws (as a rejection) UsageError for arguments of a wrong type and for commands that would break a shared link
    */
-  call(command: string, ...args: readonly CommandArgument[]): Promise<unknown>;
+  call(command: string, ...args: readonly Value[]): Promise<unknown>;
 
   /**
    * Another handle on the same link, with settings of its own. Close it like any other.

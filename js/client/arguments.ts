@@ -1,27 +1,26 @@
-/** Turns what callers pass into what Redis takes, or says which argument it is that cannot be. */
+/**
+ * Turns what callers pass into what Redis takes, or says which argument cannot be. Their getters, proxies and iterators run
+ * while arrays and objects are read, and all of that before anything is judged: what is judged does not change any more.
+ */
 import { UsageError } from "../core/errors.js";
+import { nearest } from "../core/near.js";
 import type { Argument } from "../loop/stage.js";
+import type { Grammar } from "./grammar.js";
 
 /** One value of a command. */
 export type Value = string | number | bigint | Uint8Array;
-
-/**
- * What `call` takes besides plain values: arrays are flattened; objects become their keys and values in order, where
- * `true` gives the key alone and `false`, `null` and `undefined` leave it out. So `{ EX: 60, NX: true }` is `EX 60 NX`.
- */
-export type CommandArgument = Value | readonly CommandArgument[] | { readonly [key: string]: OptionValue };
-
-/** A value in an object among the arguments. */
-export type OptionValue = Value | boolean | null | undefined | readonly Value[];
 
 /** What servers take by default. */
 const LONGEST_ARGUMENT = 512 << 20;
 /** More than any command's, and little enough to stand in one piece anywhere. */
 const LONGEST_NAME = 256;
+const ADVICE = "a value is a string, a number, a bigint or a Uint8Array";
 
-/** The flat arguments of a command whose name is the first. Throws `UsageError`. */
-export function flatten(args: readonly unknown[]): Argument[] {
-  const flat: Argument[] = [];
+/**
+ * The arguments of a command, whose name is the first: scalars, but where its grammar takes more. `args` is used up where
+ * there is a grammar. Throws `UsageError`.
+ */
+export function flatten(args: readonly unknown[], grammar?: Grammar): Argument[] {
   const name = args[0];
   if (typeof name !== "string" || name === "") {
     throw new UsageError('the first argument must be the name of a command, as in call("GET", "key")');
@@ -31,78 +30,267 @@ export function flatten(args: readonly unknown[]): Argument[] {
       `the first argument has ${name.length} characters, which is more than the name of any command`,
     );
   }
-  for (let i = 0; i < args.length; i += 1) append(flat, args[i], name, i, 0);
-  return flat;
+  if (grammar !== undefined) read(name, args as unknown[], grammar.at);
+  const line = new Line(name, args);
+  if (grammar === undefined || args.length <= grammar.at) line.scalars(0);
+  else {
+    line.scalars(0, grammar.at);
+    line[grammar.kind](grammar, grammar.at);
+  }
+  return line.flat;
 }
 
-function append(flat: Argument[], value: unknown, name: string, position: number, depth: number): void {
+/** The fields of an object, read once. */
+class Fields {
+  readonly entries: readonly (readonly [name: string, value: unknown])[];
+
+  constructor(object: object) {
+    this.entries = Object.entries(object).map(([name, value]) => [name, Array.isArray(value) ? copied(value) : value]);
+  }
+}
+
+function copied(array: readonly unknown[]): unknown[] {
+  const copy: unknown[] = [];
+  for (let i = 0; i < array.length; i += 1) copy.push(array[i]);
+  return copy;
+}
+
+/** Puts copies in the place of arrays and objects. */
+function read(name: string, args: unknown[], from: number): void {
+  try {
+    for (let i = from; i < args.length; i += 1) {
+      const value = args[i];
+      if (Array.isArray(value)) args[i] = copied(value);
+      else if (isPlain(value)) args[i] = new Fields(value);
+    }
+  } catch (cause) {
+    const error = new UsageError(`${name}: reading an argument threw its cause. Nothing was sent`, name);
+    error.cause = cause;
+    throw error;
+  }
+}
+
+class Line {
+  readonly flat: Argument[] = [];
+  readonly #name: string;
+  readonly #args: readonly unknown[];
+
+  constructor(name: string, args: readonly unknown[]) {
+    this.#name = name;
+    this.#args = args;
+  }
+
+  /** Appends a scalar; says whether it is one. */
+  #takes(value: unknown): boolean {
+    const argument = typeof value === "string" ? value : scalarOf(value);
+    if (argument === undefined) return false;
+    this.flat.push(argument);
+    return true;
+  }
+
+  /** Each is one. */
+  scalars(from: number, to = this.#args.length): void {
+    for (let i = from; i < to; i += 1) if (!this.#takes(this.#args[i])) throw this.#wrong(i, described(this.#args[i]));
+  }
+
+  /** Any number, also in arrays. */
+  list(_: Grammar, at: number): void {
+    for (let i = at; i < this.#args.length; i += 1) {
+      const value = this.#args[i];
+      if (Array.isArray(value)) this.#array(value, i);
+      else this.scalars(i, i + 1);
+    }
+  }
+
+  #array(array: readonly unknown[], position: number): void {
+    for (const item of array) {
+      if (!this.#takes(item)) throw this.#wrong(position, `an array that holds ${described(item)}`);
+    }
+  }
+
+  /** Fields and values in turns, or one object or array in place of all. */
+  fields(_: Grammar, at: number): void {
+    const value = this.#args[at];
+    const isAlone = this.#args.length === at + 1;
+    if (isAlone && Array.isArray(value)) this.#pairs(value, at);
+    else if (isAlone && value instanceof Fields) this.#fieldsOf(value, at);
+    else this.#turns(at);
+  }
+
+  #turns(at: number): void {
+    for (let i = at; i < this.#args.length; i += 1) {
+      const value = this.#args[i];
+      if (this.#takes(value)) continue;
+      const role = (i - at) % 2 === 0 ? "" : `, as the value of ${shown(this.#args[i - 1], (i - at + 1) / 2)}`;
+      throw this.#wrong(i, described(value) + role);
+    }
+  }
+
+  #fieldsOf({ entries }: Fields, position: number): void {
+    if (entries.length === 0) throw this.#wrong(position, "an object without fields");
+    entries.forEach(([field, value], index) => {
+      this.flat.push(field);
+      if (this.#takes(value)) return;
+      throw this.#wrong(position, `an object whose ${shown(field, index + 1)} is ${described(value)}`);
+    });
+  }
+
+  #pairs(array: readonly unknown[], position: number): void {
+    if (array.length === 0 || array.length % 2 === 1) throw this.#wrong(position, "an array that holds no pairs");
+    this.#array(array, position);
+  }
+
+  /** Words, or one object in place of all. */
+  options({ options }: Grammar, at: number, keys = 0): void {
+    const value = this.#args[at];
+    const isAlone = this.#args.length === at + 1;
+    // Options that may be none, as in `set(key, value, options)`.
+    if (isAlone && value === undefined) return;
+    if (isAlone && value instanceof Fields) this.#optionsOf(value, at, options, keys);
+    else this.scalars(at);
+  }
+
+  #optionsOf({ entries }: Fields, position: number, options: Grammar["options"], keys = 0): void {
+    for (const [key, value] of entries) {
+      const name = key.toUpperCase();
+      const arity = options.get(name);
+      if (arity === undefined) throw this.#wrong(position, `an object with ${unknownOption(name, options)}`, "");
+      if (value === false || value === null || value === undefined) continue;
+      this.flat.push(name);
+      if (arity === 0) {
+        if (value !== true) throw this.#wrong(position, `an object whose option ${name} is neither true nor false`, "");
+        continue;
+      }
+      const count = arity === "keys" ? keys : arity;
+      const values = count !== 1 && Array.isArray(value) ? value : [value];
+      if (values.length !== count)
+        throw this.#wrong(position, `an object whose option ${name} has not ${count} values`, "");
+      for (const item of values)
+        if (!this.#takes(item)) throw this.#wrong(position, `an object whose option ${name} is ${described(item)}`);
+    }
+  }
+
+  /** Words, scores and members; an object of options before the scores; or one array of scores and members alone. */
+  scores({ options }: Grammar, at: number): void {
+    const value = this.#args[at];
+    const count = this.#args.length - at - 1;
+    if (count === 0 && Array.isArray(value)) this.#pairs(value, at);
+    else if (value instanceof Fields) {
+      // In the place of a score it is none.
+      if (count === 0 || count % 2 === 1) throw this.#wrong(at, "an object with no scores and members behind it");
+      this.#optionsOf(value, at, options);
+      this.scalars(at + 1);
+    } else this.scalars(at);
+  }
+
+  /** A count and so many keys, single or in an array; `more` scalars; options. */
+  keys(grammar: Grammar, at: number): void {
+    const { length } = this.#args;
+    this.scalars(at, at + 1);
+    const given = this.flat[at];
+    const count = typeof given === "string" ? Number(given) : Number.NaN;
+    const keys = this.#args[at + 1];
+    let end = length;
+    if (Array.isArray(keys)) {
+      // What is more would be options.
+      if (keys.length !== count)
+        throw this.#wrong(at + 1, `an array of ${keys.length}, and argument ${at} says another number`, "");
+      this.#array(keys, at + 1);
+      end = at + 2;
+    } else {
+      if (count > 0) end = Math.min(at + 1 + count, length);
+      this.scalars(at + 1, end);
+    }
+    const behind = Math.min(end + grammar.more, length);
+    this.scalars(end, behind);
+    if (behind < length) this.options(grammar, behind, count);
+  }
+
+  #wrong(position: number, what: string, advice = `; ${ADVICE}`): UsageError {
+    return new UsageError(`${this.#name}: argument ${position} is ${what}${advice}. Nothing was sent`, this.#name);
+  }
+}
+
+/** What Redis is given for a value; undefined for what is none. */
+function scalarOf(value: unknown): Argument | undefined {
   switch (typeof value) {
     case "string":
-      flat.push(value);
-      return;
+      return value;
     case "number":
-      if (Number.isNaN(value)) throw wrong(name, position, "NaN");
-      flat.push(Object.is(value, -0) ? "0" : String(value));
-      return;
+      return Number.isNaN(value) ? undefined : String(value);
     case "bigint":
-      flat.push(String(value));
-      return;
+      return String(value);
     case "object":
-      if (value instanceof Uint8Array && ArrayBuffer.isView(value)) {
-        if (value.length === 0 && isDetached(value))
-          throw wrong(name, position, "a Uint8Array that was transferred away");
-        if (value.length > LONGEST_ARGUMENT) throw wrong(name, position, "more than 512 MiB (proto-max-bulk-len)");
-        flat.push(value);
-        return;
-      }
-      if (Array.isArray(value) && depth < 8) {
-        for (const item of value) append(flat, item, name, position, depth + 1);
-        return;
-      }
-      if (!isPlain(value)) throw wrong(name, position, described(value));
-      appendFields(flat, value, name, position, depth);
-      return;
+      return isBytes(value) && flawOf(value) === undefined ? plain(value) : undefined;
     default:
-      throw wrong(name, position, typeof value);
+      return undefined;
   }
 }
 
-function appendFields(flat: Argument[], object: object, name: string, position: number, depth: number): void {
-  for (const [key, value] of Object.entries(object)) {
-    if (value === false || value === null || value === undefined) continue;
-    flat.push(key);
-    if (value === true) continue;
-    if (isPlain(value)) throw wrong(name, position, "an object inside an object");
-    append(flat, value, name, position, depth + 1);
-  }
+// Of the prototype, since a subclass or an own property may say something else: they tell what memory there is, know the
+// bytes of other realms, and are not taken in by a proxy.
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const getter = (name: PropertyKey) =>
+  Object.getOwnPropertyDescriptor(typedArray, name)?.get as (this: object) => unknown;
+const tagOf = getter(Symbol.toStringTag);
+const bufferOf = getter("buffer") as () => ArrayBuffer;
+const offsetOf = getter("byteOffset") as () => number;
+const lengthOf = getter("length") as () => number;
+const { includes } = Uint8Array.prototype;
+
+function isBytes(value: object | null): value is Uint8Array {
+  return value !== null && tagOf.call(value) === "Uint8Array";
 }
 
-/** Whether its memory is another thread's by now. */
-function isDetached({ buffer }: Uint8Array): boolean {
+/** The same memory, of a length that does not change. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bufferOf.call(bytes), offsetOf.call(bytes), lengthOf.call(bytes));
+}
+
+/** What makes bytes useless. */
+function flawOf(bytes: Uint8Array): string | undefined {
+  const length = lengthOf.call(bytes);
+  if (length > LONGEST_ARGUMENT) return "more than 512 MiB (proto-max-bulk-len)";
+  if (length > 0) return undefined;
   try {
-    return new Uint8Array(buffer).length < 0;
+    includes.call(bytes, 0);
+    return undefined;
   } catch {
-    return true;
+    return "a Uint8Array that was transferred away, or whose memory was resized to less";
   }
 }
 
 /** An object literal, or one without a prototype; not an instance of anything. */
 function isPlain(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
+  if (typeof value !== "object" || value === null || isBytes(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
 /** The kind of a value, never the value. */
-function described(value: object | null): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array nested too deeply";
-  const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name;
-  return `an instance of ${typeof name === "string" && name !== "" ? name : "a class"}`;
+function described(value: unknown): string {
+  if (typeof value === "boolean" || value === null || value === undefined) return String(value);
+  if (typeof value === "number") return "NaN";
+  if (typeof value !== "object") return `a ${typeof value}`;
+  if (Array.isArray(value)) return "an array";
+  if (value instanceof Fields) return "an object";
+  if (isBytes(value)) return flawOf(value) as string;
+  try {
+    if (isPlain(value)) return "an object";
+    const name: unknown = (value as object).constructor.name;
+    return `an instance of ${typeof name === "string" && /^\w{1,40}$/.test(name) ? name : "a class"}`;
+  } catch {
+    return "an object";
+  }
 }
 
-function wrong(name: string, position: number, what: string): UsageError {
-  const where = position === 0 ? "its name" : `argument ${position}`;
-  const advice = "pass a string, number, bigint or Uint8Array (a plain object or an array of them is flattened)";
-  return new UsageError(`${name}: ${where} is ${what}; ${advice}. Nothing was sent`, name);
+/** A field by its name, if that is one a program would give, and not data; else by its number. */
+function shown(name: unknown, number: number): string {
+  return typeof name === "string" && /^\w{1,40}$/.test(name) ? `field ${name}` : `field number ${number}`;
+}
+
+function unknownOption(name: string, options: Grammar["options"]): string {
+  const near = nearest(name, options.keys());
+  const meant = near === undefined ? `it takes ${[...options.keys()].join(", ") || "none"}` : `did you mean ${near}?`;
+  return `the unknown option ${/^\w{1,40}$/.test(name) ? name : "?"} (${meant})`;
 }

@@ -14,8 +14,9 @@ import type { Handle, Subscriber, Target } from "../loop/target.js";
 import { MODE } from "../reply/build.js";
 import type { Runtime } from "../transport/types.js";
 import type { CloseOptions, HandleOptions } from "./api.js";
-import { type CommandArgument, flatten } from "./arguments.js";
+import { flatten, type Value } from "./arguments.js";
 import { type Duration, milliseconds } from "./duration.js";
+import type { Grammar } from "./grammar.js";
 import { INSIDE, type Inside, insideOf } from "./inside.js";
 import { Listeners } from "./listeners.js";
 import { StateLog } from "./log.js";
@@ -305,15 +306,15 @@ export class BaseClient implements Subscriber {
 
   // ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  call(command: string, ...args: readonly CommandArgument[]): Promise<unknown> {
+  call(command: string, ...args: readonly Value[]): Promise<unknown> {
     return this.callAll([command, ...args]);
   }
 
-  /** @internal `call` without a spread, which has no place for a hundred thousand arguments. */
-  callAll(args: readonly unknown[]): Promise<unknown> {
+  /** @internal `call` without a spread, which has no place for a hundred thousand arguments, or by a grammar. */
+  callAll(args: readonly unknown[], grammar?: Grammar): Promise<unknown> {
     let flat: Argument[];
     try {
-      flat = flatten(args);
+      flat = flatten(args, grammar);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -333,20 +334,17 @@ export class BaseClient implements Subscriber {
     return promise;
   }
 
-  /** @internal A command of one argument. */
-  send1(name: string, staged: string, a: unknown): Promise<unknown> {
+  /** @internal A command of one text. */
+  send1(name: string, staged: string, a: string): Promise<unknown> {
     const handle = this.#handle;
-    if (handle === undefined || typeof a !== "string" || handle.target.dead !== undefined || this.#door.isShut)
-      return this.call(name, a as string);
+    if (handle === undefined || handle.target.dead !== undefined || this.#door.isShut) return this.send([name, a]);
     return handle.engine.send1(handle, name, staged, a);
   }
 
-  /** @internal A command of two arguments. */
-  send2(name: string, staged: string, a: unknown, b: unknown): Promise<unknown> {
+  /** @internal A command of two texts. */
+  send2(name: string, staged: string, a: string, b: string): Promise<unknown> {
     const handle = this.#handle;
-    if (handle === undefined || typeof a !== "string" || typeof b !== "string")
-      return this.call(name, a as string, b as string);
-    if (handle.target.dead !== undefined || this.#door.isShut) return this.call(name, a, b);
+    if (handle === undefined || handle.target.dead !== undefined || this.#door.isShut) return this.send([name, a, b]);
     return handle.engine.send2(handle, name, staged, a, b);
   }
 

@@ -1,0 +1,85 @@
+/**
+ * Where a command takes more than one scalar in a place, by its grammar and not by what a caller happens to pass: text that
+ * a user sends as JSON may turn out to be an array or an object, and must then be an error, never an option or a field.
+ */
+
+/** How many values follow the name of an option: none, one, two, or one for each key. */
+export type Arity = 0 | 1 | 2 | "keys";
+
+export interface Grammar {
+  /**
+   * What the place takes. `list`: any number of scalars and of arrays of them. `fields`: scalars in turns, or one object, or
+   * one array. `options`: words, or one object. `scores`: scalars, behind one object of options or not, or one array.
+   * `keys`: a count, so many scalars or an array of them, `more` scalars, and options.
+   */
+  readonly kind: "list" | "fields" | "options" | "scores" | "keys";
+  /** Where it begins; the name of the command is at 0. */
+  readonly at: number;
+  readonly more: number;
+  /** By name, in upper case. */
+  readonly options: ReadonlyMap<string, Arity>;
+}
+
+const kinds = { "+": "list", "=": "fields", "?": "options", "~": "scores", "#": "keys", "&": "keys" } as const;
+const arities: Record<string, Arity> = { "!": 0, "2": 2, "*": "keys" };
+
+/**
+ * How many scalars come first, the kind, and the options with a sign for their arity, if it is not one. Of commands that
+ * are not here every argument is a scalar, and so is every argument of those that are here but in that place.
+ */
+export const places: Readonly<Record<string, string>> = {
+  "0+": "del exists info mget sdiff sinter sunion touch unlink",
+  "1+": "hdel hmget lpush lpushx rpush rpushx sadd sdiffstore sinterstore smismember srem sunionstore zmscore zrem",
+  "0=": "mset msetnx",
+  "1=": "hmset hset",
+  "2?EX PX EXAT PXAT IFEQ IFNE IFDEQ IFDNE KEEPTTL! NX! XX! GET!": "set",
+  "1?EX PX EXAT PXAT PERSIST!": "getex",
+  "2?NX! XX! GT! LT!": "expire expireat pexpire pexpireat",
+  "2?DB REPLACE!": "copy",
+  "3?IDLETIME FREQ REPLACE! ABSTTL!": "restore",
+  "1?MATCH COUNT TYPE": "scan",
+  "2?MATCH COUNT NOVALUES!": "hscan",
+  "2?MATCH COUNT": "sscan zscan",
+  "2?WITHVALUES!": "hrandfield",
+  "2?RANK COUNT MAXLEN": "lpos",
+  "2?MINMATCHLEN LEN! IDX! WITHMATCHLEN!": "lcs",
+  "1~NX! XX! GT! LT! CH! INCR!": "zadd",
+  "3?LIMIT2 BYSCORE! BYLEX! REV! WITHSCORES!": "zrange",
+  "4?LIMIT2 BYSCORE! BYLEX! REV!": "zrangestore",
+  "3?LIMIT2 WITHSCORES!": "zrangebyscore zrevrangebyscore",
+  "3?LIMIT2": "zrangebylex zrevrangebylex",
+  "3?WITHSCORES!": "zrevrange",
+  "2?WITHSCORES!": "zrandmember",
+  "2?WITHSCORE!": "zrank zrevrank",
+  "0#WEIGHTS* AGGREGATE WITHSCORES!": "zinter zunion",
+  "1#WEIGHTS* AGGREGATE": "zinterstore zunionstore",
+  "0#WITHSCORES!": "zdiff",
+  "1#": "zdiffstore",
+  "0#LIMIT": "sintercard zintercard",
+  "0&COUNT": "lmpop zmpop",
+};
+/** The same of subcommands, whose names are arguments. */
+const ofClient = "1?ID TYPE USER ADDR LADDR SKIPME MAXAGE";
+
+const byName = new Map<string, string>();
+for (const [place, names] of Object.entries(places)) for (const name of names.split(" ")) byName.set(name, place);
+byName.set("client kill", ofClient).set("client list", ofClient);
+const read = new Map<string, Grammar>();
+
+/** The grammar of a method's command; undefined where all arguments are scalars. */
+export function grammarOf(name: string): Grammar | undefined {
+  const place = byName.get(name);
+  if (place === undefined) return undefined;
+  let grammar = read.get(place);
+  if (grammar === undefined) {
+    const options = place.slice(2).split(" ").filter(Boolean);
+    grammar = {
+      kind: kinds[place[1] as keyof typeof kinds],
+      at: Number(place[0]) + 1,
+      more: place[1] === "&" ? 1 : 0,
+      options: new Map(options.map((option) => [option.replace(/[!2*]$/, ""), arities[option.at(-1) as string] ?? 1])),
+    };
+    read.set(place, grammar);
+  }
+  return grammar;
+}
