@@ -4,10 +4,21 @@
  *
  * The object has introduced itself to the server long before, so the handshake of the core is answered here.
  */
-import { DisabledError } from "../core/errors.js";
-import { joined } from "../transport/bytes.js";
+import { DisabledError, messageOf } from "../core/errors.js";
+import { copyOf, joined } from "../transport/bytes.js";
 import type { Link, LinkEvents } from "../transport/types.js";
-import { type Answer, codeOf, commandsOf, LARGEST_CALL, type Relay, repliesOf, type Trouble, trouble } from "./wire.js";
+import { commandCount } from "./frames.js";
+import {
+  type Answer,
+  answerGiven,
+  codeOf,
+  LARGEST_CALL,
+  type Relay,
+  repliesOf,
+  type Trouble,
+  trouble,
+  troubleGiven,
+} from "./wire.js";
 
 /** For so long an object that answered is taken for well, and need not be greeted… */
 const TRUSTED = 10_000;
@@ -48,10 +59,7 @@ export class ObjectLink implements Link {
     const { good, owes } = standing;
     const isTrusted = now() - good < TRUSTED && (owes === undefined || now() - owes < PATIENCE);
     const greeted = isTrusted ? Promise.resolve(null) : this.#asked(() => relay.greet());
-    greeted.then(
-      (found) => this.#greeted(found),
-      (error) => this.#failed(error),
-    );
+    greeted.then((found) => this.#greeted(troubleGiven(found))).catch((error) => this.#failed(error));
   }
 
   /** Calls the object, which owes an answer from then on. */
@@ -70,7 +78,7 @@ export class ObjectLink implements Link {
   }
 
   write(content: Uint8Array | string, _byteLength: number): boolean {
-    this.#parts.push(typeof content === "string" ? encoder.encode(content) : content.slice());
+    this.#parts.push(typeof content === "string" ? encoder.encode(content) : copyOf(content));
     if (!this.#due) {
       this.#due = true;
       // The core waits for nothing of ours while its rows are being read.
@@ -95,15 +103,19 @@ export class ObjectLink implements Link {
     const frames = this.#parts.length === 0 ? noBytes : joined(this.#parts);
     this.#parts = [];
     if (frames.length === 0) return;
-    const answer = frames.length > LARGEST_CALL ? tooMuch(frames) : this.#asked(() => this.#relay.relay(frames));
+    const answer = this.#call(frames);
     // The one before it may never be answered.
     answer.catch(() => {});
     this.#turn = this.#turn
       .then(() => answer)
-      .then(
-        (told) => this.#answered(told),
-        (error) => this.#failed(error),
-      );
+      .then((told) => this.#answered(told))
+      .catch((error) => this.#failed(error));
+  }
+
+  async #call(frames: Uint8Array): Promise<Answer> {
+    const count = commandCount(frames);
+    if (frames.length > LARGEST_CALL) return tooMuch(count);
+    return answerGiven(await this.#asked(() => this.#relay.relay(frames)), count);
   }
 
   #answered({ replies, trouble: found }: Answer): void {
@@ -112,7 +124,7 @@ export class ObjectLink implements Link {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     // Older compatibility dates have no such calls, and another class has no such methods.
     const isOther = /not a function|does not implement|does not support RPC/.test(message);
     const advice = ": the class that is bound there must extend RedisObject of edgis/durable-object";
@@ -143,10 +155,9 @@ export class ObjectLink implements Link {
   hold(): void {}
 }
 
-async function tooMuch(frames: Uint8Array): Promise<Answer> {
+function tooMuch(count: number): Answer {
   const text = "a tick's commands have more than the 32 MiB that a call to a Durable Object carries; nothing was sent";
-  const replies = repliesOf(new DisabledError(text, "queue-full", {}), commandsOf(frames).length);
-  return { replies, trouble: null };
+  return { replies: repliesOf(new DisabledError(text, "queue-full", {}), count), trouble: null };
 }
 
 /** Where `part` ends in `bytes`, which hold it. */

@@ -5,18 +5,9 @@ import type { BaseClient } from "../client/client.js";
 import { type Duration, milliseconds } from "../client/duration.js";
 import { Place } from "../client/scope.js";
 import type { ClientOptions } from "../client/types.js";
-import { isRedisError, ProtocolError } from "../core/errors.js";
-import {
-  type Answer,
-  commandsOf,
-  LARGEST_CALL,
-  type Relay,
-  repliesOf,
-  type Trouble,
-  trouble,
-  troubleOf,
-  Writer,
-} from "./wire.js";
+import { isRedisError, messageOf, ProtocolError } from "../core/errors.js";
+import { commandsOf } from "./frames.js";
+import { type Answer, LARGEST_CALL, type Relay, repliesOf, type Trouble, trouble, troubleOf, Writer } from "./wire.js";
 
 /** Settings of the connection that an object holds. */
 export interface ObjectOptions extends ClientOptions {
@@ -128,7 +119,7 @@ function tooMuch(): ProtocolError {
 
 /** What a PING that failed says of the connection. */
 function troubleBehind(error: unknown): Trouble | null {
-  if (!isRedisError(error)) return trouble("internal", String(error));
+  if (!isRedisError(error)) return trouble("internal", messageOf(error));
   // Who may not PING is served all the same.
   if (error.kind === "ReplyError")
     return /^(?:LOADING|MASTERDOWN)$/.test(error.code) ? trouble("loading", error.message) : null;

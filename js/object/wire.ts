@@ -11,13 +11,16 @@ import {
   DisabledError,
   InternalError,
   isRedisError,
+  messageOf,
   ProtocolError,
   type RedisError,
   ReplyError,
   TimeoutError,
+  UsageError,
 } from "../core/errors.js";
 import type { Status } from "../core/status.js";
 import { joined } from "../transport/bytes.js";
+import { replyCount } from "./frames.js";
 
 /** Why the object has no Redis to offer; `reason` by its number. */
 export interface Trouble {
@@ -43,39 +46,9 @@ export interface Relay {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** A call carries at most 32 MiB, what goes with them included. */
 export const LARGEST_CALL = (32 << 20) - (64 << 10);
-
-// ── Commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** The commands of a tick, each with its name and arguments, which share the memory of `bytes`. */
-export function commandsOf(bytes: Uint8Array): [string, ...Uint8Array[]][] {
-  const commands: [string, ...Uint8Array[]][] = [];
-  let at = 0;
-  const header = (kind: number): number => {
-    if (bytes[at] !== kind) throw new Error("these are no commands");
-    let number = 0;
-    for (at += 1; bytes[at] !== 0x0d; at += 1) number = 10 * number + (bytes[at] as number) - 0x30;
-    at += 2;
-    return number;
-  };
-  const argument = (): Uint8Array => {
-    const length = header(0x24);
-    const value = bytes.subarray(at, at + length);
-    at += length + 2;
-    return value;
-  };
-  while (at < bytes.length) {
-    let left = header(0x2a) - 1;
-    const command: [string, ...Uint8Array[]] = [decoder.decode(argument())];
-    for (; left > 0; left -= 1) command.push(argument());
-    commands.push(command);
-  }
-  if (at !== bytes.length) throw new Error("these are not whole commands");
-  return commands;
-}
 
 // ── Replies ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -172,7 +145,7 @@ interface Packed {
 }
 
 function describe(error: unknown): Packed {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (!isRedisError(error)) return { kind: "InternalError", message, sent: "maybe", retry: false };
   const { kind, command, target, sent, retry } = error;
   const { reason, phase } = error as { reason?: string; phase?: "reply" };
@@ -189,19 +162,37 @@ function packed(error: unknown): string {
 export function revive(text: string): RedisError | undefined {
   if (!text.startsWith(PREFIX)) return undefined;
   try {
-    return build(JSON.parse(text.slice(PREFIX.length)) as Packed);
+    return build(JSON.parse(text.slice(PREFIX.length)), CAUSES);
   } catch {
     return undefined;
   }
 }
 
-function build({ kind, message, reason = "closed", phase = "reply", cause, ...others }: Packed): RedisError {
-  const details = cause === undefined ? others : { ...others, cause: build(cause) };
-  switch (kind) {
+/** An error has a cause, which has none as a rule. */
+const CAUSES = 3;
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+const oneOf = <T>(values: readonly T[], value: unknown): T | undefined => values.find((known) => known === value);
+
+/** Of what came only what is of its type. */
+function build(packed: unknown, causes: number): RedisError {
+  const given = Object(packed) as Record<keyof Packed, unknown>;
+  const message = textOf(given.message) ?? "the Durable Object does not say why";
+  const reason = textOf(given.reason) ?? "closed";
+  const command = textOf(given.command);
+  const details = {
+    command,
+    target: textOf(given.target),
+    sent: oneOf(["no", "maybe", "yes"] as const, given.sent) ?? "maybe",
+    retry: given.retry === true,
+    ...(given.cause !== undefined && causes > 0 && { cause: build(given.cause, causes - 1) }),
+  };
+  switch (given.kind) {
+    case "UsageError":
+      return new UsageError(message, command);
     case "DisabledError":
       return new DisabledError(message, reason, details);
     case "TimeoutError":
-      return new TimeoutError(message, phase, details);
+      return new TimeoutError(message, oneOf(["connect", "queue"] as const, given.phase) ?? "reply", details);
     case "ConnectionLostError":
       return new ConnectionLostError(message, reason, details);
     case "ConnectError":
@@ -219,6 +210,9 @@ function build({ kind, message, reason = "closed", phase = "reply", cause, ...ot
   }
 }
 
+/** An object that says more is not believed. */
+const LONGEST_WAIT = 60_000;
+
 // ── Trouble ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** What keeps a client from Redis, if anything does. */
@@ -235,3 +229,24 @@ export function trouble(reason: string, message: string): Trouble {
 /** What a transport calls it. */
 export const codeOf = ({ reason, wait }: Trouble): string =>
   wait === undefined ? `#${reason}` : `#${reason}@${Math.ceil(wait)}`;
+
+/** What the object says of its Redis: null when all is well. Throws where it is no such thing. */
+export function troubleGiven(value: unknown): Trouble | null {
+  if (value === null) return null;
+  if (typeof value !== "object") throw new Error(`the Durable Object says ${typeof value} of its Redis`);
+  const { reason, message, wait } = value as Record<keyof Trouble, unknown>;
+  const known = typeof reason === "number" && REASONS[reason] !== undefined ? reason : REASONS.indexOf("object");
+  const text = textOf(message) ?? "the Durable Object has no Redis, and does not say why";
+  const isWait = typeof wait === "number" && wait >= 0;
+  return { reason: known, message: text, ...(isWait && { wait: Math.min(wait, LONGEST_WAIT) }) };
+}
+
+/** What the object answered to so many commands. Throws where that is no answer to them. */
+export function answerGiven(value: unknown, commands: number): Answer {
+  const { replies, trouble } = Object(value) as Record<keyof Answer, unknown>;
+  if (!(replies instanceof Uint8Array)) throw new Error("the Durable Object gave no replies");
+  const count = replyCount(replies);
+  // Those of another tick would be taken for those of this one.
+  if (count !== commands) throw new Error(`the Durable Object gave ${count} replies to ${commands} commands`);
+  return { replies, trouble: troubleGiven(trouble) };
+}

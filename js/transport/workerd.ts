@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from "cloudflare:sockets";
 import * as workers from "cloudflare:workers";
-import { joined } from "./bytes.js";
+import { copyOf, joined } from "./bytes.js";
 import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
 
 /** Bytes that one read brings at the most. */
@@ -176,7 +176,7 @@ class WorkerdLink implements Link {
 
   write(content: Uint8Array | string, _byteLength: number): boolean {
     if (this.#gone) return true;
-    const part = typeof content === "string" ? encoder.encode(content) : content.slice();
+    const part = typeof content === "string" ? encoder.encode(content) : copyOf(content);
     this.#unsent += part.length;
     this.#parts.push(part);
     if (!this.#corked) this.#flush();
