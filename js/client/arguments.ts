@@ -108,13 +108,17 @@ class Line {
     }
   }
 
-  /** Fields and values in turns, or one object or array in place of all. */
+  /** Fields and values in turns, behind one object or not; or one array in place of all. */
   fields(_: Grammar, at: number): void {
     const value = this.#args[at];
-    const isAlone = this.#args.length === at + 1;
-    if (isAlone && Array.isArray(value)) this.#pairs(value, at);
-    else if (isAlone && value instanceof Fields) this.#fieldsOf(value, at);
-    else this.#turns(at);
+    const count = this.#args.length - at - 1;
+    if (count === 0 && Array.isArray(value)) this.#pairs(value, at);
+    else if (value instanceof Fields) {
+      // In the place of a field it is none: what is behind it would be its value.
+      if (count % 2 === 1) throw this.#wrong(at, "an object in the place of a field");
+      this.#fieldsOf(value, at);
+      this.#turns(at + 1);
+    } else this.#turns(at);
   }
 
   #turns(at: number): void {
@@ -140,14 +144,24 @@ class Line {
     this.#array(array, position);
   }
 
-  /** Words, or one object in place of all. */
+  /** Words with what follows them, and objects where a word may stand. */
   options({ options }: Grammar, at: number, keys = 0): void {
-    const value = this.#args[at];
-    const isAlone = this.#args.length === at + 1;
+    const { length } = this.#args;
     // Options that may be none, as in `set(key, value, options)`.
-    if (isAlone && value === undefined) return;
-    if (isAlone && value instanceof Fields) this.#optionsOf(value, at, options, keys);
-    else this.scalars(at);
+    if (length === at + 1 && this.#args[at] === undefined) return;
+    for (let i = at; i < length; i += 1) {
+      const word = this.#args[i];
+      if (word instanceof Fields) {
+        this.#optionsOf(word, i, options, keys);
+        continue;
+      }
+      const arity = typeof word === "string" ? options.get(word.toUpperCase()) : undefined;
+      // How many values follow an option of a newer server is not known.
+      const values = arity === undefined ? length : arity === "keys" ? keys : arity;
+      const end = Math.min(i + 1 + values, length);
+      this.scalars(i, end);
+      i = end - 1;
+    }
   }
 
   #optionsOf({ entries }: Fields, position: number, options: Grammar["options"], keys = 0): void {

@@ -1,7 +1,7 @@
 /**
  * The commands that have methods of their own. Their arguments stand in the order of Redis's documentation. Options are
- * words (`set("k", "v", "EX", 60)`), or one object in their place (`set("k", "v", { EX: 60 })`); so are fields and values
- * (`hset("h", "a", 1)`, `hset("h", { a: 1 })`, or an array of them). Where a command takes any number of keys, members or
+ * words (`set("k", "v", "EX", 60)`), or an object where a word may stand (`set("k", "v", { EX: 60 })`). Fields and values
+ * stand in turns (`hset("h", "a", 1)`), or in one object or array before or instead of them (`hset("h", { a: 1 })`). Where a command takes any number of keys, members or
  * elements, they may stand in arrays. Everywhere else there are scalars, and an array or an object is a `UsageError`. Times
  * are in Redis's units. Every other command goes through `call`.
  *
@@ -160,11 +160,11 @@ export interface StringCommands<T, I> {
   mget(...keys: Keys): Promise<(T | null)[]>;
   mset(...pairs: Words): Promise<"OK">;
   mset(pairs: readonly Value[]): Promise<"OK">;
-  mset<F extends Fields<F>>(pairs: F): Promise<"OK">;
+  mset<F extends Fields<F>>(pairs: F, ...more: Words): Promise<"OK">;
   /** 1 when all were set, 0 when none. */
   msetnx(...pairs: Words): Promise<I>;
   msetnx(pairs: readonly Value[]): Promise<I>;
-  msetnx<F extends Fields<F>>(pairs: F): Promise<I>;
+  msetnx<F extends Fields<F>>(pairs: F, ...more: Words): Promise<I>;
   psetex(key: Key, milliseconds: Value, value: Value): Promise<"OK">;
   /** `"OK"`; null when NX or XX kept it from being set; with GET the old value. */
   set(key: Key, value: Value, ...options: Words): Promise<"OK" | T | null>;
@@ -227,7 +227,7 @@ export interface HashCommands<T, I> {
   hmget(key: Key, ...fields: Keys): Promise<(T | null)[]>;
   hmset(key: Key, ...fields: Words): Promise<"OK">;
   hmset(key: Key, fields: readonly Value[]): Promise<"OK">;
-  hmset<F extends Fields<F>>(key: Key, fields: F): Promise<"OK">;
+  hmset<F extends Fields<F>>(key: Key, fields: F, ...more: Words): Promise<"OK">;
   hrandfield(key: Key, count?: Value, ...words: Words): Promise<T | T[] | [T, T][] | null>;
   hrandfield(key: Key, count: Value, options: { WITHVALUES?: Flag }): Promise<T | T[] | [T, T][] | null>;
   hscan(key: Key, cursor: Value, ...options: Words): Promise<[T, T[]]>;
@@ -235,7 +235,7 @@ export interface HashCommands<T, I> {
   /** How many fields are new. */
   hset(key: Key, ...fields: Words): Promise<I>;
   hset(key: Key, fields: readonly Value[]): Promise<I>;
-  hset<F extends Fields<F>>(key: Key, fields: F): Promise<I>;
+  hset<F extends Fields<F>>(key: Key, fields: F, ...more: Words): Promise<I>;
   hsetnx(key: Key, field: Value, value: Value): Promise<I>;
   hstrlen(key: Key, field: Value): Promise<I>;
   hvals(key: Key): Promise<T[]>;

@@ -57,6 +57,7 @@ export function placed(user: User, partial: { name?: string }, body: { value: un
     redis.hset("h", { a: 1, b: 2n, c: bytes }),
     redis.hset("h", ["a", 1]),
     redis.hset("h", "a", 1),
+    redis.hset("h", { a: 1 }, "c", 3),
     redis.mset({ a: 1 }),
     redis.mset("a", 1),
     redis.mset(["a", 1]),
@@ -112,7 +113,7 @@ export function placed(user: User, partial: { name?: string }, body: { value: un
     // @ts-expect-error: not in this place.
     redis.hset("h", partial),
     // @ts-expect-error: not in this place.
-    redis.hset("h", { a: 1 }, "c", 3),
+    redis.hset("h", { a: 1 }, { c: 3 }),
     // @ts-expect-error: not in this place.
     redis.hset("h", "name", ["a"]),
     // @ts-expect-error: not in this place.
