@@ -12,6 +12,7 @@ export type Value = string | number | bigint | Uint8Array;
 
 /** What servers take by default. */
 const LONGEST_ARGUMENT = 512 << 20;
+const TOO_LONG = "more than 512 MiB (proto-max-bulk-len)";
 /** More than any command's, and little enough to stand in one piece anywhere. */
 const LONGEST_NAME = 256;
 const ADVICE = "a value is a string, a number, a bigint or a Uint8Array";
@@ -25,11 +26,6 @@ export function flatten(args: readonly unknown[], grammar?: Grammar): Argument[]
   if (typeof name !== "string" || name === "") {
     throw new UsageError('the first argument must be the name of a command, as in call("GET", "key")');
   }
-  if (name.length > LONGEST_NAME) {
-    throw new UsageError(
-      `the first argument has ${name.length} characters, which is more than the name of any command`,
-    );
-  }
   if (grammar !== undefined) read(name, args as unknown[], grammar.at);
   const line = new Line(name, args);
   if (grammar === undefined || args.length <= grammar.at) line.scalars(0);
@@ -38,6 +34,25 @@ export function flatten(args: readonly unknown[], grammar?: Grammar): Argument[]
     line[grammar.kind](grammar, grammar.at);
   }
   return line.flat;
+}
+
+/** Text of more units than this may be longer than servers take: a unit is three bytes at the most. */
+export const LONGEST_SURE = LONGEST_ARGUMENT / 3;
+
+/** What is too long among flat arguments: a server would close the link for it, which others use, too. */
+export function oversized(flat: readonly Argument[], byteLength: (text: string) => number): UsageError | undefined {
+  const name = flat[0] as string;
+  if (name.length > LONGEST_NAME) {
+    const what = `the first argument has ${name.length} characters`;
+    return new UsageError(`${what}, which is more than the name of any command`);
+  }
+  for (let i = 1; i < flat.length; i += 1) {
+    const argument = flat[i] as Argument;
+    if (argument.length <= LONGEST_SURE || typeof argument !== "string") continue;
+    if (byteLength(argument) <= LONGEST_ARGUMENT) continue;
+    return new UsageError(`${name}: argument ${i} is text of ${TOO_LONG}. Nothing was sent`, name);
+  }
+  return undefined;
 }
 
 /** The fields of an object, read once. */
@@ -264,7 +279,7 @@ function plain(bytes: Uint8Array): Uint8Array {
 /** What makes bytes useless. */
 function flawOf(bytes: Uint8Array): string | undefined {
   const length = lengthOf.call(bytes);
-  if (length > LONGEST_ARGUMENT) return "more than 512 MiB (proto-max-bulk-len)";
+  if (length > LONGEST_ARGUMENT) return TOO_LONG;
   if (length > 0) return undefined;
   try {
     includes.call(bytes, 0);
@@ -286,10 +301,10 @@ function described(value: unknown): string {
   if (typeof value === "boolean" || value === null || value === undefined) return String(value);
   if (typeof value === "number") return "NaN";
   if (typeof value !== "object") return `a ${typeof value}`;
-  if (Array.isArray(value)) return "an array";
   if (value instanceof Fields) return "an object";
-  if (isBytes(value)) return flawOf(value) as string;
   try {
+    if (Array.isArray(value)) return "an array";
+    if (isBytes(value)) return flawOf(value) as string;
     if (isPlain(value)) return "an object";
     const name: unknown = (value as object).constructor.name;
     return `an instance of ${typeof name === "string" && /^\w{1,40}$/.test(name) ? name : "a class"}`;

@@ -14,7 +14,7 @@ import type { Handle, Subscriber, Target } from "../loop/target.js";
 import { MODE } from "../reply/build.js";
 import type { Runtime } from "../transport/types.js";
 import type { CloseOptions, HandleOptions } from "./api.js";
-import { flatten, type Value } from "./arguments.js";
+import { flatten, LONGEST_SURE, oversized, type Value } from "./arguments.js";
 import { type Duration, milliseconds } from "./duration.js";
 import type { Grammar } from "./grammar.js";
 import { INSIDE, type Inside, insideOf } from "./inside.js";
@@ -324,6 +324,8 @@ export class BaseClient implements Subscriber {
   /** @internal Valid, flat arguments. */
   send(flat: readonly Argument[]): Promise<unknown> {
     const handle = this.#attached;
+    const mistake = oversized(flat, this.#runtime.byteLength);
+    if (mistake !== undefined) return Promise.reject(mistake);
     if (handle === undefined || isDead(handle.engine, handle.target)) return this.#away(flat[0] as string);
     const { signal } = this.#settings;
     if (signal === undefined) return handle.engine.send(handle, flat);
@@ -337,14 +339,16 @@ export class BaseClient implements Subscriber {
   /** @internal A command of one text. */
   send1(name: string, staged: string, a: string): Promise<unknown> {
     const handle = this.#handle;
-    if (handle === undefined || handle.target.dead !== undefined || this.#door.isShut) return this.send([name, a]);
+    const isUsual = handle !== undefined && handle.target.dead === undefined && a.length <= LONGEST_SURE;
+    if (!isUsual || this.#door.isShut) return this.send([name, a]);
     return handle.engine.send1(handle, name, staged, a);
   }
 
   /** @internal A command of two texts. */
   send2(name: string, staged: string, a: string, b: string): Promise<unknown> {
     const handle = this.#handle;
-    if (handle === undefined || handle.target.dead !== undefined || this.#door.isShut) return this.send([name, a, b]);
+    const isUsual = handle !== undefined && handle.target.dead === undefined && a.length + b.length <= LONGEST_SURE;
+    if (!isUsual || this.#door.isShut) return this.send([name, a, b]);
     return handle.engine.send2(handle, name, staged, a, b);
   }
 

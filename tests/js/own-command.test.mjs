@@ -259,3 +259,23 @@ test("a credentials function may use the client, close it, or give anything: it 
   assert.equal(ends.never, "timeout");
   assert.ok(["closed", "OK", "credentials"].includes(ends.close), ends.close);
 });
+
+test("text longer than servers take, and a name longer than any, are mistakes of the call", async () => {
+  const ended = await told(`
+    const redis = createClient({ url, logger: false });
+    await redis.get("k");
+    // Half a gibibyte and two bytes in UTF-8, a quarter of one here.
+    const text = "\u00e9".repeat((256 << 20) + 1);
+    const all = [redis.get(text), redis.set("k", text), redis.set(text, "v"), redis.call("ECHO", text), redis.mget(text, "k")];
+    const long = [redis.call("X".repeat(257)), redis.send(["X".repeat(100_000), "k"])];
+    const errors = await Promise.all([...all, ...long].map(caught));
+    told.kinds = [...new Set(errors.map(({ kind, sent }) => kind + " " + sent))];
+    told.shows = errors.map(({ message }) => /argument \\d is text of more than 512 MiB|more than the name of any command/.exec(message)?.[0].slice(0, 10));
+    // Long, and not too long.
+    told.fits = await redis.set("k", "x".repeat(200 << 20)).then(() => redis.strlen("k"));
+    await redis.del("k");
+    told.dials = redis.stats().dials;
+  `);
+  const shows = ["argument 1", "argument 2", "argument 1", "argument 1", "argument 1", "more than ", "more than "];
+  assert.deepEqual(ended, { ...quiet, kinds: ["UsageError no"], shows, fits: 200 << 20, dials: 1 });
+});
