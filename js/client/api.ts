@@ -108,8 +108,9 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
   with(options: HandleOptions): Client<T, I>;
 
   /**
-   * A view of this client whose text replies are `Uint8Array`, for values that are no text. Its `close()` closes this
-   * client.
+   * A view of this client whose text replies are plain `Uint8Array`s, for values that are no text. Its `close()` closes this
+   * client. Maps become instances of `Map` with such keys, since names that are no text would become the same text: see
+   * `Mapped`.
    */
   readonly bytes: Client<Uint8Array, I>;
 

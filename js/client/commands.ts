@@ -138,6 +138,12 @@ export interface ClientFilter {
   MAXAGE?: Setting;
 }
 
+/**
+ * What a map of a reply becomes: an object, or of `bytes` an instance of `Map`, for bytes can be no names of properties. Its
+ * keys are bytes as well, so it is for going through: `for (const [field, value] of map)`.
+ */
+export type Mapped<T, V> = T extends string ? Record<string, V> : Map<T, V>;
+
 /** Strings: https://redis.io/docs/latest/commands/?group=string */
 export interface StringCommands<T, I> {
   append(key: Key, value: Value): Promise<I>;
@@ -154,8 +160,8 @@ export interface StringCommands<T, I> {
   incrby(key: Key, by: Value): Promise<I>;
   /** The new value as text, since a double could lose digits. */
   incrbyfloat(key: Key, by: Value): Promise<T>;
-  lcs(a: Key, b: Key, ...options: Words): Promise<T | I | Record<string, unknown>>;
-  lcs(a: Key, b: Key, options: LcsOptions | undefined): Promise<T | I | Record<string, unknown>>;
+  lcs(a: Key, b: Key, ...options: Words): Promise<T | I | Mapped<T, unknown>>;
+  lcs(a: Key, b: Key, options: LcsOptions | undefined): Promise<T | I | Mapped<T, unknown>>;
   /** In the order of the keys, null where there is no value. */
   mget(...keys: Keys): Promise<(T | null)[]>;
   mset(...pairs: Words): Promise<"OK">;
@@ -218,8 +224,8 @@ export interface HashCommands<T, I> {
   hdel(key: Key, ...fields: Keys): Promise<I>;
   hexists(key: Key, field: Value): Promise<I>;
   hget(key: Key, field: Value): Promise<T | null>;
-  /** A plain object, empty when there is no key. A field `__proto__` is just a field. */
-  hgetall(key: Key): Promise<Record<string, T>>;
+  /** The fields with their values; empty when there is no key. A field `__proto__` is just a field. */
+  hgetall(key: Key): Promise<Mapped<T, T>>;
   hincrby(key: Key, field: Value, by: Value): Promise<I>;
   hincrbyfloat(key: Key, field: Value, by: Value): Promise<T>;
   hkeys(key: Key): Promise<T[]>;

@@ -421,6 +421,11 @@ export class Engine {
     return scalar(this.#reader, this.core.u8, at, head, a, b, this.pending.owner(tag));
   }
 
+  /** The form in which the caller wants its reply. */
+  mode(tag: number): number {
+    return this.pending.owner(tag).mode;
+  }
+
   beginBig(length: number, tag: number, skipped: boolean): BigValue {
     const nobody = skipped || tag === NOBODY;
     return new BigValue(this.runtime, length, nobody ? 0 : this.pending.owner(tag).mode, nobody);
@@ -446,7 +451,7 @@ export class Engine {
     } else {
       let shaped: unknown;
       try {
-        shaped = reshape(value, shape);
+        shaped = reshape(value, shape, this.pending.owner(tag).mode);
       } catch (cause) {
         this.refuse(tag, cause);
         return;

@@ -112,7 +112,8 @@ export class Link implements LinkEvents {
     if (kind === abi.KIND_BIG_END) this.big = undefined;
     if (this.#failed !== undefined) return undefined;
     try {
-      if (kind === abi.KIND_ARRAY || kind === abi.KIND_MAP || kind === abi.KIND_SET) return this.builder.open(kind, a);
+      if (kind === abi.KIND_ARRAY || kind === abi.KIND_MAP || kind === abi.KIND_SET)
+        return this.builder.open(kind, a, this.#engine.mode(tag));
       const isBig = kind === abi.KIND_BIG_END && big !== undefined;
       return this.builder.add(isBig ? finished(big) : this.#engine.scalar(head, a, b, tag, at));
     } catch (cause) {

@@ -76,7 +76,8 @@ export class Writer {
     else if (value instanceof Uint8Array) this.#bulk(value);
     else if (value instanceof Error) this.failure(value);
     else if (Array.isArray(value)) this.#array(value);
-    else this.#map(value);
+    else if (value instanceof Map) this.#map(value);
+    else this.failure(new Error(`a reply of a kind that is not known: ${typeof value}`));
   }
 
   /** An error: the server's as it is, others with all that is known of them. */
@@ -98,11 +99,10 @@ export class Writer {
     for (const item of items) this.value(item);
   }
 
-  #map(object: object): void {
-    const entries = Object.entries(object);
-    this.#parts.push(`%${entries.length}\r\n`);
-    for (const [key, value] of entries) {
-      this.#bulk(encoder.encode(key));
+  #map(map: Map<unknown, unknown>): void {
+    this.#parts.push(`%${map.size}\r\n`);
+    for (const [key, value] of map) {
+      this.value(key);
       this.value(value);
     }
   }

@@ -1,7 +1,7 @@
 /** Builds the values of nested replies from their tokens, across as many chunks as they take. */
 import * as abi from "../core/abi.js";
 import { ReplyError } from "../core/errors.js";
-import { keyOf, setField } from "./fields.js";
+import { type Fields, putField } from "./fields.js";
 import type { TextReader } from "./text.js";
 import { bigInteger, integer, parseDouble } from "./values.js";
 
@@ -10,8 +10,10 @@ export const MODE = { Text: 0, Bytes: 1, BigIntegers: 2 } as const;
 
 interface Frame {
   readonly array: unknown[] | null;
-  readonly object: Record<string, unknown> | null;
-  key: string | undefined;
+  readonly fields: Fields | null;
+  /** Of a map's field whose value comes next. */
+  key: unknown;
+  /** Of a map so many keys and values: where it is even, a key comes. */
   left: number;
 }
 
@@ -61,17 +63,20 @@ export function scalar(
   }
 }
 
+/** A map that is empty as yet. */
+export const newFields = (mode: number): Fields => (mode & MODE.Bytes ? new Map() : {});
+
 /** A reply in the making. */
 export class Builder {
   readonly #frames: Frame[] = [];
 
   /** An aggregate begins. Gives the finished value when it is empty and completes the reply. */
-  open(kind: number, count: number): { value: unknown } | undefined {
+  open(kind: number, count: number, mode: number): { value: unknown } | undefined {
     const isMap = kind === abi.KIND_MAP;
     const array: unknown[] | null = isMap ? null : [];
-    const object: Record<string, unknown> | null = isMap ? {} : null;
-    if (count === 0) return this.add(array ?? object);
-    this.#frames.push({ array, object, key: undefined, left: isMap ? 2 * count : count });
+    const fields = isMap ? newFields(mode) : null;
+    if (count === 0) return this.add(array ?? fields);
+    this.#frames.push({ array, fields, key: undefined, left: isMap ? 2 * count : count });
     return undefined;
   }
 
@@ -83,16 +88,15 @@ export class Builder {
       if (frame === undefined) return { value: done };
       if (frame.array !== null) {
         frame.array.push(done);
-      } else if (frame.key === undefined) {
-        frame.key = keyOf(done);
+      } else if (frame.left % 2 === 0) {
+        frame.key = done;
       } else {
-        setField(frame.object as object, frame.key, done);
-        frame.key = undefined;
+        putField(frame.fields as Fields, frame.key, done);
       }
       frame.left -= 1;
       if (frame.left > 0) return undefined;
       this.#frames.pop();
-      done = frame.array ?? frame.object;
+      done = frame.array ?? frame.fields;
     }
   }
 

@@ -1,4 +1,7 @@
-/** Fields of the objects that maps become. */
+/** What maps become: objects, or where their keys are bytes, which no name of a property can be, instances of `Map`. */
+
+/** A map in the making. */
+export type Fields = Record<string, unknown> | Map<unknown, unknown>;
 
 /**
  * An own property, whatever its name is and whatever an app has done to prototypes. An assignment would be refused where
@@ -13,8 +16,14 @@ export function setField(object: object, key: string, value: unknown): void {
   }
 }
 
-/** The keys of an object are strings: those of a map that are something else become their text. */
-export function keyOf(value: unknown): string {
+/** Puts a field into either. */
+export function putField(fields: Fields, key: unknown, value: unknown): void {
+  if (fields instanceof Map) fields.set(key, value);
+  else setField(fields, textOf(key), value);
+}
+
+/** The text of what is a key or a number, whatever it is. */
+export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (value instanceof Uint8Array) return decoder.decode(value);
   return typeof value === "object" && value !== null ? JSON.stringify(value, exactly) : String(value);

@@ -3,13 +3,14 @@
  * array, a double as text. Which command has which shape is the core's business (src/command/shape.rs documents each);
  * here they are only numbers. What has not the expected form stays as it is.
  */
-import { keyOf, setField } from "./fields.js";
+import { newFields } from "./build.js";
+import { type Fields, putField, textOf } from "./fields.js";
 import { parseDouble } from "./values.js";
 
 type Reshape = (value: unknown) => unknown;
 
 const number: Reshape = (value) =>
-  typeof value === "string" || value instanceof Uint8Array ? parseDouble(keyOf(value)) : value;
+  typeof value === "string" || value instanceof Uint8Array ? parseDouble(textOf(value)) : value;
 
 const each =
   (reshape: Reshape): Reshape =>
@@ -31,37 +32,35 @@ const from =
   (value) =>
     Array.isArray(value) ? value.map((item, index) => (index < start ? item : reshape(item))) : value;
 
+/** The form of the reply that is being given its shape; there is one at a time. */
+let mode = 0;
+
 const map: Reshape = (value) => {
   if (!Array.isArray(value)) return value;
-  const object = {};
-  for (let i = 0; i + 1 < value.length; i += 2) setField(object, keyOf(value[i]), value[i + 1]);
-  return object;
+  const fields = newFields(mode);
+  for (let i = 0; i + 1 < value.length; i += 2) putField(fields, value[i], value[i + 1]);
+  return fields;
 };
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+/** `map`, then for each field the reshape that its name asks for, if it asks for one. */
+const mapBy =
+  (reshapeOf: (name: string) => Reshape | undefined): Reshape =>
+  (value) => {
+    if (!Array.isArray(value)) return value;
+    const fields = map(value) as Fields;
+    for (const [key, held] of fields instanceof Map ? fields : Object.entries(fields)) {
+      const reshape = reshapeOf(textOf(key));
+      if (reshape !== undefined) putField(fields, key, reshape(held));
+    }
+    return fields;
+  };
 
 /** `map`, then a reshape for some of its fields. */
-const mapWith =
-  (fields: Record<string, Reshape>): Reshape =>
-  (value) => {
-    const object = map(value);
-    if (!isObject(object)) return object;
-    for (const [key, reshape] of Object.entries(fields)) {
-      if (Object.hasOwn(object, key)) setField(object, key, reshape(object[key]));
-    }
-    return object;
-  };
+const mapWith = (reshapes: Record<string, Reshape>): Reshape =>
+  mapBy((name) => (Object.hasOwn(reshapes, name) ? reshapes[name] : undefined));
 
 /** `map`, then a reshape for all of its values. */
-const mapOf =
-  (reshape: Reshape): Reshape =>
-  (value) => {
-    const object = map(value);
-    if (!isObject(object)) return object;
-    for (const key of Object.keys(object)) setField(object, key, reshape(object[key]));
-    return object;
-  };
+const mapOf = (reshape: Reshape): Reshape => mapBy(() => reshape);
 
 const pairs =
   (reshape: Reshape): Reshape =>
@@ -74,12 +73,12 @@ const pairs =
 
 const streams: Reshape = (value) => {
   if (!Array.isArray(value)) return value;
-  const object = {};
+  const fields = newFields(mode);
   for (const stream of value) {
     if (!Array.isArray(stream)) return value;
-    setField(object, keyOf(stream[0]), stream[1]);
+    putField(fields, stream[0], stream[1]);
   }
-  return object;
+  return fields;
 };
 
 const same: Reshape = (value) => value;
@@ -117,7 +116,8 @@ const shapes: readonly Reshape[] = [
   each(from(2, atIndex(3, map))),
 ];
 
-/** Gives `value` the shape with this number. */
-export function reshape(value: unknown, shape: number): unknown {
+/** Gives `value` the shape with this number; `form` is that in which the caller wants its reply. */
+export function reshape(value: unknown, shape: number, form: number): unknown {
+  mode = form;
   return (shapes[shape] ?? same)(value);
 }

@@ -48,7 +48,8 @@ export const nodeRuntime: Omit<Runtime, "compile"> & Required<Pick<Runtime, "loo
   ascii: (bytes, start, end) => view(bytes).latin1Slice(start, end),
   utf8,
   byteLength: (text) => Buffer.byteLength(text),
-  allocate: (length) => Buffer.allocUnsafeSlow(length),
+  // Plain bytes, as short values are.
+  allocate: (length) => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer),
   lookup,
   open: openWith("latin1Write"),
 };

@@ -81,11 +81,69 @@ test("bytes gives Uint8Arrays, and all byte values survive the round trip", asyn
     assert.ok(Buffer.from(back).equals(all));
     assert.deepEqual(await one.bytes.keys("*"), [back]);
     await one.hset("h", { f: all });
-    assert.deepEqual(await one.bytes.hgetall("h"), { f: back });
+    assert.deepEqual([...(await one.bytes.hgetall("h"))], [[Uint8Array.of(0x66), back]]);
     assert.equal(one.bytes, one.bytes);
     assert.equal(await one.bytes.get("none"), null);
     assert.equal(await one.bytes.incr("n"), (await one.decr("n")) + 1);
     await observer.ask("FLUSHALL");
+  }
+});
+
+test("bytes are plain Uint8Arrays, whatever their size, and of a memory of their own", async () => {
+  for (const size of [0, 10, 300, 5_000, 70_000, 3_000_000, 17 << 20]) {
+    const value = randomBytes(size);
+    await client.set("sized", value);
+    const [back, [nested]] = [await client.bytes.get("sized"), await client.bytes.mget("sized")];
+    for (const got of [back, nested]) {
+      assert.equal(Object.getPrototypeOf(got), Uint8Array.prototype, `${size} bytes`);
+      assert.ok(value.equals(got));
+      assert.equal(structuredClone(got, { transfer: [got.buffer] }).length, size);
+    }
+  }
+});
+
+const pairsOf = (map) => [...map].map(([key, value]) => [Buffer.from(key).toString("latin1"), value]);
+
+test("fields that are no text stay apart with bytes, and a mark at the beginning is part of a text", async () => {
+  const fields = ["\xca", "\xcb", "", "\xef\xbb\xbfname", "name", "__proto__", "\xff".repeat(70_000)];
+  const named = fields.map((field) => Buffer.from(field, "latin1"));
+  for (const one of [client, resp2]) {
+    await observer.ask("FLUSHALL");
+    await one.hset(
+      "h",
+      named.flatMap((field, i) => [field, `${i}`]),
+    );
+    const hash = await one.bytes.hgetall("h");
+    assert.ok(hash instanceof Map);
+    assert.deepEqual(
+      pairsOf(hash)
+        .map(([field, value]) => [field, Buffer.from(value).toString()])
+        .sort(),
+      fields.map((field, i) => [field, `${i}`]).sort(),
+    );
+    assert.deepEqual(await one.bytes.hgetall("none"), new Map());
+    const keys = Object.keys(await one.hgetall("h"));
+    assert.ok(keys.includes("\ufeffname") && keys.includes("name"), "text keeps the mark");
+    // Streams by name, with entries as they are.
+    const names = [Buffer.from("s\xff", "latin1"), Buffer.from("s\xfe", "latin1")];
+    for (const name of names) await one.call("XADD", name, "1-1", "f", name);
+    const streams = await one.bytes.call("XREAD", "STREAMS", ...names, 0, 0);
+    assert.deepEqual(
+      pairsOf(streams).map(([name, [[id, [, value]]]]) => [
+        name,
+        `${Buffer.from(id)}`,
+        Buffer.from(value).toString("latin1"),
+      ]),
+      [
+        ["s\xff", "1-1", "s\xff"],
+        ["s\xfe", "1-1", "s\xfe"],
+      ],
+    );
+    // Maps within others, and the shapes that go by names.
+    const info = new Map(pairsOf(await one.bytes.call("XINFO", "STREAM", names[0], "FULL")));
+    assert.ok(info.has("radix-tree-keys") && Array.isArray(info.get("groups")));
+    const config = new Map(pairsOf(await one.bytes.call("CONFIG", "GET", "maxmemory")));
+    assert.equal(Buffer.from(config.get("maxmemory")).toString(), "0");
   }
 });
 

@@ -44,6 +44,15 @@ interface User {
   visits: number;
 }
 
+/** What maps become. */
+export async function mapped(): Promise<string[]> {
+  const text: Record<string, string> = await redis.hgetall("h");
+  const bytes: Map<Uint8Array, Uint8Array> = await redis.bytes.hgetall("h");
+  // @ts-expect-error: bytes are no names of properties.
+  bytes.name;
+  return [...Object.values(text), ...[...bytes].map(([field, value]) => `${field}${value}`)];
+}
+
 /** What the places of commands take, and what would be another command. */
 export function placed(user: User, partial: { name?: string }, body: { value: unknown; ttl: number }): unknown[] {
   const bytes = new Uint8Array(1);

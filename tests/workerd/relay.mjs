@@ -40,6 +40,7 @@ const typed = (value) => {
   if (value instanceof Uint8Array) return { bytes: [...value] };
   if (typeof value === "bigint") return { bigint: String(value) };
   if (typeof value === "number" && !Number.isFinite(value)) return { number: String(value) };
+  if (value instanceof Map) return { map: [...value].map(typed) };
   if (Array.isArray(value)) return value.map(typed);
   if (value instanceof Error) return told(value);
   if (typeof value === "object" && value !== null)
@@ -80,6 +81,18 @@ const routes = {
     await redis.set("binary", value);
     const got = await redis.bytes.get("binary");
     return { same: got.every((byte, i) => byte === value[i]) && got.length === value.length };
+  },
+  async fields(redis) {
+    const names = ["\xca", "\xcb", "name"].map((name) => Uint8Array.from(name, (one) => one.charCodeAt(0)));
+    await redis.hset(
+      "binary-fields",
+      names.flatMap((name, i) => [name, i]),
+    );
+    const map = await redis.bytes.hgetall("binary-fields");
+    return {
+      fields: [...map].map(([name, value]) => [[...name], [...value]]),
+      text: await redis.hgetall("binary-fields"),
+    };
   },
   async large(redis, { length, warm }) {
     if (warm !== undefined) await redis.ping();

@@ -113,6 +113,14 @@ test("replies have the values and types that they have without an object", async
       assert.deepEqual(through.values[index], direct.values[index], `${command.slice(0, 3)} ${JSON.stringify(form)}`);
   }
   assert.deepEqual(await get("/module/binary"), { same: true });
+  assert.deepEqual(await get("/module/fields"), {
+    fields: [
+      [[0xca], [0x30]],
+      [[0xcb], [0x31]],
+      [[...Buffer.from("name")], [0x32]],
+    ],
+    text: { "\ufffd": "1", name: "2" },
+  });
   assert.deepEqual(await get("/module/large?length=2000000"), { set: "OK", same: true });
 });
 
