@@ -10,8 +10,9 @@ export function engineOf<E>(make: () => E): E {
   const found = global[key] as E | undefined;
   if (found !== undefined) return found;
   const made = make();
-  // Not enumerable, and replaceable only on purpose.
-  Object.defineProperty(globalThis, key, { value: made, configurable: true, enumerable: false, writable: true });
+  // Not enumerable, and replaceable only on purpose. A getter: of what globals hold as a value Jest takes the properties
+  // away after a file of tests, while sockets of that file may still be open.
+  Object.defineProperty(globalThis, key, { get: () => made, configurable: true, enumerable: false });
   return made;
 }
 
