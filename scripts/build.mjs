@@ -3,7 +3,7 @@
 //   src/*.rs --cargo--> .wasm --panics, wasm-bindgen, wasm-opt--> target/wasm/edgis.wasm
 //                                  target/wasm/glue.js   "#glue"        instantiate(module): a fresh instance a call
 //                                  target/wasm/bytes.js  "#wasm-bytes"  the module's bytes as text, in two encodings
-//   js/entry/*.ts --esbuild--> pkg/dist/*.js,  --tsc--> pkg/dist/types
+//   js/entry/*.ts --esbuild--> pkg/dist/*.js, *.cjs,  --tsc--> pkg/dist/types
 //
 // "#glue" and "#wasm-bytes" are entries of "imports" in package.json, which Node, TypeScript and esbuild all follow, so
 // sources name the generated modules without knowing where they are. An entry for a runtime that may not compile wasm
@@ -13,7 +13,7 @@ import { homedir } from "node:os";
 import { basename, dirname } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
-import { shippedDeclarations } from "./declarations.mjs";
+import { forBothKinds, shippedDeclarations } from "./declarations.mjs";
 import { glueSource, glueTypes } from "./glue.mjs";
 import { cutPanics } from "./panics.mjs";
 import { at, files, kilobytes, run, step } from "./steps.mjs";
@@ -21,11 +21,12 @@ import { dropZeros, shortenImports } from "./trim.mjs";
 
 /**
  * One bundle a line; which runtime takes which is said by "exports" in pkg/package.json. Sources of one line share what
- * they have in common, in a file of its own: that saves the package a copy of the module, and costs an import a file.
+ * they have in common, in a file of its own: that saves the package a copy, and costs an import a file. Those of CommonJS
+ * cannot.
  */
 const entries = [
   { name: "node", sources: { node: "js/entry/node.ts" }, platform: "node", target: "node20" },
-  { name: "others", sources: { bun: "js/entry/bun.ts", deno: "js/entry/deno.ts" }, platform: "node", target: "es2023" },
+  { name: "any", sources: { any: "js/entry/any.ts" }, platform: "node", target: "es2022" },
   {
     name: "cloudflare",
     sources: { workerd: "js/entry/workerd.ts", "durable-object": "js/entry/durable-object.ts" },
@@ -40,7 +41,28 @@ const entries = [
   },
   { name: "cache", sources: { cache: "js/cache/index.ts" }, platform: "neutral", target: "es2022" },
   { name: "testing", sources: { testing: "js/testing/index.ts" }, platform: "node", target: "node20" },
+  {
+    name: "commonjs",
+    sources: {
+      any: "js/entry/any.ts",
+      browser: "js/entry/browser.ts",
+      "edge-light": "js/entry/edge-light.ts",
+      cache: "js/cache/index.ts",
+      testing: "js/testing/index.ts",
+    },
+    format: "cjs",
+    inject: ["js/entry/codecs.ts"],
+    // esbuild writes down for Node which names an import of such a module finds.
+    platform: "node",
+    target: "es2022",
+  },
 ];
+
+/**
+ * Entries for Workers, where no require() gives the core as a module. Bundlers take the ES module for it, and compilers of
+ * CommonJS want a file that the declarations are of.
+ */
+const forwarded = ["workerd", "durable-object"];
 
 // What rustc puts into the module and all supported runtimes have; wasm-opt refuses what it is not told of.
 const wasmFeatures = [
@@ -139,14 +161,18 @@ export const wasmBase64: string;
 export const wasmBrotliBase64: string;
 `;
 
-async function bundle({ name, sources, platform, target }) {
+const extension = (format) => (format === "cjs" ? ".cjs" : ".js");
+
+async function bundle({ name, sources, format = "esm", inject = [], platform, target }) {
   const options = {
     entryPoints: Object.entries(sources).map(([out, source]) => ({ in: at(source), out })),
     outdir: at("pkg/dist"),
-    splitting: Object.keys(sources).length > 1,
+    outExtension: { ".js": extension(format) },
+    splitting: format === "esm" && Object.keys(sources).length > 1,
     chunkNames: name,
     bundle: true,
-    format: "esm",
+    format,
+    inject: inject.map((source) => at(source)),
     platform,
     target,
     // What the runtime brings along, and the module where it is shipped beside the bundle.
@@ -179,13 +205,9 @@ function declare() {
   const emitted = at("target/types");
   rmSync(emitted, { recursive: true, force: true });
   run("tsc", ["-p", "tsconfig.build.json"]);
-  const shipped = shippedDeclarations(emitted, [
-    "index.d.ts",
-    "entry/workerd.d.ts",
-    "entry/durable-object.d.ts",
-    "cache/index.d.ts",
-    "testing/index.d.ts",
-  ]);
+  const roots = ["index", "entry/workerd", "entry/durable-object", "cache/index", "testing/index"];
+  const paths = roots.map((root) => `${root}.d.ts`);
+  const shipped = forBothKinds(shippedDeclarations(emitted, paths), paths);
   rmSync(at("pkg/dist/types"), { recursive: true, force: true });
   for (const [file, text] of shipped) replaceFile(at("pkg/dist/types", file), text);
   return `${shipped.size} files`;
@@ -205,9 +227,10 @@ await step("cargo", [...rust, at("target/setup/toolchain")], [compiled], compile
 await step("wasm", [compiled, scripts, at("package-lock.json")], [wasm, at("target/wasm/glue.d.ts")], bindAndOptimise);
 const sources = [at("js"), at("target/wasm/glue.js"), at("target/wasm/bytes.js"), at("package-lock.json"), scripts];
 for (const entry of entries) {
-  const built = Object.keys(entry.sources).map((name) => at("pkg/dist", `${name}.js`));
-  await step(`${entry.name}.js`, sources, built, () => bundle(entry));
+  const built = Object.keys(entry.sources).map((name) => at("pkg/dist", name + extension(entry.format)));
+  await step(`${entry.name}${extension(entry.format)}`, sources, built, () => bundle(entry));
 }
+for (const name of forwarded) replaceFile(at(`pkg/dist/${name}.cjs`), `module.exports = require("./${name}.js");\n`);
 await step("edgis.wasm", [wasm], [at("pkg/dist/edgis.wasm")], () => {
   replaceFile(at("pkg/dist/edgis.wasm"), readFileSync(wasm));
 });

@@ -1,4 +1,4 @@
-// Which of the emitted declarations a user's compiler reads. Those of the engine's insides stay out of the package.
+// Which of the emitted declarations a user's compiler reads, and how. Those of the engine's insides stay out of the package.
 import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 
@@ -19,5 +19,23 @@ export function shippedDeclarations(folder, roots) {
       else if (name.startsWith("#")) throw new Error(`The shipped declaration ${file} needs ${name}, which is ours.`);
     }
   }
+  return shipped;
+}
+
+const commonJs = (path) => path.replace(/\.(?:d\.ts|js)$/, (end) => (end === ".js" ? ".cjs" : ".d.cts"));
+
+/**
+ * The same for both kinds of modules, from one copy: `import` and `require()` give one and the same types. They stand in
+ * files of CommonJS, which an ES module may take from, and not the other way round; each of the `roots` has one that does.
+ */
+export function forBothKinds(declarations, roots) {
+  const shipped = new Map();
+  for (const [file, text] of declarations) {
+    const named = text.replaceAll(specifiers, (clause, name) =>
+      name.startsWith(".") ? clause.replace(name, commonJs(name)) : clause,
+    );
+    shipped.set(commonJs(file), named);
+  }
+  for (const file of roots) shipped.set(file, `export * from "./${posix.basename(file, ".d.ts")}.cjs";\n`);
   return shipped;
 }

@@ -6,7 +6,7 @@
 #   browser  Chromium and its driver, for those of them that run in a browser
 #   runtimes Bun, Deno and several Nodes
 #   workerd  Cloudflare's runtime in three generations, each with its wrangler; the newest runs on a Node of `runtimes`
-#   apps     bundlers, checkers of packages, and Next.js
+#   apps     bundlers, checkers of packages, Next.js, Jest and Nest
 #   c++      a C++ compiler, for libFuzzer
 #   fuzz     cargo-fuzz, for `make fuzz`
 # A step that is done already is skipped; each prints one line with its duration. What the steps found is left in
@@ -227,8 +227,9 @@ step_workerd() {
 
 step_apps() {
   npm_app bundlers
+  npm_app commonjs
   npm_app next
-  echo "vite $(installed_version bundlers vite), next $(installed_version next next) and others in $tools/npm"
+  echo "vite $(installed_version bundlers vite), jest $(installed_version commonjs jest), next $(installed_version next next) and others in $tools/npm"
 }
 
 # --- servers and browsers ------------------------------------------------------------------------------------------

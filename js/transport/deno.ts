@@ -3,7 +3,7 @@ import { nodeRuntime, openWith } from "./node.js";
 
 /** Longer text is decoded faster by a TextDecoder than by a Buffer. */
 const LONG_TEXT = 1_024;
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+let decoder: TextDecoder | undefined;
 
 declare const Deno: { permissions: { querySync(wanted: { name: "net" }): { state: string } } };
 
@@ -16,8 +16,11 @@ export const denoRuntime: typeof nodeRuntime = {
   name: "deno",
   // The loop does not poll between one setImmediate and the next.
   afterPoll: (act) => void setTimeout(act, 0),
-  utf8: (bytes, start, end) =>
-    end - start > LONG_TEXT ? decoder.decode(bytes.subarray(start, end)) : nodeRuntime.utf8(bytes, start, end),
+  utf8: (bytes, start, end) => {
+    if (end - start <= LONG_TEXT) return nodeRuntime.utf8(bytes, start, end);
+    decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
+    return decoder.decode(bytes.subarray(start, end));
+  },
   // Who allows a name alone (--allow-net=host:port) allows nothing that it stands for: there Deno looks it up itself.
   lookup: async (host, family) =>
     Deno.permissions.querySync({ name: "net" }).state === "granted" ? nodeRuntime.lookup(host, family) : [host],

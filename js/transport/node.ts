@@ -25,12 +25,13 @@ const threads = () => process.getBuiltinModule("node:worker_threads");
 export const unpack = (text: string): Uint8Array<ArrayBuffer> =>
   process.getBuiltinModule("node:zlib").brotliDecompressSync(Buffer.from(text, "base64"));
 
-// Taken at load, so that fake timers in a test do not freeze deadlines.
-const { setTimeout, clearTimeout, setImmediate, performance } = globalThis;
-const now = performance.now.bind(performance);
+// Taken at load, so that fake timers in a test do not freeze deadlines. js/entry/any.ts loads this file where there may be
+// nothing of it; and bundlers for browsers would bring stand-ins for names that are not taken from somewhere.
+const { Buffer, process, setTimeout, clearTimeout, setImmediate, performance } = globalThis;
+const now = performance?.now.bind(performance);
 const wallNow = Date.now;
 // Next.js forbids the wall clock to the code of a page that it prerenders, and our callers may be such code.
-const outside = process.getBuiltinModule("node:async_hooks").AsyncLocalStorage.snapshot();
+const outside = process?.getBuiltinModule?.("node:async_hooks").AsyncLocalStorage.snapshot();
 
 /** Everything but how the core is compiled. */
 export const nodeRuntime: Omit<Runtime, "compile"> & Required<Pick<Runtime, "lookup">> = {
@@ -40,7 +41,7 @@ export const nodeRuntime: Omit<Runtime, "compile"> & Required<Pick<Runtime, "loo
   wallClock: () => outside(wallNow),
   seed: () => now() * 1e6 + process.pid,
   // After the microtasks of this tick: callers at any depth of promises share one write.
-  defer: process.nextTick,
+  defer: process?.nextTick,
   afterPoll: setImmediate,
   setTimer,
   env: (name) => process.env[name],

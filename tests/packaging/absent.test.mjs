@@ -1,16 +1,16 @@
 // Where there is no TCP the package can be imported all the same, and says what to do at first use.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
+import { installed, newFolder, runProgram } from "./app.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** An app as its bundle for such a runtime. */
-async function bundled(options) {
-  const contents = `
+const app = `
     import { createClient, DisabledError, isRedisError } from "edgis";
     const lines = [];
     const logger = { info() {}, warn: (line) => lines.push(line) };
@@ -30,8 +30,11 @@ async function bundled(options) {
       return { before, lines, status, known, code, reason, sent, command, message, isReady, isOpen, after: redis.status().state };
     }
     globalThis.answer = answer;`;
+
+/** The app as its bundle for such a runtime. */
+async function bundled(options) {
   const { outputFiles } = await esbuild.build({
-    stdin: { contents, resolveDir: root },
+    stdin: { contents: app, resolveDir: root },
     bundle: true,
     write: false,
     format: "iife",
@@ -63,12 +66,37 @@ function check({ before, lines, status, ...told }, message, hint) {
   });
 }
 
+/** Runs a bundle where nothing of Node is there. */
+const played = (code) => new Function("process", "Buffer", "globalThis", `${code}; return globalThis.answer();`);
+
 test("a bundle for browsers holds no core, loads and says what to do", async () => {
   const code = await bundled({ platform: "browser", minify: true });
   assert.ok(!/WebAssembly/.test(code) && code.length < 12_000, `${code.length} characters`);
-  // Nothing of Node is there.
-  const answer = new Function("process", "Buffer", "globalThis", `${code}; return globalThis.answer();`);
-  check(await answer(undefined, undefined, {}), /browsers open no TCP/, /code that runs on a server/);
+  check(await played(code)(undefined, undefined, {}), /browsers open no TCP/, /code that runs on a server/);
+});
+
+const unknown = [/no TCP connections in a way that edgis knows/, /on Node, Bun or Deno/];
+
+test("a bundle for no runtime in particular looks for one when it is loaded", async () => {
+  const code = await bundled({ platform: "neutral" });
+  check(await played(code)(undefined, undefined, {}), ...unknown);
+});
+
+test("so do a bundle of Parcel as it is without a configuration, and what require() gives", async () => {
+  const folder = newFolder();
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(realpathSync(join(root, "node_modules/edgis")), join(folder, "node_modules/edgis"));
+  writeFileSync(join(folder, "package.json"), "{}");
+  writeFileSync(join(folder, "app.js"), app);
+  const parcel = installed("bundlers", "node_modules/parcel/lib/bin.js");
+  await runProgram([process.execPath, parcel, "build", "app.js", "--no-cache", "--no-source-maps"], { cwd: folder });
+  check(await played(readFileSync(join(folder, "dist/app.js"), "utf8"))(undefined, undefined, {}), ...unknown);
+  assert.equal(readFileSync(join(folder, "package.json"), "utf8"), "{}", "Parcel installed stand-ins for Node");
+
+  const required = readFileSync(join(folder, "node_modules/edgis/dist/any.cjs"), "utf8");
+  const edgis = new Function("process", "Buffer", "globalThis", "module", `${required}; return module.exports;`);
+  const { createClient } = edgis(undefined, undefined, { TextDecoder, TextEncoder }, {});
+  assert.equal((await createClient({ logger: false }).init()).reason, "no-tcp");
 });
 
 test("on Next.js's edge runtime it loads and says what to do", async () => {

@@ -64,17 +64,17 @@ export function newFolder(source) {
   return folder;
 }
 
-/** The app of this folder, once for all who ask, with the tarball installed by npm. */
+/** An app of the files of `source`, once for all who ask for the name, with the tarball installed by npm. */
 const apps = new Map();
-export function npmApp(name) {
-  if (!apps.has(name)) apps.set(name, makeApp(name));
+export function npmApp(name, source = "app", type = "module") {
+  if (!apps.has(name)) apps.set(name, makeApp(name, source, type));
   return apps.get(name);
 }
 
-async function makeApp(name) {
-  const folder = newFolder("app");
+async function makeApp(name, source, type) {
+  const folder = newFolder(source);
   const dependencies = { edgis: `file:${tarball}` };
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name, private: true, type: "module", dependencies }));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name, private: true, type, dependencies }));
   await runProgram(["npm", "install", "--offline", "--no-audit", "--no-fund", "--loglevel", "error"], { cwd: folder });
   return folder;
 }

@@ -3,11 +3,12 @@
 import { availableParallelism } from "node:os";
 import { cells as bundlers } from "./cells/bundlers.mjs";
 import { cells as checks } from "./cells/checks.mjs";
+import { cells as commonjs } from "./cells/commonjs.mjs";
 import { cells as next } from "./cells/next.mjs";
 import { cells as runtimes } from "./cells/runtimes.mjs";
 import { cells as workerd } from "./cells/workerd.mjs";
 
-const all = [...next, ...checks, ...workerd, ...runtimes, ...bundlers];
+const all = [...next, ...checks, ...workerd, ...runtimes, ...commonjs, ...bundlers];
 
 /**
  * A cell is `{ name, version(), run() }`; `impossible` in its place of `run` says why nobody can run it. One whose tools

@@ -5,23 +5,52 @@ const [bundler, output] = process.argv.slice(2);
 const input = resolve("main.mjs");
 const esm = output.endsWith(".mjs");
 
-const build = {
+const builders = {
   async esbuild() {
     const { build } = await import("esbuild");
     const format = esm ? "esm" : "cjs";
     await build({ entryPoints: [input], outfile: output, bundle: true, minify: true, platform: "node", format });
   },
 
-  async rollup() {
+  /** For no platform at all: no condition says where it is to run. */
+  async "esbuild-neutral"() {
+    const { build } = await import("esbuild");
+    await build({
+      entryPoints: [input],
+      outfile: output,
+      bundle: true,
+      platform: "neutral",
+      format: esm ? "esm" : "cjs",
+    });
+  },
+
+  async rollup(options = { exportConditions: ["node"], preferBuiltins: true }) {
     const { rollup } = await import("rollup");
     const { nodeResolve } = await import("@rollup/plugin-node-resolve");
-    const plugins = [nodeResolve({ exportConditions: ["node"], preferBuiltins: true })];
+    const plugins = [nodeResolve(options)];
     const onLog = (_, { message }) => {
       throw new Error(message);
     };
     const bundle = await rollup({ input, plugins, external: /^node:/, onLog });
     await bundle.write({ file: output, format: esm ? "es" : "cjs", inlineDynamicImports: true });
     await bundle.close();
+  },
+
+  "rollup-defaults": () => builders.rollup({}),
+
+  /** It reads no exports map unless it is told to. */
+  async parcel() {
+    const { Parcel } = await import("@parcel/core");
+    const targets = {
+      main: { context: "node", includeNodeModules: true, distDir: dirname(output), distEntry: basename(output) },
+    };
+    await new Parcel({
+      entries: input,
+      defaultConfig: "@parcel/config-default",
+      targets,
+      mode: "production",
+      shouldDisableCache: true,
+    }).run();
   },
 
   async vite() {
@@ -47,6 +76,6 @@ const build = {
     });
     if (stats.hasErrors() || stats.hasWarnings()) throw new Error(stats.toString());
   },
-}[bundler];
+};
 
-await build();
+await builders[bundler]();

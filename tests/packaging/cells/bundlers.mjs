@@ -15,13 +15,13 @@ function bundlersApp() {
   return shared;
 }
 
-const built = (bundler, output) => ({
-  name: `${bundler}, ${output.endsWith(".mjs") ? "ESM" : "CommonJS"}`,
+const built = (bundler, output, how = bundler) => ({
+  name: `${how.replace("-", ", ")}, ${output.endsWith(".mjs") ? "ESM" : "CommonJS"}`,
   version: () => versionOf("bundlers", bundler),
   run: async () => {
     const folder = await bundlersApp();
-    const file = join(`built-${bundler}`, output);
-    await runProgram([process.execPath, "build.mjs", bundler, file], { cwd: folder });
+    const file = join(`built-${how}`, output);
+    await runProgram([process.execPath, "build.mjs", how, file], { cwd: folder });
     const alone = newFolder();
     cpSync(join(folder, file), join(alone, output));
     await behaves([process.execPath, output], { cwd: alone });
@@ -37,8 +37,11 @@ const served = (how) => ({
 export const cells = [
   built("esbuild", "main.mjs"),
   built("esbuild", "main.cjs"),
+  built("esbuild", "main.mjs", "esbuild-neutral"),
   built("rollup", "main.mjs"),
   built("rollup", "main.cjs"),
+  built("rollup", "main.mjs", "rollup-defaults"),
+  built("parcel", "main.cjs"),
   built("vite", "main.mjs"),
   served("external"),
   served("bundled"),

@@ -68,6 +68,11 @@ export const cells = [
     version: version("deno"),
     run: async () => behaves([...commandLine("deno"), "main.mjs"], { cwd: await npmApp("node") }),
   },
+  {
+    name: "Deno, require",
+    version: version("deno"),
+    run: async () => behaves([...commandLine("deno"), "main.cjs"], { cwd: await npmApp("node") }),
+  },
   { name: "Deno, a name allowed alone", version: version("deno"), run: onlyName },
   { name: "Deno, nothing allowed", version: version("deno"), run: nothingAllowed },
 ];
