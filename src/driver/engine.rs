@@ -361,6 +361,10 @@ impl Future for Engine {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let engine = &mut *self;
         engine.hands.mailbox.attend(cx.waker());
+        // Woken from another request, which must not touch what is its own: it is woken again by that.
+        if !engine.hands.runtime.is_here() {
+            return Poll::Pending;
+        }
         let mut rounds = 0;
         loop {
             // Read first: a link that has ended is known to have before anything is written to it.

@@ -23,6 +23,8 @@ mod hands;
 mod link;
 mod mailbox;
 mod options;
+#[cfg(feature = "worker")]
+mod place;
 mod reply;
 mod runtime;
 #[cfg(feature = "worker")]

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use worker::js_sys::{Date, Math, Reflect};
-use worker::wasm_bindgen::JsValue;
+use worker::js_sys::{Date, Math};
 use worker::wasm_bindgen_futures::spawn_local;
-use worker::{web_sys::AbortController, Delay, SecureTransport, Socket};
+use worker::{Delay, SecureTransport, Socket};
 
+use super::place::Place;
 use super::runtime::{Endpoint, Outages, Runtime, Stream, Trouble};
 use super::{Client, Error, Options};
 
@@ -23,16 +23,13 @@ thread_local! {
 /// The request, or the Durable Object, that makes it: sockets and timers are its own.
 #[derive(Debug)]
 pub struct Workers {
-    /// It answers in the request that made it and throws in every other. Outside of any there can be none.
-    signal: Option<JsValue>,
-    aborted: JsValue,
+    place: Option<Place>,
 }
 
 impl Workers {
     /// For the request that is being answered.
     pub fn new() -> Workers {
-        let signal = AbortController::new().ok().map(|controller| controller.signal().into());
-        Workers { signal, aborted: JsValue::from_str("aborted") }
+        Workers { place: Place::here() }
     }
 }
 
@@ -95,7 +92,7 @@ impl Runtime for Workers {
 
     fn seed(&self) -> u64 {
         // Outside of a request there is no random number either: to ask for one would end the instance.
-        if self.signal.is_some() {
+        if self.place.is_some() {
             Math::random().to_bits()
         } else {
             0
@@ -138,7 +135,7 @@ impl Runtime for Workers {
     }
 
     fn is_here(&self) -> bool {
-        self.signal.as_ref().is_some_and(|signal| Reflect::get(signal, &self.aborted).is_ok())
+        self.place.as_ref().is_some_and(Place::is_here)
     }
 }
 
