@@ -20,7 +20,7 @@ help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: ## installs everything that the other targets need
-	@scripts/setup.sh build redis wasm browser c++ runtimes apps
+	@scripts/setup.sh build redis servers wasm browser c++ runtimes apps
 
 demo: ## plays the cold-start incident on a throwaway Redis
 	@scripts/setup.sh build redis
@@ -31,7 +31,7 @@ demo-cache: ## serves a shop whose Redis you can kill and restore with old data,
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cache-outage/server.mjs $(PORT)
 
 test: ## runs all tests; ONLY="rust node" runs some (rust, worker, fuzz, wasm, browser, node, bun, deno, packaging)
-	@scripts/setup.sh build redis wasm browser c++ runtimes apps workerd
+	@scripts/setup.sh build redis servers wasm browser c++ runtimes apps workerd
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
 
 test-packaging: ## runs the tarball in real apps: runtimes, bundlers, Next.js; ONLY="deno vite" runs some

