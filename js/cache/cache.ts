@@ -13,6 +13,7 @@ import { Loads } from "./loads.js";
 import { type Look, Lookup } from "./lookup.js";
 import { type CallSettings, callSettings, defaultsOf, type Settings, settingsOf } from "./options.js";
 import { Reader } from "./reader.js";
+import type { Party } from "./replays.js";
 import { passed } from "./schema.js";
 import { Sender } from "./sender.js";
 import { type Space, spaceOf } from "./space.js";
@@ -57,6 +58,7 @@ interface Works {
   readonly identity: string | undefined;
   readonly space: Space;
   readonly gate: Gate;
+  readonly party: Party;
   readonly lookup: Lookup;
   readonly flights: Flights;
 }
@@ -98,11 +100,14 @@ export class RedisCache implements Cache {
     if (l1 !== undefined && space.l1?.hears(inside) !== true) space.l1 = new L1(l1, inside, space.names);
     const counts = this.#counts;
     const sender = this.#sender;
-    const gate = new Gate(sender, space, this.#settings.trust, counts);
+    const { trust, maxJournal } = this.#settings;
+    const gate = new Gate(sender, space, trust, maxJournal, counts);
+    const party = { sender, gate };
+    space.replays.join(party);
     const lookup = new Lookup(new Reader(sender, space, gate), space, this.#settings, counts);
     const fallback = (error: unknown, operation: Fallback["operation"]) => this.#fallback(error, operation);
     const parts = { sender, space, settings: this.#settings, lookup, loads: this.#loads, counts, fallback };
-    this.#works = { identity: inside.identity, space, gate, lookup, flights: new Flights(parts) };
+    this.#works = { identity: inside.identity, space, gate, party, lookup, flights: new Flights(parts) };
     return this.#works;
   }
 
@@ -343,9 +348,10 @@ export class RedisCache implements Cache {
   }
 
   /** What is in memory is too old for who comes from now on. */
-  #forgetNear({ operation: { kind, name } }: Order): void {
+  #forgetNear({ operation }: Order): void {
     const { names, l1 } = this.#ready.space;
-    l1?.remove(kind === "key" ? names.entry(name) : kind === "tag" ? names.tag(name) : names.generation);
+    l1?.remove(names.of(operation));
+    if (operation.kind === "tag") l1?.remove(names.sequence);
   }
 
   /** And so is what is loaded at the moment. */

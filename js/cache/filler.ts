@@ -2,9 +2,10 @@
 import { encode } from "./codec.js";
 import { CONTENT, type Content, generationOf, isLargerThan, seal, type Tagged } from "./envelope.js";
 import type { Flight, Landed } from "./flight.js";
-import { DAY } from "./lease.js";
-import { encodeTags, type Settings, timeToLive } from "./options.js";
-import { ENSURE, FILL } from "./scripts.js";
+import { ANY_TAG } from "./keys.js";
+import type { Markers } from "./markers.js";
+import { type CallSettings, encodeTags, type Settings, timeToLive } from "./options.js";
+import { FILL } from "./scripts.js";
 import type { Sender, View } from "./sender.js";
 import type { Space } from "./space.js";
 import type { CacheStats, Fallback } from "./types.js";
@@ -14,6 +15,7 @@ const BUDGET = 1_000;
 
 const nothing: Content = { kind: CONTENT.Absent, data: "" };
 const noTags: readonly Tagged[] = [];
+const anyTag: readonly string[] = [ANY_TAG];
 /** The lease is to be given back. */
 export const left = Promise.resolve(true);
 /** Entries that fit are built here, one after the other: arguments of up to 16 KiB are copied when they are staged. */
@@ -22,6 +24,7 @@ const scratch = new Uint8Array(8 << 10);
 export class Filler {
   readonly #sender: Sender;
   readonly #space: Space;
+  readonly #markers: Markers;
   readonly #settings: Settings;
   readonly #counts: CacheStats;
   readonly #fallback: (error: unknown, operation: Fallback["operation"]) => void;
@@ -29,12 +32,14 @@ export class Filler {
   constructor(
     sender: Sender,
     space: Space,
+    markers: Markers,
     settings: Settings,
     counts: CacheStats,
     fallback: (error: unknown, operation: Fallback["operation"]) => void,
   ) {
     this.#sender = sender;
     this.#space = space;
+    this.#markers = markers;
     this.#settings = settings;
     this.#counts = counts;
     this.#fallback = fallback;
@@ -43,16 +48,20 @@ export class Filler {
   /** Says whether the lease needs to be given back: one under which something was stored does not. Never rejects. */
   store(flight: Flight, landed: Landed): Promise<boolean> {
     try {
-      const { tagsOf } = flight.call.settings;
+      const { call } = flight;
       const life = flight.isDetached ? 0 : this.#lifeOf(flight, landed);
       const content = life === 0 ? undefined : this.#contentOf(landed);
       if (content === undefined) return left;
-      const isDynamic = tagsOf !== undefined && !landed.isAbsent;
-      const tags = isDynamic ? encodeTags(tagsOf(landed.value as never)) : flight.call.settings.tags;
+      const tags = this.#tagsOf(call.settings, landed);
+      const fresh = life * (1 - this.#settings.jitter * Math.random());
+      const { swr, grace } = call.settings;
+      const lasts = Math.max(1, Math.ceil(landed.isAbsent ? fresh : fresh + Math.max(swr, grace)));
       const stored =
         tags.length === 0
-          ? this.#fill(flight, content, life, noTags)
-          : this.#tagged(flight, tags).then((tagged) => tagged && this.#fill(flight, content, life, tagged));
+          ? this.#fill(flight, content, fresh, lasts, noTags)
+          : this.#tagged(flight, tags, lasts).then(
+              (tagged) => tagged && this.#fill(flight, content, fresh, lasts, tagged),
+            );
       return stored.then(this.#judged, this.#failed);
     } catch (error) {
       return Promise.resolve(this.#failed(error));
@@ -80,19 +89,29 @@ export class Filler {
     return undefined;
   }
 
-  #fill(flight: Flight, content: Content, life: number, tagged: readonly Tagged[]): Promise<unknown> {
+  /** Of nothing a function gives no tags: with which of them it must be given up is not known. */
+  #tagsOf({ tags, tagsOf }: CallSettings, { value, isAbsent }: Landed): readonly string[] {
+    if (tagsOf === undefined) return tags;
+    return isAbsent ? anyTag : encodeTags(tagsOf(value as never));
+  }
+
+  #fill(flight: Flight, content: Content, fresh: number, lasts: number, tagged: readonly Tagged[]): Promise<unknown> {
     const { call, generation, token } = flight;
-    const { swr, grace } = call.settings;
-    const isAbsent = content === nothing;
-    const fresh = life * (1 - this.#settings.jitter * Math.random());
-    const stale = isAbsent ? 0 : swr;
-    const lasts = String(Math.max(1, Math.ceil(isAbsent ? fresh : fresh + Math.max(swr, grace))));
+    const stale = content === nothing ? 0 : call.settings.swr;
     const until = call.inside.wallClock() + fresh;
-    const args = () => [token as string, seal(content, generation as number, until, stale, tagged, scratch), lasts];
+    const args = () => [
+      token as string,
+      seal(content, generation as number, until, stale, tagged, scratch),
+      String(lasts),
+    ];
     const { names } = this.#space;
     const keys = [names.entry(flight.name), names.lease(flight.name)];
+    const view = this.#sender.within(BUDGET);
     // At once: whoever has the value may close the client, or read.
-    return this.#sender.run(this.#sender.within(BUDGET), FILL, keys, args);
+    const stored = this.#sender.run(view, FILL, keys, args);
+    this.#markers.outlive(view, names.generation, generation as number, lasts);
+    for (const { tag, generation } of tagged) this.#markers.outlive(view, names.tag(tag), generation, lasts);
+    return stored;
   }
 
   /** 0: it is not to be stored. */
@@ -104,18 +123,18 @@ export class Filler {
   }
 
   /** The tags with their generations before the load; undefined when one may have been invalidated meanwhile. */
-  async #tagged(flight: Flight, tags: readonly string[]): Promise<readonly Tagged[] | undefined> {
-    const unknown = tags.filter((tag) => flight.generations.get(tag) === undefined);
+  async #tagged(flight: Flight, tags: readonly string[], lasts: number): Promise<readonly Tagged[] | undefined> {
     const found = new Map(flight.generations);
+    if (flight.sequence !== undefined) found.set(ANY_TAG, flight.sequence);
+    const unknown = tags.filter((tag) => found.get(tag) === undefined);
     if (unknown.length > 0) {
       // Their generations were not read before the load. But if no tag at all was invalidated since, they are the same.
       const view: View = this.#sender.within(BUDGET);
       const { names } = this.#space;
-      const made = unknown.map((tag) => this.#sender.run(view, ENSURE, [names.tag(tag)], [DAY]));
-      const replies = await Promise.all(made);
+      const made = await Promise.all(unknown.map((tag) => this.#markers.ensure(view, names.tag(tag), lasts)));
       const sequence: unknown = await view.get(names.sequence);
-      if (flight.sequence === undefined || sequence !== flight.sequence) return undefined;
-      for (const [i, tag] of unknown.entries()) found.set(tag, generationOf(replies[i]));
+      if (flight.sequence === undefined || generationOf(sequence) !== flight.sequence) return undefined;
+      for (const [i, tag] of unknown.entries()) found.set(tag, made[i]);
     }
     const tagged = tags.map((tag) => ({ tag, generation: found.get(tag) }));
     return tagged.every((one): one is Tagged => one.generation !== undefined) ? tagged : undefined;

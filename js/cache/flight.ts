@@ -25,7 +25,7 @@ export class Flight {
   /** Of the tags, as they were before the load began. */
   generations: ReadonlyMap<string, number | undefined> = noGenerations;
   /** Changes with each invalidation of a tag; as it was before the load began, where tags are not known. */
-  sequence: string | undefined;
+  sequence: number | undefined;
   /** The last call that came before the load began. */
   #lastBefore = Number.POSITIVE_INFINITY;
   /**

@@ -2,14 +2,15 @@
 import type { Call } from "./call.js";
 import { Filler, left } from "./filler.js";
 import { Flight, type Landed } from "./flight.js";
-import { unique } from "./gate.js";
 import { isOther, isOurs, Leases, type Made, RENEWAL } from "./lease.js";
 import type { Loads } from "./loads.js";
 import type { Look, Lookup } from "./lookup.js";
+import { Markers } from "./markers.js";
 import type { Settings } from "./options.js";
 import type { Sender } from "./sender.js";
 import type { Space, Zone } from "./space.js";
 import { absent, type CacheStats, type Fallback, type Loader } from "./types.js";
+import { unique } from "./unique.js";
 
 /** Pauses between two looks at what another process does. */
 const FIRST_PAUSE = 10;
@@ -44,8 +45,9 @@ export class Flights {
     this.#counts = counts;
     this.#fallback = fallback;
     this.#leaseWait = settings.leaseWait;
-    this.#leases = new Leases(sender, space);
-    this.#filler = new Filler(sender, space, settings, counts, fallback);
+    const markers = new Markers(sender, space);
+    this.#leases = new Leases(sender, space, markers);
+    this.#filler = new Filler(sender, space, markers, settings, counts, fallback);
   }
 
   /** The value, by whoever loads it. `look` is what Redis had; undefined when it could not be asked. */

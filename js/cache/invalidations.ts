@@ -1,7 +1,6 @@
 /** Gives up entries, and says truly what became of that. */
-import { DisabledError } from "../core/errors.js";
+import { ConnectionLostError, DisabledError } from "../core/errors.js";
 import type { Gate } from "./gate.js";
-import { insist } from "./insist.js";
 import type { Operation } from "./journal.js";
 import type { CacheKey } from "./keys.js";
 import type { Settings } from "./options.js";
@@ -11,9 +10,8 @@ import type { CacheStats, Invalidation, JournalEntry, Outcome } from "./types.js
 
 /** An invalidation is worth waiting for longer than a read. */
 const BUDGET = 1_000;
-/** Pauses between two attempts to make up for the journal. */
-const FIRST_PAUSE = 50;
-const LONGEST_PAUSE = 2_000;
+/** Links that are replaced again and again are not waited for. */
+const ATTEMPTS = 3;
 
 /** What is given up, and as what the caller knows it. */
 export interface Order {
@@ -69,7 +67,7 @@ export class Invalidations {
     }
     this.#counts.invalidations[outcome] += 1;
     if (outcome !== "applied") {
-      this.#replaySoon();
+      this.#space().replays.soon();
       await this.#space().turns.next(this.#sender.inside);
       if (required) throw reason;
     }
@@ -78,10 +76,11 @@ export class Invalidations {
 
   /** Sends what gives up an entry, by whatever `send` does, and says how far it came. */
   async #send({ operation }: Order, send: (operation: Operation) => Promise<unknown>): Promise<Result> {
-    return this.attempt(() => send(operation));
+    return this.attempt(() => send(operation), operation);
   }
 
-  async attempt(send: () => Promise<unknown>): Promise<Result> {
+  /** `operation`: what is given up by it. */
+  async attempt(send: () => Promise<unknown>, operation?: Operation): Promise<Result> {
     const { inside, isReady } = this.#sender;
     if (inside.identity === undefined)
       return { outcome: "dropped", error: away("the client has no connection to use") };
@@ -89,17 +88,28 @@ export class Invalidations {
     if (!isReady && inside.state === "disabled") {
       return { outcome: "journaled", error: away("there is no connection to Redis") };
     }
-    const { epoch } = inside;
-    try {
-      await send();
-      return { outcome: "applied" };
-    } catch (error) {
-      // What was answered with an error was executed as far as it goes, and did not do what it should.
-      const isAnswered = (error as { sent?: unknown }).sent === "yes";
-      if (!isAnswered && epoch === inside.epoch && (error as { kind?: unknown }).kind === "TimeoutError") {
-        this.#space().breaker.trip(inside.now());
+    const start = inside.now();
+    const space = this.#space();
+    for (let attempt = 1; ; attempt += 1) {
+      const epoch = this.#sender.nextEpoch;
+      // Before it: if another server is there, that must also be told what the last one was.
+      if (inside.scope !== undefined) this.#gate().meet(space.zone(inside.scope), epoch);
+      try {
+        await send();
+        if (inside.epoch === epoch) {
+          if (operation !== undefined) space.recent.add(operation, inside.now());
+          return { outcome: "applied" };
+        }
+        // The link that it was acknowledged on may have been replaced, by one to another server.
+        if (attempt === ATTEMPTS || inside.now() - start >= BUDGET) return { outcome: "journaled", error: replaced() };
+      } catch (error) {
+        // What was answered with an error was executed as far as it goes, and did not do what it should.
+        const isAnswered = (error as { sent?: unknown }).sent === "yes";
+        if (!isAnswered && epoch === inside.epoch && (error as { kind?: unknown }).kind === "TimeoutError") {
+          space.breaker.trip(inside.now());
+        }
+        return { outcome: mayBeExecuted(error) && !isAnswered ? "unknown" : "journaled", error };
       }
-      return { outcome: mayBeExecuted(error) && !isAnswered ? "unknown" : "journaled", error };
     }
   }
 
@@ -122,41 +132,13 @@ export class Invalidations {
       // As above.
     }
   }
-
-  // ── Making up for it ────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Until the journal is empty: has the target dialled, and makes up for what it holds. No command need come. */
-  #replaySoon(): void {
-    const space = this.#space();
-    const { inside } = this.#sender;
-    const { target } = inside;
-    // Timers of a request end with it: there, the next read makes up for the journal.
-    if (space.isReplaying || target === undefined || inside.isScoped) return;
-    space.isReplaying = true;
-    const { now, setTimer } = inside;
-    const stop = insist({ target, now, setTimer, isReady: () => this.#sender.isReady });
-    this.#replayIn(space, FIRST_PAUSE, stop);
-  }
-
-  #replayIn(space: Space, pause: number, stop: () => void): void {
-    const { inside } = this.#sender;
-    const replay = async () => {
-      const { scope, state } = inside;
-      space.breaker.look(inside.now(), () => this.#sender.answers(BUDGET));
-      if (state === "ready" && scope !== undefined && !space.breaker.isOpen) {
-        await this.#gate().replay(space.journal, scope, this.#sender.nextEpoch);
-      }
-      if (space.journal.size > 0 && inside.state !== "closed") {
-        this.#replayIn(space, Math.min(LONGEST_PAUSE, 1.5 * pause), stop);
-        return;
-      }
-      // A closed client has no connection to make up with; another one's reads do it.
-      stop();
-      space.isReplaying = false;
-    };
-    inside.setTimer(replay, pause * (0.75 + Math.random() / 2));
-  }
 }
+
+const replaced = (): ConnectionLostError =>
+  new ConnectionLostError("the invalidation was acknowledged on a connection that has been replaced since", "lost", {
+    sent: "maybe",
+    retry: true,
+  });
 
 const away = (text: string): DisabledError =>
   new DisabledError(`the invalidation was not applied: ${text}`, "disabled", { sent: "no", retry: true });

@@ -1,5 +1,6 @@
 /** How keys and tags are written in Redis: unambiguously, in bounds, and so that what one script touches is in one slot. */
 import { UsageError } from "../core/errors.js";
+import type { Operation } from "./journal.js";
 import { sha256 } from "./sha256.js";
 
 /** A part of a key that has parts. */
@@ -74,17 +75,21 @@ function bounded(text: string, longest = LONGEST): string {
  */
 export const PREFIX = "ec:";
 
+/** Stands for all tags where those of a value are not known: what carries it is given up with any of them. No text is encoded so. */
+export const ANY_TAG = PARTS;
+
 export class Names {
   readonly #namespace: string;
   readonly generation: string;
-  readonly runId: string;
-  /** Changes with each invalidation of a tag. */
+  /** Whose data it was last written on. */
+  readonly identity: string;
+  /** The generation of `ANY_TAG`. */
   readonly sequence: string;
 
   constructor(namespace: string) {
     this.#namespace = namespace;
     this.generation = `${PREFIX}n{${namespace}}`;
-    this.runId = `${PREFIX}r{${namespace}}`;
+    this.identity = `${PREFIX}r{${namespace}}`;
     this.sequence = `${PREFIX}s{${namespace}}`;
   }
 
@@ -103,7 +108,13 @@ export class Names {
   }
 
   tag(tag: string): string {
+    if (tag === ANY_TAG) return this.sequence;
     return `${PREFIX}t{${this.#namespace}|${tag}}`;
+  }
+
+  /** The key that an operation removes. */
+  of({ kind, name }: Operation): string {
+    return kind === "key" ? this.entry(name) : kind === "tag" ? this.tag(name) : this.generation;
   }
 }
 

@@ -3,11 +3,12 @@
  * with the entry. Along with it generations are made that the entry will depend on.
  */
 import type { Call } from "./call.js";
-import { generationOf, HEADER, type Held, signOf } from "./envelope.js";
+import { HEADER, type Held, signOf } from "./envelope.js";
 import { nothingThere, ReadFailure } from "./failure.js";
-import { unique } from "./gate.js";
 import type { Look } from "./lookup.js";
-import { ENSURE, EXTEND } from "./scripts.js";
+import type { Markers } from "./markers.js";
+import type { CallSettings } from "./options.js";
+import { EXTEND } from "./scripts.js";
 import type { Sender, View } from "./sender.js";
 import type { Space } from "./space.js";
 
@@ -17,15 +18,13 @@ export const LEASE = 3_000;
 export const RENEWAL = 1_000;
 /** Nobody waits for it, but its budget must not be nobody's either. */
 const BUDGET = 1_000;
-/** The generation of a tag is kept for so long at least. */
-export const DAY = 86_400_000;
 
 /** What had to be made before the load. */
 export interface Made {
   readonly generation: number | undefined;
   readonly generations: readonly (readonly [string, number | undefined])[];
   /** What changes with each invalidation of a tag, where tags are not known. */
-  readonly sequence: string | undefined;
+  readonly sequence: number | undefined;
 }
 
 /** What Redis says of a lease that was asked for, and what the entry begins with. */
@@ -43,10 +42,12 @@ export function isOther([, head]: Reply, look: Look): boolean {
 export class Leases {
   readonly #sender: Sender;
   readonly #space: Space;
+  readonly #markers: Markers;
 
-  constructor(sender: Sender, space: Space) {
+  constructor(sender: Sender, space: Space, markers: Markers) {
     this.#sender = sender;
     this.#space = space;
+    this.#markers = markers;
   }
 
   /** Asks for it. Throws, or rejects, when it cannot be asked for, or no answer comes within what is left to the call. */
@@ -70,21 +71,16 @@ export class Leases {
   /** Makes generations that are missing; and finds out what changes with each invalidation of a tag, if it is needed. */
   async #make(call: Call, look: Look, view: View): Promise<Made> {
     const { names } = this.#space;
-    const sender = this.#sender;
-    const own = look.generation === undefined ? sender.run(view, ENSURE, [names.generation], [0]) : undefined;
-    const missing = call.settings.tags.filter((tag) => look.generations.get(tag) === undefined);
-    const made = missing.map((tag) => sender.run(view, ENSURE, [names.tag(tag)], [DAY]));
-    let sequence: Promise<unknown> | undefined;
-    if (call.settings.tagsOf !== undefined) {
-      const planted = view.callAll(["SET", names.sequence, unique(), "NX"]);
-      sequence = Promise.all([planted, view.get(names.sequence)]).then(([, text]) => text);
-    }
-    const [generation, generations, read] = await Promise.all([own, Promise.all(made), sequence]);
-    return {
-      generation: generationOf(generation),
-      generations: missing.map((tag, i) => [tag, generationOf(generations[i])] as const),
-      sequence: typeof read === "string" ? read : undefined,
-    };
+    const { tags, tagsOf } = call.settings;
+    const life = lifeOf(call.settings);
+    const make = (key: string) => this.#markers.ensure(view, key, life);
+    const missing = tags.filter((tag) => look.generations.get(tag) === undefined);
+    const [generation, sequence, generations] = await Promise.all([
+      look.generation === undefined ? make(names.generation) : undefined,
+      tagsOf === undefined ? undefined : make(names.sequence),
+      Promise.all(missing.map((tag) => make(names.tag(tag)))),
+    ]);
+    return { generation, generations: missing.map((tag, i) => [tag, generations[i]] as const), sequence };
   }
 
   /** Keeps it for longer. */
@@ -106,4 +102,9 @@ export class Leases {
       [token, milliseconds],
     );
   }
+}
+
+/** How long a value will be kept, as far as that is known before it is there. */
+function lifeOf({ ttl, swr, grace, negativeTtl }: CallSettings): number {
+  return typeof ttl === "number" ? ttl + Math.max(swr, grace) : negativeTtl;
 }

@@ -3,6 +3,7 @@ import type { Inside } from "../client/inside.js";
 import type { Call } from "./call.js";
 import { decode } from "./codec.js";
 import { CONTENT, type Entry, generationOf, type Held, type Unreadable } from "./envelope.js";
+import { ReadFailure } from "./failure.js";
 import type { Mark } from "./memory.js";
 import type { Settings } from "./options.js";
 import type { Batch, Reader } from "./reader.js";
@@ -26,7 +27,7 @@ export interface Look {
   /** The lease, where it was asked for… */
   readonly lease: string | undefined;
   /** …and what changes with each invalidation of a tag. */
-  readonly sequence: string | undefined;
+  readonly sequence: number | undefined;
 }
 
 const noGenerations: ReadonlyMap<string, number | undefined> = new Map();
@@ -128,6 +129,7 @@ export class Lookup {
     held: Held | null,
     entry: Entry | undefined,
   ): Look | Promise<Look> {
+    if (entry !== undefined) this.#unblocked(call, batch, more, entry);
     // What was asked for later may be of a server that has come back with old tags; the fence in between shows here.
     const { generation } = more ?? batch;
     const flight = call.zone.flights.get(call.name);
@@ -140,7 +142,7 @@ export class Lookup {
       generation,
       generations: this.#generations(call, batch, more, entry),
       lease: flight && text(batch.also(this.#space.names.lease(call.name))),
-      sequence: flight && text(batch.also(this.#space.names.sequence)),
+      sequence: flight && generationOf(batch.also(this.#space.names.sequence)),
     };
     if (entry === undefined || entry.generation !== generation || generation !== batch.generation) return look;
     for (const { tag, generation } of entry.tags) if (look.generations.get(tag) !== generation) return look;
@@ -163,6 +165,14 @@ export class Lookup {
     }
     look.state = state;
     return look;
+  }
+
+  /** Throws where an invalidation by this process may not have come before the question. */
+  #unblocked(call: Call, batch: Batch, more: Batch | undefined, { tags }: Entry): void {
+    if (!batch.isBlocked && more?.isBlocked !== true) return;
+    const { names } = this.#space;
+    const keys = [names.generation, names.entry(call.name), ...tags.map(({ tag }) => names.tag(tag))];
+    if (keys.some((key) => batch.blocks(key) || more?.blocks(key))) throw new ReadFailure("journal");
   }
 
   #keep(call: Call, mark: Mark, look: Look, { tags, size, freshUntil }: Entry, now: number): void {

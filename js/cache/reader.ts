@@ -6,6 +6,7 @@ import type { Inside } from "../client/inside.js";
 import { generationOf, type Held, take } from "./envelope.js";
 import { nothingThere, ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
+import type { Blocker } from "./journal.js";
 import type { Names } from "./keys.js";
 import type { Mark } from "./memory.js";
 import type { Sender, View } from "./sender.js";
@@ -15,7 +16,7 @@ import { within } from "./within.js";
 /** Keys of one MGET: more would keep other replies waiting. */
 const MOST_KEYS = 256;
 /** A link that is lost again and again is not believed in. */
-const ATTEMPTS = 3;
+const ATTEMPTS = 4;
 
 /** Large values come as bytes, whatever they hold. */
 type Reply = Held | Uint8Array | null;
@@ -44,6 +45,8 @@ export class Batch {
   answeredAt = 0;
   /** Of the namespace. */
   generation: number | undefined;
+  /** Invalidations that had to come before it, by the key that they remove. */
+  #blockers: ReadonlyMap<string, Blocker> | undefined;
   /** What had been heard of changes when it was asked, for who keeps the answer in memory. */
   mark: Mark | undefined;
 
@@ -100,8 +103,18 @@ export class Batch {
     return [...this.#entries, ...this.#others, this.#names.generation];
   }
 
-  answer(values: readonly Reply[]): void {
+  /** Whether an invalidation by this process may not have come before it. */
+  blocks(key: string): boolean {
+    return this.#blockers?.get(key)?.isGone === false;
+  }
+
+  get isBlocked(): boolean {
+    return this.#blockers !== undefined && this.#blockers.size > 0;
+  }
+
+  answer(values: readonly Reply[], blockers: ReadonlyMap<string, Blocker>): void {
     this.#values = values;
+    this.#blockers = blockers;
     this.generation = generationOf(this.#held(values.at(-1) as Reply));
     this.endedAt = this.#inside.now();
     this.answeredAt = this.#inside.wallClock();
@@ -164,6 +177,7 @@ export class Reader {
         const { l1 } = this.#space;
         batch.mark = l1?.begin(inside.now());
         const gate = this.#gate.open(zone, scope, epoch);
+        const blockers = this.#space.journal.blockers(keys, scope, epoch);
         const reading = this.#read(keys, left);
         if (gate !== undefined) {
           // If the gate does not open nobody looks at what was read.
@@ -177,7 +191,7 @@ export class Reader {
         const values = await reading;
         if (inside.epoch !== epoch) continue;
         if (batch.mark !== undefined) l1?.heard(batch.mark.at);
-        batch.answer(values);
+        batch.answer(values, blockers);
         return;
       }
       throw new ReadFailure("lost");

@@ -1,6 +1,9 @@
 /**
- * What must happen at once on the server. Every script touches keys of one slot, so they run on a cluster as they are. A
- * generation is the greater of the one before plus one and the server's time in microseconds.
+ * What must happen at once on the server. Every script touches keys of one slot, so they run on a cluster as they are.
+ *
+ * A script that goes by its hash may be refused (NOSCRIPT) and sent again, behind what was staged meanwhile. So none of these
+ * relies on its place in the order, but for the fence, which is sent whole once a link: they ask whether the lease still
+ * stands, or their reply is awaited. What must come before something else is a plain command: a generation is *removed*.
  *
  * The hashes are those under which a server knows the scripts once they were sent; a test compares them.
  */
@@ -27,11 +30,14 @@ redis.call('DEL', KEYS[2])
 return 1`,
 };
 
-/** Stores what was given, under the same condition. Otherwise it gives up the entry: what is there may be older. */
+/**
+ * Stores what was given, under the same condition. Otherwise the entry is given up if it begins as it did when the lease was
+ * taken; one that was stored since is of somebody who came later.
+ */
 export const STORE: Script = {
-  sha: "6c763ed991cd307ce4323b12deb8b518734098c9",
+  sha: "e6a9f112626ee9dc9878d47fc18155d093a2a3cf",
   text: `if redis.call('GET', KEYS[2]) ~= ARGV[1] then
-  redis.call('DEL', KEYS[1])
+  if redis.pcall('GETRANGE', KEYS[1], 0, #ARGV[4] - 1) == ARGV[4] then redis.call('DEL', KEYS[1]) end
   return 0
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -39,44 +45,43 @@ redis.call('DEL', KEYS[2])
 return 1`,
 };
 
-/** The generation of a tag or a namespace, made where there is none. Kept for so long at least; 0 is for ever. */
+/** The generation of a tag or a namespace; the given one where there is none. It lives for so long at least. */
 export const ENSURE: Script = {
-  sha: "6780281d1ca6b15fa434a268c401f5d411f44123",
+  sha: "59f6b9f86b4f21b241083bb1965d2566939ed9d6",
   text: `local old = redis.call('GET', KEYS[1])
-local keep = tonumber(ARGV[1])
-if old then
-  if keep > 0 and redis.call('PTTL', KEYS[1]) < keep then redis.call('PEXPIRE', KEYS[1], 2 * keep) end
-  return old
-end
-local time = redis.call('TIME')
-local new = string.format('%.0f', time[1] * 1000000 + time[2])
-if keep > 0 then redis.call('SET', KEYS[1], new, 'PX', 2 * keep) else redis.call('SET', KEYS[1], new) end
-return new`,
-};
-
-/** Raises a generation: what carries the one before is a miss from now on. */
-export const RAISE: Script = {
-  sha: "2251b8de36a3b87c3bd9bd6ef80e0a8bc3a5d7c1",
-  text: `local time = redis.call('TIME')
-local new = string.format('%.0f', math.max((tonumber(redis.call('GET', KEYS[1]) or 0) or 0) + 1, time[1] * 1000000 + time[2]))
-local keep = tonumber(ARGV[1])
-if keep > 0 then redis.call('SET', KEYS[1], new, 'PX', math.max(keep, redis.call('PTTL', KEYS[1]))) else redis.call('SET', KEYS[1], new) end
-return new`,
+if not old then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+elseif redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return old or ARGV[1]`,
 };
 
 /**
- * Raises the generation of a namespace if the server is not the one that was here before: one that was restarted may have
- * come back with old data, and another one may never have had the new. {0} where the server does not say who it is; else who.
+ * Gives up a namespace if its data are not those that were here before: a server that was restarted may have come back with
+ * old ones, one that was a replica may never have had the newest. Data are known by the id of their replication, which changes
+ * with each restart and each promotion; where servers do not tell that, by the run id. Gives what was found (`FENCED`), that
+ * id, and how much has been replicated under it.
  */
 export const FENCE: Script = {
-  sha: "87e0084d751be8be6008883813d529d3d1b3ffe5",
-  text: `local info = redis.pcall('INFO', 'server')
-local id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
-if not id then return {0} end
-local old = redis.call('GET', KEYS[1])
-if old and redis.call('GET', KEYS[2]) == id then return {1, id} end
-local time = redis.call('TIME')
-redis.call('SET', KEYS[1], string.format('%.0f', math.max((tonumber(old or 0) or 0) + 1, time[1] * 1000000 + time[2])))
-redis.call('SET', KEYS[2], id)
-return {2, id}`,
+  sha: "8ff0d2b4681e0bc08e4dfc3565532c38d74ac888",
+  text: `local info = redis.pcall('INFO', 'replication')
+if type(info) ~= 'string' then return {0} end
+local id, offset = string.match(info, 'master_replid:(%x+)'), string.match(info, 'master_repl_offset:(%d+)')
+if not id then
+  info = redis.pcall('INFO', 'server')
+  id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
+  if not id then return {0} end
+elseif string.match(info, 'role:slave') then return {3, id, offset} end
+local keep = tonumber(ARGV[1])
+local found = 1
+if redis.call('GET', KEYS[2]) ~= id then
+  redis.call('DEL', KEYS[1])
+  redis.call('SET', KEYS[2], id, 'PX', keep)
+  found = 2
+elseif redis.call('PTTL', KEYS[2]) < keep / 2 then
+  redis.call('PEXPIRE', KEYS[2], keep)
+  if redis.call('PTTL', KEYS[1]) < keep then redis.call('PEXPIRE', KEYS[1], keep) end
+end
+return {found, id, offset}`,
 };
+
+/** What the fence has found: the server does not say who it is; its data are the same, or others; it is a replica. */
+export const FENCED = { unknown: 0, same: 1, other: 2, replica: 3 } as const;

@@ -6,18 +6,22 @@ import type { Flight } from "./flight.js";
 import { Journal } from "./journal.js";
 import { Names } from "./keys.js";
 import type { L1 } from "./l1.js";
+import { Lives } from "./markers.js";
+import { Recent } from "./recent.js";
+import { Replays } from "./replays.js";
+import { Servers } from "./servers.js";
 import { Turns } from "./turns.js";
 
 const key = Symbol.for("edgis.cache.1");
 /** Keys whose tags are remembered. */
 const MOST_HINTS = 20_000;
-/** Servers that are known again when an address leads back to them. */
-const MOST_SERVERS = 20;
 
 /** What belongs to those who may await each other: the users of a target. */
 export class Zone {
   /** The link whose server is known to be the one that the namespace was last written on. */
   fenced = 0;
+  /** When it was last asked. */
+  fencedAt = Number.NEGATIVE_INFINITY;
   fencing: { readonly epoch: number; readonly done: Promise<Fenced> } | undefined;
   readonly flights = new Map<string, Flight>();
   /** Calls so far: tells which came before a load began. */
@@ -29,25 +33,31 @@ export type Fenced = "open" | "again" | ReadFailure;
 
 export class Space {
   readonly names: Names;
-  readonly journal = new Journal();
+  readonly journal: Journal;
+  readonly recent: Recent;
+  readonly servers = new Servers();
+  readonly lives = new Lives();
+  /** Makes up for the journal. */
+  readonly replays = new Replays(this);
   readonly breaker = new Breaker();
   readonly turns = new Turns();
   /** Values in memory, where a cache of the namespace wants that. */
   l1: L1 | undefined;
   /** Invalidations of this thread so far. */
   orders = 0;
-  /** Somebody makes up for the journal. */
-  isReplaying = false;
+  /** The server does not say who it is. */
+  isAnonymous = false;
   /** Redis was away since the generation was raised last: where servers do not say who they are, that must do. */
   sawOutage = false;
   /** The server is part of a cluster: keys of several slots are asked for one by one. */
   isScattered = false;
   readonly #zones = new WeakMap<object, Zone>();
-  #servers: readonly string[] = [];
   readonly #hints = new Map<string, readonly string[]>();
 
   constructor(namespace: string) {
     this.names = new Names(namespace);
+    this.journal = new Journal(this.names);
+    this.recent = new Recent(this.names);
   }
 
   zone(scope: object): Zone {
@@ -57,16 +67,6 @@ export class Space {
       this.#zones.set(scope, zone);
     }
     return zone;
-  }
-
-  /** Whether links led to this server before, and to another one since: what that was told this was not. */
-  isBack(server: string): boolean {
-    return this.#servers.includes(server) && this.#servers.at(-1) !== server;
-  }
-
-  /** The link leads to this server, and what it has may be believed. */
-  believes(server: string): void {
-    this.#servers = [...this.#servers.filter((known) => known !== server), server].slice(-MOST_SERVERS);
   }
 
   /** The tags that an entry had when it was last seen: with them one question is enough to judge it. */

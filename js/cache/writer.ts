@@ -2,17 +2,19 @@
 
 import { UsageError } from "../core/errors.js";
 import { encode } from "./codec.js";
-import { CONTENT, type Content, generationOf, isLargerThan, seal, type Tagged } from "./envelope.js";
-import { ReadFailure } from "./failure.js";
-import { type Gate, unique } from "./gate.js";
+import { CONTENT, type Content, HEADER, type Held, isLargerThan, seal, signOf, type Tagged } from "./envelope.js";
+import { nothingThere, ReadFailure } from "./failure.js";
+import type { Gate } from "./gate.js";
 import type { Invalidations, Order } from "./invalidations.js";
-import { type CacheKey, encodeKey } from "./keys.js";
-import { DAY, LEASE } from "./lease.js";
+import { ANY_TAG, type CacheKey, encodeKey } from "./keys.js";
+import { LEASE } from "./lease.js";
+import { Markers } from "./markers.js";
 import { type CallSettings, encodeTags, type Settings, timeToLive } from "./options.js";
-import { ENSURE, STORE } from "./scripts.js";
+import { STORE } from "./scripts.js";
 import type { Sender } from "./sender.js";
 import type { Space } from "./space.js";
 import { absent, type CacheStats, type Invalidation } from "./types.js";
+import { unique } from "./unique.js";
 
 const BUDGET = 1_000;
 
@@ -38,6 +40,7 @@ export class Writer {
   readonly #settings: Settings;
   readonly #counts: CacheStats;
   readonly #invalidations: Invalidations;
+  readonly #markers: Markers;
 
   constructor(
     sender: Sender,
@@ -53,6 +56,7 @@ export class Writer {
     this.#settings = settings;
     this.#counts = counts;
     this.#invalidations = invalidations;
+    this.#markers = new Markers(sender, space);
   }
 
   /** Throws `UsageError` for the first that cannot be stored, before any is. */
@@ -65,7 +69,8 @@ export class Writer {
       const isAbsent = value === absent;
       const { ttl, tagsOf } = call;
       const life = isAbsent ? call.negativeTtl : typeof ttl === "number" ? ttl : timeToLive(ttl(value as never));
-      const tags = tagsOf === undefined || isAbsent ? call.tags : encodeTags(tagsOf(value as never));
+      // Of nothing a function gives no tags: with which of them it must be given up is not known.
+      const tags = tagsOf === undefined ? call.tags : isAbsent ? [ANY_TAG] : encodeTags(tagsOf(value as never));
       const made: Content = isAbsent ? { kind: CONTENT.Absent, data: "" } : encode(value, this.#settings.codec);
       const isTooLarge = isLargerThan(made, this.#settings.maxValueBytes);
       if (isTooLarge) this.#counts.oversized += 1;
@@ -75,24 +80,26 @@ export class Writer {
 
   async write(items: readonly Item[], call: CallSettings, required: boolean): Promise<Invalidation> {
     const orders = items.map(({ order }) => order);
-    const attempted = await this.#invalidations.attempt(() => this.#begin(items));
+    const attempted = await this.#invalidations.attempt(() => this.#begin(items, call));
     const sent = items.map((item) => {
       if (attempted.outcome !== "applied") {
         // The value has not been sent: what was there before is given up as soon as that can be.
         return Promise.resolve({ ...attempted, outcome: "journaled" as const });
       }
-      return this.#invalidations.attempt(() => this.#store(item, call));
+      return this.#invalidations.attempt(() => this.#store(item, call), item.order.operation);
     });
     return this.#invalidations.outcome(orders, sent, required);
   }
 
-  #read = new Map<string, number>();
+  readonly #read = new Map<string, number>();
+  /** How each entry began when its lease was taken. */
+  readonly #heads = new Map<Item, Uint8Array>();
 
   /**
    * Reads the generations on which the entries will depend, and takes their leases: what is being loaded is older than what
    * is given, and a value that a network has held up must not be stored once the key was invalidated.
    */
-  async #begin(items: readonly Item[]): Promise<void> {
+  async #begin(items: readonly Item[], call: CallSettings): Promise<void> {
     const { names } = this.#space;
     const { inside } = this.#sender;
     const { scope } = inside;
@@ -102,15 +109,21 @@ export class Writer {
     const keys = [names.generation, ...tags.map((tag) => names.tag(tag))];
     // Before the generations are read: one that is about to be given up would make a miss of what is stored.
     this.#gate.open(this.#space.zone(scope), scope, this.#sender.nextEpoch);
-    const leased = items.flatMap(({ order, content, token }) =>
-      content === undefined ? [] : [view.call("SET", names.lease(order.operation.name), token, "PX", LEASE)],
-    );
-    const asked = keys.map((key, i) => this.#sender.run(view, ENSURE, [key], [i === 0 ? 0 : DAY]));
-    const [replies] = await Promise.all([Promise.all(asked), ...leased]);
-    for (const [i, key] of keys.entries()) this.#read.set(key, generationOf(replies[i]) ?? 0);
+    const stored = items.filter(({ content }) => content !== undefined);
+    const leased = stored.flatMap((item) => {
+      const { name } = item.order.operation;
+      const looked = view.send(["GETRANGE", names.entry(name), "0", `${HEADER - 1}`]).catch(nothingThere);
+      const head = looked.then((held) => this.#heads.set(item, bytesOf(signOf(held as Held | null))));
+      return [view.call("SET", names.lease(name), item.token, "PX", LEASE), head];
+    });
+    const life = Math.max(0, ...stored.map((item) => item.life + (item.isAbsent ? 0 : Math.max(call.swr, call.grace))));
+    const asked = keys.map((key) => this.#markers.ensure(view, key, life));
+    const [generations] = await Promise.all([Promise.all(asked), ...leased]);
+    for (const [i, key] of keys.entries()) this.#read.set(key, generations[i] ?? 0);
   }
 
-  async #store({ order, life, isAbsent, tags, content, token }: Item, call: CallSettings): Promise<void> {
+  async #store(item: Item, call: CallSettings): Promise<void> {
+    const { order, life, isAbsent, tags, content, token } = item;
     const { names } = this.#space;
     const { name } = order.operation;
     const view = this.#sender.within(BUDGET);
@@ -124,8 +137,10 @@ export class Writer {
     const tagged = tags.map((tag): Tagged => ({ tag, generation: generation(names.tag(tag)) }));
     const freshUntil = this.#sender.inside.wallClock() + fresh;
     const entry = seal(content, generation(names.generation), freshUntil, stale, tagged);
-    const args = [token, entry, Math.max(1, Math.ceil(fresh + old))];
+    const args = [token, entry, Math.max(1, Math.ceil(fresh + old)), this.#heads.get(item) ?? ""];
     const reply = await this.#sender.run(view, STORE, [names.entry(name), names.lease(name)], args);
     if (Number(reply) !== 1) this.#counts.fillsRefused += 1;
   }
 }
+
+const bytesOf = (sign: string): Uint8Array => Uint8Array.from(sign, (character) => character.charCodeAt(0));

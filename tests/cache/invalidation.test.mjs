@@ -1,6 +1,7 @@
 // What invalidations come to, and what is stored beside them.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { absent } from "edgis/cache";
 import { cacheScene, caught, protocols, sleep, until } from "./scene.mjs";
 
 /** A promise that is settled from outside. */
@@ -243,4 +244,96 @@ test("a load that began when a marker was gone is not shared because it is gone 
     assert.deepEqual([marker, await old, await now], [marker, "old", "new"]);
     await deleting.delete("k");
   }
+});
+
+for (const [how, store] of Object.entries({
+  loaded: (cache, tags) => cache.getOrSet("k", () => absent, { tags }),
+  set: (cache, tags) => cache.set("k", absent, { tags }),
+})) {
+  test(`nothing that was ${how} under tags of the value is given up with any of them`, async (t) => {
+    const { cache: make } = await cacheScene(t);
+    const [one, other] = [make({}, { protocol: 2 }), make({ l1: true }, { name: "other" })];
+    const tags = ({ id }) => [`product:${id}`];
+    for (const deleting of [one, other]) {
+      await store(one, tags);
+      for (const cache of [one, other, other]) {
+        const hits = cache.stats().negativeHits;
+        await until(async () => (await cache.get("k")) === undefined && cache.stats().negativeHits > hits);
+      }
+      assert.equal((await deleting.deleteByTag("product:7")).outcome, "applied");
+      const load = () => ({ id: 7 });
+      for (const cache of [one, deleting]) assert.deepEqual(await cache.getOrSet("k", load, { tags }), { id: 7 });
+      await until(async () => (await other.get("k"))?.id === 7);
+      await one.delete("k");
+    }
+    // Nor is it stored when a tag was invalidated while it was loaded.
+    const load = async () => {
+      await other.deleteByTag("product:7");
+      return absent;
+    };
+    await one.getOrSet("k", load, { tags });
+    await sleep(20);
+    const { misses } = one.stats();
+    await one.get("k");
+    assert.equal(one.stats().misses, misses + 1);
+  });
+}
+
+test("of several sets at once the last one is there", async (t) => {
+  const { client, cache: make } = await cacheScene(t);
+  const [one, other] = [make(), make({}, { name: "other" })];
+  for (let i = 0; i < 100; i += 1) {
+    const [before] = await Promise.all([one.set("k", i), one.set("k", -i)]);
+    assert.equal(before.outcome, "applied");
+    assert.equal(await one.get("k"), -i);
+    const outcomes = await Promise.all([
+      one.set("k", "one"),
+      sleep(2 * Math.random()).then(() => other.set("k", "other")),
+    ]);
+    for (const { outcome } of outcomes) assert.equal(outcome, "applied");
+    assert.ok(["one", "other"].includes(await one.get("k")));
+  }
+  await one.setMany([
+    ["twice", 1],
+    ["twice", 2],
+  ]);
+  assert.equal(await other.get("twice"), 2);
+  // One whose lease has gone gives up what was there before it, and leaves alone what came after.
+  const admin = client();
+  const forget = async (act) => {
+    const setting = one.set("k", "late");
+    await until(() => admin.get("el:{app|k}"));
+    await act?.();
+    await admin.del("el:{app|k}");
+    await setting;
+  };
+  await one.set("k", "before");
+  await forget();
+  assert.ok([undefined, "late"].includes(await one.get("k")));
+  await forget(() => other.set("k", "after"));
+  assert.ok(["after", "late"].includes(await one.get("k")));
+});
+
+test("what the server refuses blocks what it concerns, and is not asked for at every read", async (t) => {
+  const { server, client, cache: make } = await cacheScene(t, ["--user", "app", "on", "nopass", "~*", "&*", "+@all"]);
+  const url = server.url.replace("//", "//app:x@");
+  const cache = make({}, { url });
+  const admin = client();
+  const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+  for (const key of keys) await cache.set(key, key, { tags: [`of:${key}`] });
+  await cache.set("tagged", 1, { tags: ["t"] });
+  await admin.call("ACL", "SETUSER", "app", "-del");
+  assert.equal((await cache.deleteByTag("t")).outcome, "journaled");
+  for (let i = 0; i < 700; i += 1) await cache.delete(`gone:${i}`);
+  const count = async () => Number(/total_commands_processed:(\d+)/.exec(await admin.info("stats"))[1]);
+  const before = await count();
+  for (let i = 0; i < 10; i += 1) assert.deepEqual(await cache.getMany(keys), keys);
+  // It is asked for again now and then, each time after a longer pause.
+  assert.ok((await count()) - before < 3_000, `${(await count()) - before} commands`);
+  assert.equal(await cache.get("tagged"), undefined);
+  assert.equal(cache.stats().fallbacks.journal, 1);
+  await admin.call("ACL", "SETUSER", "app", "+@all");
+  await until(() => cache.stats().journal === 0);
+  assert.equal(await cache.get("tagged"), undefined);
+  assert.equal(cache.stats().fallbacks.journal, 1);
 });

@@ -1,13 +1,12 @@
 // The world that the schedules of the model run in: a real server that dies and comes back with old data, processes that
 // die, networks that fail, clocks that jump.
 
-import { once } from "node:events";
-import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "edgis";
 import { createCache } from "edgis/cache";
 import { faultProxy, startRedis } from "edgis/testing";
 import { observe } from "../js/observer.mjs";
+import { junction } from "./servers.mjs";
 
 /** A process of an app: what it knows it shares with nobody. */
 class Process {
@@ -48,36 +47,6 @@ class Process {
     await this.client.close();
     await this.proxy.close();
   }
-}
-
-/** Where the processes find the server: another one after a failover. */
-async function junction(target) {
-  const state = { port: target };
-  const sockets = new Set();
-  const front = createServer({ noDelay: true }, (socket) => {
-    const behind = connect({ port: state.port, host: "127.0.0.1", noDelay: true });
-    for (const [from, to] of [
-      [socket, behind],
-      [behind, socket],
-    ]) {
-      sockets.add(from);
-      from.on("error", () => to.destroy());
-      from.on("close", () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.unref();
-      from.pipe(to);
-    }
-  });
-  front.unref();
-  front.listen(0, "127.0.0.1");
-  await once(front, "listening");
-  const close = () => {
-    front.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  return { url: `redis://127.0.0.1:${front.address().port}`, turn: (port) => Object.assign(state, { port }), close };
 }
 
 /** What a round is about, besides what happens in all of them. */
