@@ -4,11 +4,12 @@ import { availableParallelism } from "node:os";
 import { cells as bundlers } from "./cells/bundlers.mjs";
 import { cells as checks } from "./cells/checks.mjs";
 import { cells as commonjs } from "./cells/commonjs.mjs";
+import * as handlers from "./cells/handlers.mjs";
 import { cells as next } from "./cells/next.mjs";
 import { cells as runtimes } from "./cells/runtimes.mjs";
 import { cells as workerd } from "./cells/workerd.mjs";
 
-const all = [...next, ...checks, ...workerd, ...runtimes, ...commonjs, ...bundlers];
+const all = [...next, ...checks, ...workerd, ...handlers.cells, ...runtimes, ...commonjs, ...bundlers];
 
 /**
  * A cell is `{ name, version(), run() }`; `impossible` in its place of `run` says why nobody can run it. One whose tools
@@ -18,7 +19,7 @@ async function take({ name, version, run, impossible }) {
   const start = performance.now();
   const row = (result, details = "") => {
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    console.log(`${name.padEnd(34)} ${found.padEnd(12)} ${result.padEnd(11)} ${seconds.padStart(5)} s`);
+    console.log(`${name.padEnd(46)} ${found.padEnd(12)} ${result.padEnd(11)} ${seconds.padStart(5)} s`);
     if (details !== "") console.log(details.replaceAll(/^/gm, "    ").slice(0, 4_000));
     return result;
   };
@@ -39,13 +40,14 @@ async function take({ name, version, run, impossible }) {
 
 const words = process.argv.slice(2).map((word) => word.toLowerCase());
 const chosen = all.filter(({ name }) => words.length === 0 || words.some((word) => name.toLowerCase().includes(word)));
-console.log(`${"cell".padEnd(34)} ${"version".padEnd(12)} result      seconds`);
+console.log(`${"cell".padEnd(46)} ${"version".padEnd(12)} result      seconds`);
 const results = [];
 const waiting = [...chosen];
 async function lane() {
   for (let cell = waiting.shift(); cell !== undefined; cell = waiting.shift()) results.push(await take(cell));
 }
 await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, lane));
+await handlers.end();
 
 const count = (result) => results.filter((one) => one === result).length;
 const others = ["not run", "impossible"].filter((result) => count(result) > 0);

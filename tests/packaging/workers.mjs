@@ -5,7 +5,8 @@
 //   oldest   tests/packaging/workerd-oldest; of May 2024, which has neither importable env nor bound snapshots
 //
 //   startWorker(generation, options)   `wrangler dev`: bundles a Worker and runs it. See the function for the options.
-//     { base, get(path, init), said(), complaints(), end() }   base: its URL; get: fetch, and the answer's JSON; said: all
+//     { base, get(path, init), said(), complaints(), end() }   base: its URL; get: fetch, which takes a
+//       limit of 30 s, and the answer's JSON; said: all
 //       that wrangler and the Worker printed; complaints: the lines of it by which a runtime tells that it has refused
 //       something; end: stops it, and waits until it is gone. Whatever ends this process ends it, too.
 //   uploaded(generation, options)      what `wrangler deploy` would upload: [{ path, type, contents }], as miniflare takes it
@@ -13,6 +14,7 @@
 //   generations                        the three names
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "edgis/testing";
@@ -20,7 +22,8 @@ import { executable } from "../js/runtimes.mjs";
 import { environment, installed, versionOf } from "./app.mjs";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const trees = { newest: "workerd-newest", pinned: "workerd", oldest: "workerd-oldest" };
+/** Where each is installed, below tests/packaging. */
+export const trees = { newest: "workerd-newest", pinned: "workerd", oldest: "workerd-oldest" };
 const STARTING = 60_000;
 const ENDING = 10_000;
 
@@ -130,11 +133,32 @@ function configure(
 /**
  * Runs a Worker. `main` is a file, as a path of the repository or an absolute one; `date` (the runtime's own day), `flags`,
  * `vars`, `objects` (Durable Objects: class by binding), `name` ("worker"), and `config`, what else its wrangler.json holds.
- * `beside`: other Workers, with the same options and names of their own, for service bindings; not on the oldest.
+ * `beside`: other Workers, with the same options and names of their own, for service bindings.
  */
 export async function startWorker(generation, { beside = [], ...options }) {
+  const workers = [options, ...beside];
+  // The oldest wrangler runs one Worker. Its miniflare runs several, of which it knows what wrangler would upload.
+  const alone = generation === "oldest" && beside.length > 0;
+  const { base, said, end } = await (alone ? playTogether(generation, workers) : develop(generation, workers));
+  const get = async (path, { limit = 30_000, ...init } = {}) => {
+    // Otherwise an error is a page of HTML.
+    const headers = { ...init.headers, "MF-Disable-Pretty-Error": "true" };
+    const signal = AbortSignal.timeout(limit);
+    const response = await fetch(new URL(path, base), { signal, ...init, headers });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text.slice(0, 300)}`);
+    return JSON.parse(text);
+  };
+  const complaints = () =>
+    said()
+      .split("\n")
+      .filter((line) => /different request|hung|Uncaught|unhandled/i.test(line));
+  return { base, get, said, complaints, end };
+}
+
+async function develop(generation, workers) {
   const folder = ownFolder();
-  const configs = [options, ...beside].flatMap((one) => ["--config", configure(folder, generation, one)]);
+  const configs = workers.flatMap((one) => ["--config", configure(folder, generation, one)]);
   // An address of one's own choice: the oldest does not tell which one it took for port 0.
   const port = String(await freePort());
   const where = ["--ip", "127.0.0.1", "--port", port, "--inspector-port", "0", "--show-interactive-dev-session=false"];
@@ -163,19 +187,45 @@ export async function startWorker(generation, { beside = [], ...options }) {
     await end();
     throw new Error(`wrangler ${versions(generation).wrangler} did not start\n${said()}`);
   }
-  const get = async (path, init = {}) => {
-    // Otherwise an error is a page of HTML.
-    const headers = { ...init.headers, "MF-Disable-Pretty-Error": "true" };
-    const response = await fetch(new URL(path, base), { ...init, headers });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${text.slice(0, 300)}`);
-    return JSON.parse(text);
-  };
-  const complaints = () =>
-    said()
-      .split("\n")
-      .filter((line) => /different request|hung|Uncaught|unhandled/i.test(line));
-  return { base, get, said, complaints, end };
+  return { base, said, end };
+}
+
+async function playTogether(generation, workers) {
+  const { Miniflare } = createRequire(installed(trees[generation], "x.js"))("miniflare");
+  let said = "";
+  const played = workers.map(async ({ name, date, flags = [], vars = {}, objects = {}, config = {}, ...rest }) => ({
+    name,
+    modules: await uploaded(generation, { name, date, flags, vars, objects, config, ...rest }),
+    modulesRoot: "/",
+    compatibilityDate: date ?? dayOf(generation),
+    compatibilityFlags: flags,
+    bindings: vars,
+    durableObjects: {
+      ...objects,
+      ...Object.fromEntries(
+        (config.durable_objects?.bindings ?? []).map(({ name: binding, class_name, script_name }) => [
+          binding,
+          { className: class_name, scriptName: script_name },
+        ]),
+      ),
+    },
+    serviceBindings: Object.fromEntries(
+      (config.services ?? []).map(({ binding, service, entrypoint }) => [binding, { name: service, entrypoint }]),
+    ),
+  }));
+  const miniflare = new Miniflare({
+    workers: await Promise.all(played),
+    host: "127.0.0.1",
+    cf: false,
+    handleRuntimeStdio: (...streams) => {
+      for (const stream of streams) {
+        stream.on("data", (chunk) => {
+          said += chunk;
+        });
+      }
+    },
+  });
+  return { base: String(await miniflare.ready), said: () => said, end: () => miniflare.dispose() };
 }
 
 /** Bundles a Worker as for the network. Takes the options of startWorker, and `minify`. */
