@@ -1,6 +1,8 @@
 /** Clock and timers as they were at load: fake timers in a test must not freeze servers, proxies and their faults. */
 
-const { setTimeout, clearTimeout, setImmediate, performance } = globalThis;
+// Not the globals: jsdom's are numbers, or are not there.
+const { setTimeout, clearTimeout, setImmediate } = process.getBuiltinModule("node:timers");
+const { performance } = globalThis;
 
 /** Monotonic milliseconds. */
 export const now: () => number = performance.now.bind(performance);

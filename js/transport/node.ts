@@ -27,7 +27,9 @@ export const unpack = (text: string): Uint8Array<ArrayBuffer> =>
 
 // Taken at load, so that fake timers in a test do not freeze deadlines. js/entry/any.ts loads this file where there may be
 // nothing of it; and bundlers for browsers would bring stand-ins for names that are not taken from somewhere.
-const { Buffer, process, setTimeout, clearTimeout, setImmediate, performance } = globalThis;
+const { Buffer, process, performance } = globalThis;
+// Those of jsdom and of Electron's windows are numbers, or are not there.
+const { setTimeout, clearTimeout, setImmediate } = process?.getBuiltinModule?.("node:timers") ?? globalThis;
 const now = performance?.now.bind(performance);
 const wallNow = Date.now;
 // Next.js forbids the wall clock to the code of a page that it prerenders, and our callers may be such code.

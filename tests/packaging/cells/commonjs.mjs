@@ -99,6 +99,14 @@ export const cells = [
     const config = { testMatch: ["**/*.test.mjs"], transform: {} };
     await jest(await appOf("jest"), "imported.test.mjs", 1, { node: [process.execPath, ...vmModules], config });
   }),
+  cell("Jest, jsdom", "jest-environment-jsdom", async () => {
+    const folder = await appOf("jest");
+    const config = { testEnvironment: "jsdom" };
+    await jest(folder, "jsdom.test.js", 1, { config });
+    // Node's entry all the same, as the hint says.
+    const asked = { ...config, testEnvironmentOptions: { customExportConditions: ["node"] } };
+    await jest(folder, "required.test.js", 7, { config: asked });
+  }),
   cell("ts-jest, CommonJS", "ts-jest", async () =>
     jest(await appOf("jest"), "typed.test.ts", 2, { config: byTsJest(strict) }),
   ),
