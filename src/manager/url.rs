@@ -101,6 +101,8 @@ pub fn parse(url: &str) -> Result<Url, &'static str> {
             Some(("protocol", "2")) => parsed.protocol = 2,
             Some(("protocol", "3")) => parsed.protocol = 3,
             Some(("protocol", _)) => return Err("the URL's protocol must be 2 or 3"),
+            Some(("tls" | "ssl", value)) if matches!(value, "false" | "0" | "no") != parsed.tls => {}
+            Some(("tls" | "ssl", _)) => return Err("the URL's scheme says whether TLS is meant: write rediss:// for it"),
             _ => {} // other clients' parameters; none of them changes what is meant by the rest
         }
     }
@@ -187,6 +189,7 @@ mod tests {
         let url = parse("rediss://app:p%40ss%2Fw%25rd@cache.example:6380/5?protocol=2").unwrap();
         assert_eq!((url.user.as_deref(), url.password.as_deref()), (Some("app"), Some("p@ss/w%rd")));
         assert_eq!((url.tls, url.db, url.protocol), (true, 5, 2));
+        assert!(parse("rediss://h?tls=true").unwrap().tls && !parse("redis://h?ssl=false&x=y").unwrap().tls);
         assert_eq!(parse("redis://:secret@h").unwrap().user.as_deref(), Some(""));
         let url = parse("unix://:secret@/run/redis.sock?db=3").unwrap();
         assert_eq!((url.endpoint, url.db), (Endpoint::Unix { path: "/run/redis.sock".into() }, 3));
@@ -213,6 +216,9 @@ mod tests {
             ("s3cret://h", "scheme"),
             ("unix://", "path"),
             ("redis://h?protocol=9", "protocol"),
+            ("redis://h?tls=true", "rediss://"),
+            ("redis://h/0?db=1&ssl=1", "rediss://"),
+            ("rediss://h?tls=false", "rediss://"),
         ] {
             let text = parse(url).expect_err(url);
             assert!(text.contains(said), "{url}: {text}");
