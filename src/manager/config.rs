@@ -180,6 +180,8 @@ impl Config {
     pub fn identity(&self) -> String {
         let Introduction { credentials, name, db, resp2, .. } = &self.introduction;
         let (user, password) = credentials.as_ref().map_or(("", ""), |(user, password)| (user, password));
+        // The server's name of the user that a password alone is for.
+        let user = if user == "default" { "" } else { user };
         let unix = matches!(self.endpoint, Endpoint::Unix { .. });
         let flags = [unix, self.tls, *resp2, self.dynamic_credentials, credentials.is_some()];
         let flags = flags.into_iter().fold(1, |bits, flag| bits << 1 | u32::from(flag));
@@ -265,6 +267,14 @@ mod tests {
     #[test]
     fn a_user_without_a_password_is_an_error_and_not_a_guess() {
         assert_eq!(config("redis://app@cache").unwrap_err().0, Reason::BadOption);
+    }
+
+    #[test]
+    fn the_user_without_a_name_is_the_default_one() {
+        let identity = |url: &str| config(url).unwrap().identity();
+        assert_eq!(identity("redis://:pw@cache"), identity("redis://default:pw@cache:6379/0"));
+        assert_ne!(identity("redis://:pw@cache"), identity("redis://other:pw@cache"));
+        assert_ne!(identity("redis://:pw@cache"), identity("redis://cache"));
     }
 
     #[test]
