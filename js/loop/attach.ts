@@ -10,6 +10,8 @@ import { watch } from "./watchers.js";
 /** A core that dies more often than this within a minute is not started again for a while… */
 const DEATHS = 5;
 const MINUTE = 60_000;
+/** In so many ways of writing it a target is found without the core. */
+const SPELLINGS = 16;
 /** …of so many milliseconds, which doubles with each time in a row. */
 const FIRST_PAUSE = 5_000;
 const LONGEST_PAUSE = MINUTE;
@@ -33,8 +35,11 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
   const same = share && registered.identity !== undefined ? byKey.get(identity) : undefined;
   if (same !== undefined) {
     engine.enter(scope, undefined, (core, now) => core.calls.release(registered.target, now));
-    byKey.set(key, same);
-    same.keys.push(key);
+    // Whoever writes it in a hundred ways pays for each with a call into the core, and not with memory.
+    if (same.keys.length < SPELLINGS) {
+      byKey.set(key, same);
+      same.keys.push(key);
+    }
     return hold(same);
   }
   const target = new Target(settings, registered, scope, kind);
