@@ -42,12 +42,19 @@ export class StateLog {
   /** A logger that throws, or rejects, must not make Redis fail, nor end the process. */
   #say(level: keyof Logger, line: string): void {
     try {
-      const given = this.#logger[level](line) as { then?: unknown } | undefined;
+      const given = this.#logger[level](inOneLine(line)) as { then?: unknown } | undefined;
       if (typeof given?.then === "function") Promise.resolve(given).catch(() => {});
     } catch {
       // It has no better place to say so.
     }
   }
+}
+
+/** A server's words must not end the line, nor move the cursor of a terminal. */
+function inOneLine(line: string): string {
+  const escaped = (letter: string) =>
+    letter === "\n" ? "\\n" : `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return line.replace(/[\p{Cc}\u2028\u2029]/gu, escaped);
 }
 
 function sentence(status: Status, display: string): string {
