@@ -5,6 +5,7 @@ import { disabled } from "../loop/failures.js";
 import type { Client, CreateClient } from "./api.js";
 import { StateLog } from "./log.js";
 import { defineCommands, type Sender } from "./methods.js";
+import { optionsOf } from "./options.js";
 import type { ClientOptions } from "./types.js";
 
 /** What keeps a runtime from it. */
@@ -144,5 +145,6 @@ defineCommands(AbsentClient.prototype);
 
 /** `createClient` for such a runtime. */
 export function bindAbsent(absence: Absence): CreateClient {
-  return ((options: ClientOptions = {}) => new AbsentClient(absence, options) as unknown as Client) as CreateClient;
+  return ((given?: ClientOptions | string | URL, more?: ClientOptions) =>
+    new AbsentClient(absence, optionsOf(given, more)) as unknown as Client) as CreateClient;
 }

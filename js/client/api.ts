@@ -58,14 +58,18 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
    */
   init(): Promise<Status>;
 
-  /** `init()` under node-redis's name: resolves to the client. Never rejects, never "already opened". */
+  /**
+   * `init()` under node-redis's name: resolves to the client. Never "already opened"; rejects only once the client was closed,
+   * which is for good.
+   */
   connect(): Promise<this>;
 
   /**
    * Waits until the client is ready, over as many dials as it takes; for jobs and probes that cannot run without Redis.
    *
    * @param options.timeout default 10 s
-   * @throws ConnectError, AuthError or DisabledError with the reason, when it is not ready in time, or never can be
+   * @throws ConnectError, AuthError or DisabledError with the reason, when it is not ready in time, or never can be;
+   *   UsageError for options that are none
    */
   ready(options?: { timeout?: Duration | undefined }): Promise<this>;
 
@@ -96,7 +100,8 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
   call(command: string, ...args: readonly Value[]): Promise<unknown>;
 
   /**
-   * Another handle on the same link, with settings of its own. Close it like any other.
+   * Another handle on the same link, with settings of its own. Close it like any other. Of a client that is closed it is
+   * closed as well.
    *
    * With nothing but `timeout` and `signal` it is a view of this client, cheap enough for a single call, and nothing to
    * close (its `close()` closes this client): `redis.with({ timeout: "50ms", signal: request.signal }).get("k")`.
@@ -130,7 +135,7 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
   /**
    * Closes this handle: its commands reject from now on. With the last handle of a target its link is drained, and
    * closed when the last reply has come, at the latest after `timeouts.command`. Resolves then; rejects only, and with the
-   * client closed all the same, with a `UsageError` for a `drain` that is no duration.
+   * client closed all the same, with a `UsageError` for options that are none, or a `drain` that is no duration.
    *
    * With `drain` it holds the link, and dials if need be, until everything that is pending on this handle and its views has
    * settled, but no longer than that. The rest is then rejected with a `DisabledError` of reason `closed`, whose `sent` says
@@ -147,4 +152,6 @@ export interface Client<T = string, I = number> extends Commands<T, I>, AsyncDis
 export interface CreateClient {
   (options: ClientOptions & { integers: "bigint" }): Client<string, bigint>;
   (options?: ClientOptions): Client;
+  (url: string | URL, options: ClientOptions & { integers: "bigint" }): Client<string, bigint>;
+  (url: string | URL, options?: ClientOptions): Client;
 }

@@ -14,9 +14,12 @@ import type { Handle, Subscriber, Target } from "../loop/target.js";
 import { MODE } from "../reply/build.js";
 import type { Runtime } from "../transport/types.js";
 import type { CloseOptions, HandleOptions } from "./api.js";
+
 import { flatten, LONGEST_SURE, oversized, type Value } from "./arguments.js";
-import { type Duration, milliseconds } from "./duration.js";
+import type { Duration } from "./duration.js";
+
 import type { Grammar } from "./grammar.js";
+import { conflicts } from "./identity.js";
 import { INSIDE, type Inside, insideOf } from "./inside.js";
 import { Listeners } from "./listeners.js";
 import { StateLog } from "./log.js";
@@ -26,6 +29,7 @@ import {
   handleProblem,
   handleSettings,
   isForCallsOnly,
+  readyLimit,
   settingsOf,
 } from "./options.js";
 import { collected, giveBack, type Share } from "./share.js";
@@ -175,12 +179,13 @@ export class BaseClient implements Subscriber {
       const settings = settingsOf(this.#options, this.#settings, this.#runtime, (value) => engine.identify(value));
       target = attach(engine, scope, settings.target, settings.key, settings.share);
       if (target.link === undefined) target.link = settings.link;
-      else if (target.link !== settings.link && logger !== undefined && !target.warned) {
+      else if (target.link !== settings.link && !target.warned) {
         target.warned = true;
         const text =
           "set timeouts.connect, idleTimeout, retry or limits of a connection that they share differently: the first decides";
-        new StateLog(logger).warn(`${target.display}: two clients ${text}`);
+        this.#warn(`${target.display}: two clients ${text}`);
       }
+      for (const text of conflicts(engine, target, settings)) this.#warn(text);
     }
     this.#share = { engine, target, logger, subscriber: undefined, released: false };
     // What a request holds it holds for its own time only.
@@ -220,27 +225,30 @@ export class BaseClient implements Subscriber {
     return promise;
   }
 
-  async connect(): Promise<this> {
-    await this.init();
-    return this;
+  connect(): Promise<this> {
+    const closed = () => new DisabledError("the client was closed: create another one", "closed", {});
+    if (this.#door.isShut) return forgiven(Promise.reject(closed()));
+    return this.init().then(() => this);
   }
 
-  async ready({ timeout = "10s" }: { timeout?: Duration } = {}): Promise<this> {
+  async ready(options: { timeout?: Duration | undefined } = {}): Promise<this> {
     const { timeOrigin, setTimer } = this.#runtime;
     const engine = this.#attached?.engine;
     const now = () => engine?.now() ?? this.#runtime.now();
-    const limit = now() + (milliseconds(timeout) ?? 10_000);
+    const wait = readyLimit(options);
+    if (typeof wait !== "number") throw wait;
+    const limit = now() + wait;
     for (;;) {
       const left = limit - now();
       const status = await this.#within(this.init(), Math.max(0, left));
       if (status?.state === "ready") return this;
       const current = status ?? this.status();
       const told = current as Partial<DisabledStatus>;
-      const wait = Math.max(5, (told.retryAt ?? 0) - timeOrigin() - now());
-      if (status === undefined || current.state === "closed" || told.retryable === false || wait >= limit - now()) {
+      const pause = Math.max(5, (told.retryAt ?? 0) - timeOrigin() - now());
+      if (status === undefined || current.state === "closed" || told.retryable === false || pause >= limit - now()) {
         throw this.#notReady(current);
       }
-      await new Promise<void>((resolve) => setTimer(resolve, wait).hold(true));
+      await new Promise<void>((resolve) => setTimer(resolve, pause).hold(true));
     }
   }
 
@@ -366,6 +374,11 @@ export class BaseClient implements Subscriber {
     const view = problem === undefined && isForCallsOnly(options);
     const derived = this.#derive(handleSettings(options, this.#settings), view);
     if (problem !== undefined) derived.#broken = misused(this.#runtime, problem);
+    if (this.#door.isShut && !view) {
+      // A handle on nothing: it must not connect anew.
+      derived.#door.isShut = true;
+      derived.#closedAt = this.#closedAt;
+    }
     return derived;
   }
 

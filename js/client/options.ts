@@ -1,35 +1,66 @@
 /** What the options of `createClient` come to, or what is wrong with them. */
 import { UsageError } from "../core/errors.js";
 import { nearest } from "../core/near.js";
+import { own } from "../core/own.js";
 import type { TargetSettings } from "../loop/target.js";
 import type { Take } from "../reply/build.js";
 import type { Runtime, Via } from "../transport/types.js";
 import type { CallOptions, CloseOptions, HandleOptions } from "./api.js";
-import { milliseconds } from "./duration.js";
+import { type Duration, milliseconds } from "./duration.js";
+import { keyOfTls, placeOf } from "./identity.js";
 import { TAKE, type Taking } from "./inside.js";
 import type { ClientOptions, Logger } from "./types.js";
 
-const known: Record<string, readonly string[] | undefined> = {
-  url: undefined,
-  via: undefined,
-  id: undefined,
-  name: undefined,
-  username: undefined,
-  password: undefined,
-  credentials: undefined,
-  db: undefined,
+/** Options that are objects, with the names in them. */
+const inner: Readonly<Record<string, readonly string[]>> = {
   tls: ["ca", "cert", "key", "servername", "rejectUnauthorized"],
-  family: undefined,
-  protocol: undefined,
-  integers: undefined,
   timeouts: ["connect", "command"],
-  idleTimeout: undefined,
-  offline: undefined,
   retry: ["base", "cap"],
   limits: ["staged", "stagedBytes", "pending", "bulk", "nesting"],
-  logger: undefined,
-  share: undefined,
 };
+const known = [
+  ...Object.keys(inner),
+  ..."url via id name username password credentials db family protocol integers idleTimeout offline logger share".split(
+    " ",
+  ),
+];
+const ofHandles = ["timeouts", "offline", "integers", "logger", "timeout", "signal"];
+
+/** The deepest reply that the core reads. */
+const DEEPEST = 64;
+/** The core counts to 2³¹ milliseconds, and both may add up. */
+const LONGEST_TIMEOUT = 12 * 86_400_000;
+
+/** What `createClient` is called with: options, or a URL and further options. Never throws. */
+export function optionsOf(given: ClientOptions | string | URL = {}, more: ClientOptions = {}): ClientOptions {
+  if (typeof given !== "string" && !(given instanceof URL)) return given;
+  try {
+    return typeof more === "object" && more !== null ? { ...more, url: given } : more;
+  } catch {
+    // Nor does what throws when it is read: the first use says so.
+    return more;
+  }
+}
+
+/** The options, each read once, with what is wrong with them in a sentence without any value of theirs. */
+function read(given: ClientOptions, names: readonly string[]): { options: ClientOptions; problem: string | undefined } {
+  if (typeof given !== "object" || given === null)
+    return { options: {}, problem: "createClient takes a URL or an object of options" };
+  const options = own(given, names) as Record<string, unknown>;
+  const stranger = Object.keys(given).find((key) => !names.includes(key));
+  let problem = stranger === undefined ? undefined : unknown(stranger, names);
+  for (const [key, fields] of Object.entries(inner)) {
+    const value = options[key];
+    if (value === undefined || (key === "tls" && typeof value === "boolean")) continue;
+    if (typeof value !== "object" || value === null) problem ??= `${key} must be an object`;
+    else {
+      options[key] = own(value, fields);
+      const other = Object.keys(value).find((field) => !fields.includes(field));
+      if (other !== undefined) problem ??= unknown(other, fields, `${key}.`);
+    }
+  }
+  return { options, problem: problem ?? problemOf(options) };
+}
 
 /** Settings of one handle. */
 export interface HandleSettings {
@@ -52,19 +83,21 @@ export interface Settings {
   /** What the first handle of a target decides for all. */
   readonly link: string;
   readonly share: boolean;
+  readonly id: string | undefined;
+  /** The server and the database, where that can be told without the core. */
+  readonly place: string | undefined;
 }
-
-const ofHandles = ["timeouts", "offline", "integers", "logger", "timeout", "signal"];
 
 /** The first mistake in the options of `with`. */
 export function handleProblem(options: HandleOptions): string | undefined {
   try {
     if (typeof options !== "object" || options === null) return "with takes an object of options";
-    for (const key of Object.keys(options)) if (!ofHandles.includes(key)) return unknown(key, ofHandles, "");
-    const { timeout, signal, ...others } = options;
+    const { problem } = read(options, ofHandles);
+    if (problem !== undefined) return problem;
+    const { timeout, signal } = own(options, ofHandles);
     if (timeout !== undefined && milliseconds(timeout) === undefined) return notDuration("timeout");
     if (signal !== undefined && typeof signal?.addEventListener !== "function") return "signal must be an AbortSignal";
-    return problemOf(others);
+    return undefined;
   } catch (error) {
     return unreadable(error);
   }
@@ -87,10 +120,10 @@ export function handleSettings(options: ClientOptions & CallOptions, base: Handl
 
 function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSettings): HandleSettings {
   // Whatever it is: `settingsOf` says what is wrong with it, at first use.
-  const { timeouts, offline, integers, logger, timeout, signal } = Object(options) as ClientOptions & CallOptions;
+  const { timeouts, offline, integers, logger, timeout, signal } = own(Object(options) as HandleOptions, ofHandles);
   return {
-    connect: milliseconds(timeouts?.connect) ?? base.connect,
-    command: milliseconds(timeouts?.command) ?? base.command,
+    connect: milliseconds(timeouts?.connect, LONGEST_TIMEOUT) ?? base.connect,
+    command: milliseconds(timeouts?.command, LONGEST_TIMEOUT) ?? base.command,
     waits: offline === undefined ? base.waits : offline === "wait",
     mode: integers === undefined ? base.mode : integers === "bigint" ? base.mode | 2 : base.mode & ~2,
     take: (options as Taking)?.[TAKE] ?? base.take,
@@ -109,14 +142,23 @@ export function settingsOf(
 ): Settings {
   let problem: string | undefined;
   try {
-    problem = problemOf(options);
-    if (problem === undefined) return validSettings(options, handle, runtime, identify);
+    const valid = read(options, known);
+    problem = valid.problem;
+    if (problem === undefined) return validSettings(valid.options, handle, runtime, identify);
   } catch (error) {
     problem = unreadable(error);
   }
   const core = { texts: [problem], numbers: [] };
-  const target = { options: core, tls: undefined, family: 0, credentials: undefined } as const;
-  return { target, key: `\n${JSON.stringify(problem)}`, link: "", share: Object(options).share !== false };
+  const target = { options: core, tls: undefined, family: 0, credentials: undefined, via: undefined } as const;
+  const { share } = own(Object(options) as ClientOptions, ["share"]);
+  return {
+    target,
+    key: `\n${JSON.stringify(problem)}`,
+    link: "",
+    share: share !== false,
+    id: undefined,
+    place: undefined,
+  };
 }
 
 const unreadable = (error: unknown): string =>
@@ -149,16 +191,17 @@ function validSettings(
   const { staged = 0, stagedBytes = 0, pending = 0, bulk = 0, nesting = 0 } = limits ?? {};
   const link = [handle.connect, ...durations, staged, stagedBytes, pending, bulk, nesting];
   const family = Number(options.family ?? 0) as 0 | 4 | 6;
-  const secrets =
-    tls === undefined ? "" : JSON.stringify(tls, (_, value) => (value instanceof Uint8Array ? identify(value) : value));
+  const secrets = tls === undefined ? "" : keyOfTls(tls);
   const source = typeof credentials === "function" ? identify(credentials) : 0;
   const beyond = JSON.stringify(id === undefined ? [family, source, secrets, via?.key] : { id });
-  const own = id === undefined ? JSON.stringify([texts, numbers]) : `id ${id}`;
+  const same = id === undefined ? JSON.stringify([texts, numbers]) : `id ${id}`;
   return {
     target: { options: { texts, numbers: [...numbers, ...link] }, tls, family, credentials, via },
-    key: `${own}\n${beyond}`,
+    key: `${same}\n${beyond}`,
     link: JSON.stringify(link),
     share: options.share !== false,
+    id,
+    place: via === undefined ? placeOf(url, options.db) : undefined,
   };
 }
 
@@ -182,16 +225,7 @@ function urlOf(options: ClientOptions, env: (name: string) => string | undefined
   return url === undefined || url === null ? undefined : String(url);
 }
 
-/** The first mistake in the options, in a sentence without any value of them. */
 function problemOf(options: ClientOptions): string | undefined {
-  if (typeof options !== "object" || options === null) return "createClient takes an object of options";
-  for (const [key, value] of Object.entries(options)) {
-    if (!Object.hasOwn(known, key)) return unknown(key, Object.keys(known), "");
-    const inner = known[key];
-    if (inner === undefined || value === undefined || (key === "tls" && typeof value === "boolean")) continue;
-    if (typeof value !== "object" || value === null) return `${key} must be an object`;
-    for (const field of Object.keys(value)) if (!inner.includes(field)) return unknown(field, inner, `${key}.`);
-  }
   const { timeouts, retry, limits, family, offline, integers, credentials, db } = options;
   const durations = {
     "timeouts.connect": timeouts?.connect,
@@ -207,6 +241,7 @@ function problemOf(options: ClientOptions): string | undefined {
     if (value !== undefined && !(typeof value === "number" && value >= 1))
       return `limits.${name} must be a number from 1`;
   }
+  if ((limits?.nesting ?? 0) > DEEPEST) return `limits.nesting must be at most ${DEEPEST}`;
   const { logger } = options;
   const logs =
     logger !== undefined && logger !== false && typeof logger.info === "function" && typeof logger.warn === "function";
@@ -228,13 +263,35 @@ function problemOf(options: ClientOptions): string | undefined {
 
 /** The milliseconds that closing may wait, if they are given; an error for what is no duration. */
 export function drainLimit(options: CloseOptions): number | UsageError | undefined {
-  // Whatever a callback is given that closes a client.
-  const { drain } = Object(options) as CloseOptions;
-  if (drain === 0 || drain === undefined) return drain;
-  return milliseconds(drain) ?? new UsageError(`close(): ${notDuration("drain")}`, "close");
+  // Whatever a callback is given that closes a client, as an event or a signal's name: none of it is meant for us.
+  try {
+    if (typeof options !== "object" || options === null || !isLiteral(options)) return undefined;
+    return limitOf("close", "drain", options);
+  } catch (error) {
+    return new UsageError(`close(): ${unreadable(error)}`, "close");
+  }
 }
 
-function unknown(name: string, names: readonly string[], prefix: string): string {
+/** The milliseconds that `ready` may wait. */
+export function readyLimit(options: { timeout?: Duration | undefined }): number | UsageError {
+  if (typeof options !== "object" || options === null) return new UsageError("ready() takes an object of options");
+  return limitOf("ready", "timeout", options) ?? 10_000;
+}
+
+function limitOf(method: string, name: string, options: object): number | UsageError | undefined {
+  const stranger = Object.keys(options).find((key) => key !== name);
+  if (stranger !== undefined) return new UsageError(`${method}(): ${unknown(stranger, [name])}`, method);
+  const duration = own(options as Record<string, unknown>, [name])[name];
+  if (duration === undefined || (duration === 0 && name === "drain")) return duration;
+  return milliseconds(duration) ?? new UsageError(`${method}(): ${notDuration(name)}`, method);
+}
+
+function isLiteral(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function unknown(name: string, names: readonly string[], prefix = ""): string {
   const near = nearest(name, names);
   const shown = /^\w{1,40}$/.test(name) ? name : "?";
   return `unknown option ${prefix}${shown}${near === undefined ? "" : `; did you mean ${prefix}${near}?`}`;

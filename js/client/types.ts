@@ -26,7 +26,10 @@ export interface ClientOptions {
    * in each request. All requests share the connection that the object holds.
    */
   via?: ObjectNamespace | ObjectStub | ObjectChoice | (() => ObjectNamespace | ObjectStub | ObjectChoice) | undefined;
-  /** Names the target: all clients with this id share one link, whatever their other options. */
+  /**
+   * Names the target: all clients with this id share one link, whatever their other options. One id for two servers is a
+   * warning in the log: the first decides.
+   */
   id?: string | undefined;
   /** The client's name in `CLIENT LIST`. */
   name?: string | undefined;
@@ -34,11 +37,14 @@ export interface ClientOptions {
   username?: string | undefined;
   /** Overrides the password of the URL. */
   password?: string | undefined;
-  /** Gives the credentials of each dial, for secrets that rotate. */
+  /**
+   * Gives the credentials of each dial, for secrets that rotate. Two functions may stand for two users, so each is a target of
+   * its own, with a connection of its own: in copies of a module, as bundlers make them, give an `id` as well.
+   */
   credentials?: (() => Credentials | Promise<Credentials>) | undefined;
   /** Overrides the database of the URL. */
   db?: number | undefined;
-  /** `true` or settings turn TLS on, as `rediss://` does. */
+  /** `true` or settings, also none of them (`{}`), turn TLS on, as `rediss://` does. */
   tls?: boolean | TlsOptions | undefined;
   /** Which addresses of a name are used. Default 0: all, both families in turns. */
   family?: 0 | 4 | 6 | "0" | "4" | "6" | undefined;
@@ -70,7 +76,7 @@ export interface ClientOptions {
   share?: boolean | undefined;
 }
 
-/** Budgets of time. */
+/** Budgets of time. More than 12 days count as 12 days. */
 export interface Timeouts {
   /** Of a dial over all its addresses, TLS and handshake included, and of a command's wait for it. Default 2 s. */
   connect?: Duration | undefined;

@@ -4,6 +4,7 @@
  */
 import { type Exports, instantiate } from "#glue";
 import * as abi from "./abi.js";
+import { bare } from "./own.js";
 import type { Stats, Status } from "./status.js";
 
 const utf8 = new TextEncoder();
@@ -112,7 +113,7 @@ export class Core {
     words.set(options.numbers.map(whole), KIND_TEXT + 1);
     words[OPTION_WORDS - 1] = scope;
     this.u32.set(words, this.#meta);
-    return named(REGISTERED, this.calls.configure(now)) as unknown as Registered;
+    return bare(named(REGISTERED, this.calls.configure(now)) as unknown as Registered);
   }
 
   /** The number of a policy. */

@@ -1,6 +1,7 @@
 /** What the core wants done that is rare: dials, links that come and go, rejections, state changes. */
 import * as abi from "../core/abi.js";
 import { messageOf } from "../core/errors.js";
+import { bare, own } from "../core/own.js";
 import type { Status } from "../core/status.js";
 import type { Credentials, Endpoint } from "../transport/types.js";
 import type { Engine } from "./engine.js";
@@ -71,7 +72,7 @@ function open(engine: Engine, id: number, target: Target | undefined, candidate:
   const link = new Link(engine, target, id);
   engine.links.set(id, link);
   const host = target.addresses[candidate];
-  const endpoint: Endpoint = host === undefined ? target.endpoint : { ...target.endpoint, host };
+  const endpoint: Endpoint = host === undefined ? target.endpoint : bare(target.endpoint, { host });
   try {
     link.stream = target.settings.via?.open(link) ?? engine.runtime.open(named(endpoint, target), link);
     link.stream.hold(engine.isBusy);
@@ -88,7 +89,9 @@ function named(endpoint: Endpoint, target: Target): Endpoint {
   if (endpoint.tls === undefined || endpoint.tls.servername !== undefined) return endpoint;
   const { host } = target.endpoint;
   // An address is no server name (RFC 6066, section 3); the certificate is checked against it all the same.
-  return host === undefined || isAddress(host) ? endpoint : { ...endpoint, tls: { ...endpoint.tls, servername: host } };
+  return host === undefined || isAddress(host)
+    ? endpoint
+    : bare(endpoint, { tls: bare(endpoint.tls, { servername: host }) });
 }
 
 /** Finds the addresses of a dial, and its credentials where a function gives them; both at once. */
@@ -124,12 +127,14 @@ function prepare(engine: Engine, target: Target | undefined, dial: number): void
   );
 }
 
+const ofCredentials = ["username", "password"];
+
 /** What a credentials function gave, if that is what it should be. */
 function checked(secret: Credentials | undefined): Credentials {
-  const { username, password } = Object(secret) as { username?: unknown; password?: unknown };
-  if (typeof password === "string" && (username === undefined || typeof username === "string")) {
-    return username === undefined ? { password } : { username, password };
-  }
+  const given = own(Object(secret) as { username?: unknown; password?: unknown }, ofCredentials);
+  const { username, password } = given;
+  if (typeof password === "string" && (username === undefined || typeof username === "string"))
+    return given as Credentials;
   throw new Error("it must give { username?, password }, and both must be strings");
 }
 

@@ -1,6 +1,7 @@
 /** A target as the shell knows it: everything that must survive the death of a core, and nothing that decides. */
 import { STATES } from "../core/abi.js";
 import type { CoreOptions, Registered } from "../core/core.js";
+import { bare } from "../core/own.js";
 import type { State, Status } from "../core/status.js";
 import type { Take } from "../reply/build.js";
 import type { Credentials, Endpoint, TlsOptions, Via } from "../transport/types.js";
@@ -103,6 +104,8 @@ export class Target {
   /** What the first handle decided for all, to notice that another wants something else. */
   link: string | undefined;
   warned = false;
+  /** The server and the database that the first handle meant, if it could tell. */
+  place: string | undefined;
   /** A dial is about to be asked for. */
   nudged = false;
   readonly closers: (() => void)[] = [];
@@ -176,7 +179,7 @@ export class Target {
 
 export function endpointOf(registered: Registered, settings: TargetSettings): Endpoint {
   const { host, port, path, tls } = registered;
-  const endpoint: { -readonly [Key in keyof Endpoint]: Endpoint[Key] } = {};
+  const endpoint: { -readonly [Key in keyof Endpoint]: Endpoint[Key] } = bare();
   if (host != null) endpoint.host = host;
   if (port != null) endpoint.port = port;
   if (path != null) endpoint.path = path;

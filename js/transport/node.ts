@@ -1,6 +1,7 @@
 /** Node, and what speaks `node:net` like it: sockets, TLS, name resolution, clock and timers. */
-import type { Socket } from "node:net";
+import type { NetConnectOpts, Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
+import { bare } from "../core/own.js";
 import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
 
 /** Bytes that one read brings at the most. */
@@ -132,18 +133,25 @@ function open(endpoint: Endpoint, events: LinkEvents, asciiWriter: AsciiWriter):
     events.received(length === READ_BUFFER ? buffer : buffer.subarray(0, length));
     return true;
   };
-  const options = {
+  const options = shielded({
     ...where,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
     onread: { buffer, callback },
-  };
-  const socket: Socket =
-    secure === undefined
-      ? net().connect(options)
-      : tls().connect({ ...options, ...(secure as ConnectionOptions) } as ConnectionOptions);
+    ...secure,
+  });
+  const socket: Socket = secure === undefined ? net().connect(options) : tls().connect(options);
   return new NodeLink(socket, secure === undefined ? "connect" : "secureConnect", events, asciiWriter);
+}
+
+/**
+ * Node copies options into objects that inherit: what somebody has added to all objects must decide neither where a link
+ * leads to nor whom it trusts. Nothing is enumerable there otherwise.
+ */
+function shielded(options: object): NetConnectOpts & ConnectionOptions {
+  const nothing = Object.fromEntries(Object.keys(Object.prototype).map((name) => [name, undefined]));
+  return bare<object>(nothing, options) as NetConnectOpts & ConnectionOptions;
 }
 
 // Writes are gathered here and leave in one call. One buffer serves all links: it is empty whenever none is corked, and

@@ -102,3 +102,88 @@ test("after isRedisError the kind tells the class, of which no error has lost an
   assert.deepEqual([error.kind, error.phase, error.name], ["TimeoutError", "reply", "TimeoutError"]);
   await client.close();
 });
+
+test("a mistake in the options of a call is named, with what was meant", async () => {
+  const client = createClient({ url: server.url, logger });
+  for (const [options, expected] of [
+    [{ tiemout: 5 }, /ready\(\): unknown option tiemout; did you mean timeout\?/],
+    [{ timeout: "5" }, /ready\(\): timeout must be a positive number of milliseconds/],
+    [{ timeout: 0 }, /timeout must be/],
+    [null, /ready\(\) takes an object of options/],
+    ["5s", /ready\(\) takes an object of options/],
+  ]) {
+    await assert.rejects(client.ready(options), (error) => error.kind === "UsageError" && expected.test(error.message));
+  }
+  assert.equal(await client.ready({ timeout: "5s" }), client);
+  for (const [options, expected] of [
+    [{ darin: "2s" }, /close\(\): unknown option darin; did you mean drain\?/],
+    [{ drain: 0, darin: 1 }, /unknown option darin/],
+    [
+      {
+        get drain() {
+          throw new Error("of a getter");
+        },
+      },
+      /of a getter/,
+    ],
+  ]) {
+    const other = createClient({ url: server.url, logger });
+    await other.init();
+    await assert.rejects(other.close(options), (error) => error.kind === "UsageError" && expected.test(error.message));
+    assert.equal(other.status().state, "closed", "a mistake keeps nothing open");
+  }
+  // What callbacks are given is not meant for it.
+  for (const given of [new Event("close"), "SIGTERM", 15, null, new Error("x")]) {
+    const other = createClient({ url: server.url, logger });
+    await other.init();
+    await other.close(given);
+  }
+  await client.close();
+});
+
+test("options that could not be kept are refused, instead of read as others", async () => {
+  const url = server.url;
+  for (const [options, reason, expected] of [
+    [{ url, limits: { nesting: 100 } }, "bad-option", /limits\.nesting must be at most 64/],
+    [{ url, limits: { nesting: 64 } }],
+    [{ url: `${url}?tls=true` }, "bad-url", /write rediss:\/\//],
+    [{ url: `${url}/0?ssl=1` }, "bad-url", /write rediss:\/\//],
+    [{ url: `${url}?tls=false&family=0` }],
+    [{ url, idelTimeout: 5 }, "bad-option", /did you mean idleTimeout\?/],
+    [{ url, timeout: 5 }, "bad-option", /did you mean timeouts\?/],
+    [{ url, tls: { cert: "x", keys: "y" } }, "bad-option", /tls\.keys; did you mean tls\.key\?/],
+  ]) {
+    const client = createClient({ ...options, logger });
+    const { state, reason: given, message = "" } = await client.init();
+    assert.deepEqual([state, given], reason === undefined ? ["ready", undefined] : ["disabled", reason], message);
+    assert.match(message, expected ?? /^$/);
+    await client.close();
+  }
+});
+
+test("a client that was closed says so, whatever is asked of it, and connects no more", async () => {
+  const client = createClient({ url: server.url, logger });
+  await client.init();
+  const { dials } = client.stats();
+  await client.close();
+  const { targets } = globalThis[Symbol.for("edgis.engine.1")];
+  const before = targets.size;
+  const closed = { kind: "DisabledError", reason: "closed" };
+  await assert.rejects(client.connect(), closed);
+  assert.equal((await client.init()).state, "closed");
+  client.connect();
+  for (const handle of [
+    client.with({ integers: "bigint" }),
+    client.with({ offline: "wait" }).bytes,
+    client.with({ timeout: 50 }).with({ logger }),
+    client.bytes.with({ integers: "number" }),
+  ]) {
+    await assert.rejects(handle.get("k"), closed);
+    assert.equal(handle.status().state, "closed");
+    assert.equal((await handle.init()).state, "closed");
+    assert.ok(!handle.isReady);
+    await handle.close();
+  }
+  assert.equal(dials, 1);
+  assert.equal(targets.size, before);
+});
