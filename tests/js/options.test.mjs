@@ -146,8 +146,8 @@ test("options that could not be kept are refused, instead of read as others", as
   for (const [options, reason, expected] of [
     [{ url, limits: { nesting: 100 } }, "bad-option", /limits\.nesting must be at most 64/],
     [{ url, limits: { nesting: 64 } }],
-    [{ url: `${url}?tls=true` }, "bad-url", /write rediss:\/\//],
-    [{ url: `${url}/0?ssl=1` }, "bad-url", /write rediss:\/\//],
+    [{ url: `${url}?tls=true` }, "bad-url", /rediss:\/\//],
+    [{ url: `${url}/0?ssl=1` }, "bad-url", /rediss:\/\//],
     [{ url: `${url}?tls=false&family=0` }],
     [{ url, idelTimeout: 5 }, "bad-option", /did you mean idleTimeout\?/],
     [{ url, timeout: 5 }, "bad-option", /did you mean timeouts\?/],
