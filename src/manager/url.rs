@@ -102,7 +102,7 @@ pub fn parse(url: &str) -> Result<Url, &'static str> {
             Some(("protocol", "3")) => parsed.protocol = 3,
             Some(("protocol", _)) => return Err("the URL's protocol must be 2 or 3"),
             Some(("tls" | "ssl", value)) if matches!(value, "false" | "0" | "no") != parsed.tls => {}
-            Some(("tls" | "ssl", _)) => return Err("the URL's scheme says whether TLS is used: rediss:// asks for it"),
+            Some(("tls" | "ssl", _)) => return Err("only the URL's scheme asks for TLS: write rediss://"),
             _ => {} // other clients' parameters; none of them changes what is meant by the rest
         }
     }
