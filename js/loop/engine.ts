@@ -25,10 +25,11 @@ import { Clock } from "./clock.js";
 import { died, unusable } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
 import { News } from "./news.js";
+import { Policies } from "./policies.js";
 import type { Requests } from "./requests.js";
 import { Scope } from "./scope.js";
 import type { Argument, Segment } from "./stage.js";
-import type { Handle, Policy, Target } from "./target.js";
+import type { Handle, Target } from "./target.js";
 import { tellChanges } from "./watchers.js";
 
 /** Longer arguments do not enter linear memory when they can be written at once, and… */
@@ -59,7 +60,7 @@ export class Engine {
   readonly #thread: Scope;
   /** Where input and output belong to requests. */
   readonly requests: Requests | undefined;
-  readonly policies = new Map<string, Policy>();
+  readonly policies = new Policies();
   readonly news = new News();
   readonly #identities = new WeakMap<object, number>();
   #identityCount = 0;

@@ -4,6 +4,7 @@ import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { faultProxy, startRedis } from "edgis/testing";
 import { createClient } from "./connect.mjs";
+import { answer } from "./programs.mjs";
 
 const logger = false;
 const caught = (promise) =>
@@ -108,6 +109,27 @@ test("a program may compute its budgets: seventy thousand of them", async (t) =>
   }
   assert.equal(await redis.with({ timeout: "9s" }).call("DEBUG", "SLEEP", 0.05), "OK");
   assert.ok(globalThis[Symbol.for("edgis.engine.1")].policies.size < 2_000);
+});
+
+test("pairs of timeouts are remembered for no longer than somebody has them", async () => {
+  const { size, pong } = await answer(
+    `import { createClient } from "edgis";
+     const redis = createClient({ logger: false });
+     await redis.ping();
+     const { policies } = globalThis[Symbol.for("edgis.engine.1")];
+     for (let i = 0; i < 10_000; i += 1) {
+       const handle = redis.with({ timeouts: { connect: 100 + (i % 100), command: 100 + Math.floor(i / 100) } });
+       handle.status();
+       handle.close();
+     }
+     const until = performance.now() + 20_000;
+     while (policies.size > 500 && performance.now() < until) { gc(); await new Promise((go) => setTimeout(go, 10)); }
+     console.log(JSON.stringify({ size: policies.size, pong: await redis.ping() }));
+     await redis.close();`,
+    { env: { REDIS_URL: server.url }, exposeGc: true },
+  );
+  assert.ok(size <= 500, `${size} policies`);
+  assert.equal(pong, "PONG");
 });
 
 test("who tries again at once while Redis is away leaves the event loop its turns", async (t) => {
