@@ -33,7 +33,7 @@ import {
   settingsOf,
 } from "./options.js";
 import { collected, giveBack, type Share } from "./share.js";
-import { endedBy, forgiven } from "./signals.js";
+import { endedBy, forgiven, underSignal } from "./signals.js";
 import { brokenStatus, misused, outsideStatus } from "./statuses.js";
 import type { ClientOptions } from "./types.js";
 
@@ -341,7 +341,7 @@ export class BaseClient implements Subscriber {
     if (ended !== undefined) return ended;
     const promise = handle.engine.send(handle, flat);
     handle.engine.cancelOn(signal, handle.target, promise);
-    return promise;
+    return underSignal(promise, signal);
   }
 
   /** @internal A command of one text. */

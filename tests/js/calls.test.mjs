@@ -153,6 +153,38 @@ test("a thousand calls under one signal warn of nothing, and an abort nobody awa
   assert.deepEqual(last, { unhandled: 0, uncaught: 0, pong: "PONG", stderr: "" });
 });
 
+test("a mistake in a call under a signal is seen when nobody awaits it, and only then", async (t) => {
+  const { server } = await start(t);
+  const last = await answer(
+    `import { createClient } from "edgis";
+     const seen = [];
+     process.on("unhandledRejection", (error) => seen.push(error.kind));
+     const redis = createClient({ logger: false });
+     await redis.set("text", "x");
+     const controller = new AbortController();
+     const call = redis.with({ signal: controller.signal });
+     call.incr("text");
+     call.set("k", null);
+     call.call("SUBSCRIBE", "c");
+     const kinds = await Promise.all([call.incr("text"), call.get(5, 6)].map((each) => each.catch(({ kind }) => kind)));
+     await new Promise((resolve) => setTimeout(resolve, 50));
+     call.incr("n");
+     controller.abort();
+     const away = createClient({ url: "redis://127.0.0.1:1", logger: false });
+     away.with({ signal: new AbortController().signal }).incr("n");
+     await away.init();
+     await new Promise((resolve) => setTimeout(resolve, 50));
+     console.log(JSON.stringify({ kinds, seen: seen.sort() }));
+     await redis.close();`,
+    { env: { REDIS_URL: server.url } },
+  );
+  assert.deepEqual(last, {
+    kinds: ["ReplyError", "ReplyError"],
+    seen: ["ReplyError", "UsageError", "UsageError"],
+    stderr: "",
+  });
+});
+
 test("options of with() that make no sense show in the status and reject every call", async (t) => {
   const { client } = await start(t);
   await client.ping();
