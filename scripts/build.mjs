@@ -29,7 +29,11 @@ const entries = [
   { name: "any", sources: { any: "js/entry/any.ts" }, platform: "node", target: "es2022" },
   {
     name: "cloudflare",
-    sources: { workerd: "js/entry/workerd.ts", "durable-object": "js/entry/durable-object.ts" },
+    sources: {
+      workerd: "js/entry/workerd.ts",
+      nitro: "js/entry/nitro.ts",
+      "durable-object": "js/entry/durable-object.ts",
+    },
     platform: "neutral",
     target: "es2022",
   },
@@ -176,7 +180,7 @@ async function bundle({ name, sources, format = "esm", inject = [], platform, ta
     platform,
     target,
     // What the runtime brings along, and the module where it is shipped beside the bundle.
-    external: ["cloudflare:*", "./edgis.wasm"],
+    external: ["cloudflare:*", "./edgis.wasm", "./edgis.wasm?module"],
     // Names stay: they are what a user sees of an error and of its stack. A user's own bundler shortens them.
     minifySyntax: true,
     minifyWhitespace: true,

@@ -24,10 +24,15 @@ export function outsideStatus(runtime: Runtime): DisabledStatus {
 export function brokenStatus(runtime: Runtime, error: unknown): DisabledStatus {
   const { hint } = Object(error) as { hint?: string };
   const what = messageOf(error);
+  // Code for Node that runs there all the same.
+  const isWorker = globalThis.navigator?.userAgent === "Cloudflare-Workers";
   return hopeless(
     "wasm",
     hint === undefined ? `this runtime does not run WebAssembly: ${what}` : what,
-    hint ?? "allow it: 'wasm-unsafe-eval' in the Content-Security-Policy, no --jitless",
+    hint ??
+      (isWorker
+        ? "Workers compile nothing from bytes: bundle edgis with the condition workerd; OpenNext does once serverExternalPackages in next.config names it"
+        : "allow it: 'wasm-unsafe-eval' in the Content-Security-Policy, no --jitless"),
     today(runtime),
   );
 }

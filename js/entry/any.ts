@@ -19,5 +19,5 @@ export const createClient = isNodeLike
   ? bind({ ...runtime, compile: () => new WebAssembly.Module(unpack(wasmBrotliBase64)) })
   : bindAbsent({
       message: "this runtime opens no TCP connections in a way that edgis knows",
-      hint: "run this code on Node, Bun or Deno; for Cloudflare Workers bundle it with the condition workerd",
+      hint: "run this code on Node, Bun or Deno; for Cloudflare Workers bundle it with the condition workerd, which Nitro and Nuxt do with experimental.wasm",
     });

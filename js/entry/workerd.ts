@@ -1,20 +1,11 @@
-/** The package on Cloudflare Workers: the core is imported as a module, since nothing may be compiled from bytes there. */
-import { bind } from "../client/create.js";
-import { bindScope, type RunInScope } from "../client/scope.js";
+/** The package on Cloudflare Workers, for bundlers that make an import of wasm the compiled module. */
+import type { RunInScope } from "../client/scope.js";
 import type { CreateClient } from "../index.js";
-import { Requests } from "../loop/requests.js";
-import { viaOf } from "../object/via.js";
-import type { Runtime } from "../transport/types.js";
-import { moduleOf, workerdRuntime } from "../transport/workerd.js";
+import { around } from "./cloudflare.js";
 import module from "./edgis.wasm";
 
-const runtime: Runtime = {
-  ...workerdRuntime,
-  compile: () => moduleOf(module),
-  via: (options, identify) => viaOf(workerdRuntime.now, options, identify),
-  tellApart: (engine, mark) => new Requests(engine, mark),
-};
+const workers = /* @__PURE__ */ around(module);
 
 export * from "../index.js";
-export const createClient: CreateClient = bind(runtime);
-export const scope: RunInScope = bindScope(runtime);
+export const createClient: CreateClient = workers.createClient;
+export const scope: RunInScope = workers.scope;

@@ -5,10 +5,11 @@
 //   oldest   tests/packaging/workerd-oldest; of May 2024, which has neither importable env nor bound snapshots
 //
 //   startWorker(generation, options)   `wrangler dev`: bundles a Worker and runs it. See the function for the options.
-//     { base, get(path, init), said(), complaints(), end() }   base: its URL; get: fetch, which takes a
-//       limit of 30 s, and the answer's JSON; said: all
+//     { base, get(path, init), ask(path, init), said(), complaints(), end() }   base: its URL; ask: fetch, which takes a
+//       limit of 30 s, and the answer's text; get: its JSON; said: all
 //       that wrangler and the Worker printed; complaints: the lines of it by which a runtime tells that it has refused
 //       something; end: stops it, and waits until it is gone. Whatever ends this process ends it, too.
+//   startBuilt(generation, path, vars) the same for a Worker that was built already, by its wrangler.json
 //   uploaded(generation, options)      what `wrangler deploy` would upload: [{ path, type, contents }], as miniflare takes it
 //   versions(generation)               { wrangler, miniflare, workerd }; throws where it is not installed
 //   generations                        the three names
@@ -139,26 +140,46 @@ export async function startWorker(generation, { beside = [], ...options }) {
   const workers = [options, ...beside];
   // The oldest wrangler runs one Worker. Its miniflare runs several, of which it knows what wrangler would upload.
   const alone = generation === "oldest" && beside.length > 0;
-  const { base, said, end } = await (alone ? playTogether(generation, workers) : develop(generation, workers));
-  const get = async (path, { limit = 30_000, ...init } = {}) => {
+  return answering(await (alone ? playTogether(generation, workers) : develop(generation, workers)));
+}
+
+/** Runs the Worker that the configuration at `path` describes, such as a framework's build left behind; `vars` as above. */
+export async function startBuilt(generation, path, vars) {
+  return answering(await serve(generation, ownFolder(), [path], vars));
+}
+
+/** A running Worker with what asks it. */
+function answering({ base, said, end }) {
+  const ask = async (path, { limit = 30_000, ...init } = {}) => {
     // Otherwise an error is a page of HTML.
     const headers = { ...init.headers, "MF-Disable-Pretty-Error": "true" };
     const signal = AbortSignal.timeout(limit);
     const response = await fetch(new URL(path, base), { signal, ...init, headers });
     const text = await response.text();
     if (!response.ok) throw new Error(`${path}: ${response.status} ${text.slice(0, 300)}`);
-    return JSON.parse(text);
+    return text;
   };
+  const get = async (path, init) => JSON.parse(await ask(path, init));
   const complaints = () =>
     said()
       .split("\n")
       .filter((line) => /different request|hung|Uncaught|unhandled/i.test(line));
-  return { base, get, said, complaints, end };
+  return { base, ask, get, said, complaints, end };
 }
 
-async function develop(generation, workers) {
+function develop(generation, workers) {
   const folder = ownFolder();
-  const configs = workers.flatMap((one) => ["--config", configure(folder, generation, one)]);
+  return serve(
+    generation,
+    folder,
+    workers.map((one) => configure(folder, generation, one)),
+  );
+}
+
+/** `wrangler dev` of Workers by the paths of their configurations, in a folder of one's own. */
+async function serve(generation, folder, paths, vars = {}) {
+  const configs = paths.flatMap((path) => ["--config", path]);
+  const more = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   // An address of one's own choice: the oldest does not tell which one it took for port 0.
   const port = String(await freePort());
   const where = ["--ip", "127.0.0.1", "--port", port, "--inspector-port", "0", "--show-interactive-dev-session=false"];
@@ -170,7 +191,10 @@ async function develop(generation, workers) {
     const found = /Ready on (http:\S+)/.exec(said);
     if (found !== null) ready(found[1]);
   };
-  const { child, ended, said } = start(wrangler(generation, ["dev", ...configs, ...where]), { cwd: folder, heard });
+  const { child, ended, said } = start(wrangler(generation, ["dev", ...configs, ...where, ...more]), {
+    cwd: folder,
+    heard,
+  });
   const end = async () => {
     endGroup(child, "SIGTERM");
     const forced = setTimeout(() => endGroup(child, "SIGKILL"), ENDING);
