@@ -2,7 +2,9 @@
 import { DisabledError } from "../core/errors.js";
 import type { ClosedStatus, DisabledStatus, Stats } from "../core/status.js";
 import { disabled } from "../loop/failures.js";
+import type { Timer } from "../transport/types.js";
 import type { Client, CreateClient } from "./api.js";
+import { INSIDE, type Inside } from "./inside.js";
 import { StateLog } from "./log.js";
 import { defineCommands, type Sender } from "./methods.js";
 import { optionsOf } from "./options.js";
@@ -16,6 +18,29 @@ export interface Absence {
 
 const address = { display: "redis" };
 
+/** For caches: they load what they are asked for, as anywhere outside of a request. */
+const inside: Inside = {
+  identity: undefined,
+  scope: undefined,
+  isScoped: true,
+  state: "disabled",
+  epoch: 0,
+  target: undefined,
+  track() {},
+  now: () => performance.now(),
+  wallClock: () => Date.now(),
+  beforeFlush: (act) => queueMicrotask(act),
+  afterPoll: (act) => void setTimeout(act, 0),
+  setTimer(act, milliseconds): Timer {
+    const timer = setTimeout(act, milliseconds);
+    return { clear: () => clearTimeout(timer), hold() {} };
+  },
+  waitUntil() {},
+  // There are no bytes to read.
+  ascii: () => "",
+  utf8: () => "",
+};
+
 class AbsentClient implements Sender {
   readonly #absence: Absence;
   readonly #options: ClientOptions;
@@ -26,6 +51,11 @@ class AbsentClient implements Sender {
   constructor(absence: Absence, options: ClientOptions) {
     this.#absence = absence;
     this.#options = options;
+  }
+
+  /** @internal For a cache, which can be made as well. */
+  get [INSIDE](): Inside {
+    return inside;
   }
 
   async init(): Promise<DisabledStatus | ClosedStatus> {
