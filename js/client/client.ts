@@ -159,16 +159,21 @@ export class BaseClient implements Subscriber {
   #place(): { engine: Engine; scope: Scope } | undefined {
     this.#outside = undefined;
     const known = engineIfAny<Engine>();
+    // Not even the engine is made there: it needs a random number.
+    if (known === undefined && this.#runtime.isInRequest?.() === false) return this.#beside();
+    const engine = known ?? engineOf(() => new Engine(this.#runtime));
+    if (engine.requests === undefined) return { engine, scope: engine.here() };
     try {
-      // Not even the engine is made there: it needs a random number.
-      if (known === undefined) this.#runtime.mark?.();
-      if (known?.requests !== undefined) return { engine: known, scope: known.here() };
+      return { engine, scope: engine.here() };
     } catch {
-      this.#outside = outsideStatus(this.#runtime);
-      return undefined;
+      return this.#beside();
     }
-    const engine = engineOf(() => new Engine(this.#runtime));
-    return { engine, scope: engine.here() };
+  }
+
+  /** It has been used where there is no request; in one it will work. */
+  #beside(): undefined {
+    this.#outside = outsideStatus();
+    return undefined;
   }
 
   #join(engine: Engine, scope: Scope): Target {

@@ -1,4 +1,5 @@
 /** The explicit form of what is found by itself on runtimes where links belong to requests. */
+import { UsageError } from "../core/errors.js";
 import { engineIfAny, engineOf } from "../core/registry.js";
 import { releaseAll } from "../loop/attach.js";
 import { Engine } from "../loop/engine.js";
@@ -22,6 +23,9 @@ export type RunInScope = <T>(context: RequestContext, run: () => T | Promise<T>)
 /** @internal `scope` for a runtime. */
 export function bindScope(runtime: Runtime): RunInScope {
   return async (context, run) => {
+    if (runtime.isInRequest?.() === false) {
+      throw new UsageError("scope() is for handlers: there is no request while a module is loaded");
+    }
     const engine = engineOf(() => new Engine(runtime));
     const scope = engine.here();
     const { request } = scope;

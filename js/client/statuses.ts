@@ -11,12 +11,13 @@ export function misused(runtime: Runtime, message: string): DisabledStatus {
 }
 
 /** Where links belong to requests, and there is none. */
-export function outsideStatus(runtime: Runtime): DisabledStatus {
+export function outsideStatus(): DisabledStatus {
   return hopeless(
     "runtime",
     "this runtime allows no connection while a module is loaded, outside of any request",
     "createClient() may stay where it is; call commands and init() from within a handler",
-    today(runtime),
+    // There is no clock either.
+    0,
   );
 }
 

@@ -47,6 +47,11 @@ export class Presence {
   lastUsed: number;
   /** It is idle when it has done nothing for so many milliseconds. */
   idleAfter = IDLE;
+  /** It goes by several tokens, as a Durable Object does, whose events are a request each. */
+  get isObject(): boolean {
+    return this.token !== this.firstToken;
+  }
+
   /** When it must have given a sign of life. */
   #beatAt = 0;
   #beat = FIRST_BEAT;
@@ -55,6 +60,9 @@ export class Presence {
   #waitUntil: ((promise: Promise<unknown>) => void) | undefined;
   #left: { links: Link[]; owed: Owed[] } | undefined;
   readonly #runtime: Runtime;
+  /** What the runtime calls it: at its beginning, and last. */
+  firstToken: object | undefined;
+  token: object | undefined;
   /** Neighbours by use, for `Requests`. */
   newer: Presence | undefined;
   older: Presence | undefined;

@@ -1,6 +1,7 @@
 /**
- * The requests of an isolate that use edgis, by when they did last. Which of them is here now is found by asking them:
- * the answer is immediate for the right one, and takes some 12 µs for another, since the runtime makes an error for it.
+ * The requests of an isolate that use edgis, by when they did last. Which of them is here now is looked up where the runtime
+ * has a token for it, and otherwise found by asking them: the answer is immediate for the right one, and takes some 12 µs
+ * for another, since the runtime makes an error for it. What was looked up is asked as well.
  */
 import type { Engine } from "./engine.js";
 import { Presence } from "./presence.js";
@@ -14,6 +15,11 @@ const ASKED_IN_VAIN = 4;
 const SAMPLE = 16;
 /** Those that wait for a reply hardly do anything else. */
 const ASKED_OF_WAITING = 2;
+/**
+ * Where there are tokens, whoever is not known by one is new, unless it is an object, of which each event has another token.
+ * So many are asked at the most: objects first, and others now and then.
+ */
+const ASKED_BESIDE_TOKENS = 8;
 /** Milliseconds between two looks for requests that are over. */
 const SWEEP = 20;
 
@@ -23,6 +29,7 @@ export class Requests {
   readonly #engine: Engine;
   readonly #mark: Mark;
   readonly #scopes = new Map<Presence, Scope>();
+  readonly #byToken = new WeakMap<object, Presence>();
   #newest: Presence | undefined;
   #count = 0;
   #swept = 0;
@@ -48,11 +55,25 @@ export class Requests {
 
   /** The request that is here, if it has used edgis before. */
   known(): Scope | undefined {
-    let presence = this.#newest;
-    if (presence === undefined || presence.isHere()) return this.#scopes.get(presence as Presence);
-    presence = this.#ask(presence.older);
-    if (presence !== undefined) this.#touch(presence);
-    return this.#scopes.get(presence as Presence);
+    const token = this.#engine.runtime.token?.();
+    const named = token && this.#byToken.get(token);
+    if (named?.isHere() === true && this.#scopes.has(named)) {
+      this.#touch(named);
+      return this.#scopes.get(named);
+    }
+    const newest = this.#newest;
+    if (newest === undefined) return undefined;
+    const presence = newest.isHere() ? newest : this.#ask(newest.older, token !== undefined);
+    if (presence === undefined) return undefined;
+    if (token !== undefined && named === undefined) this.#name(presence, token);
+    this.#touch(presence);
+    return this.#scopes.get(presence);
+  }
+
+  #name(presence: Presence, token: object): void {
+    // The runtime makes another when nobody holds this one.
+    presence.token = token;
+    this.#byToken.set(token, presence);
   }
 
   /** The request that is here. Throws where there is none, as while a module is loaded. */
@@ -61,7 +82,29 @@ export class Requests {
   }
 
   /** Asks the likely ones first, and as many as pays. */
-  #ask(first: Presence | undefined): Presence | undefined {
+  #ask(first: Presence | undefined, hasToken: boolean): Presence | undefined {
+    this.#searches += 1;
+    const isSample = this.#searches % SAMPLE === 0;
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    try {
+      return hasToken ? this.#askBesideTokens(first, isSample) : this.#askAll(first, isSample);
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
+  }
+
+  #askBesideTokens(first: Presence | undefined, isSample: boolean): Presence | undefined {
+    let asked = 0;
+    for (let presence = first; presence !== undefined && asked < ASKED_BESIDE_TOKENS; presence = presence.older) {
+      if (!presence.isObject && !isSample) continue;
+      asked += 1;
+      if (this.#isHere(presence) !== undefined) return presence;
+    }
+    return undefined;
+  }
+
+  #askAll(first: Presence | undefined, isSample: boolean): Presence | undefined {
     const now = this.#engine.runtime.now();
     const idle: Presence[] = [];
     const waiting: Presence[] = [];
@@ -70,11 +113,7 @@ export class Requests {
         if (waiting.length < ASKED_OF_WAITING) waiting.push(presence);
       } else if (!this.#isOver(presence, now)) idle.push(presence);
     }
-    this.#searches += 1;
-    const isSample = this.#searches % SAMPLE === 0;
     const most = isSample ? ASKED : ASKED_IN_VAIN + ASKED * this.#luck ** 2;
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
     let found: Presence | undefined;
     let asked = 0;
     for (const presence of likely(idle, this.#next)) {
@@ -86,7 +125,6 @@ export class Requests {
     if (found !== undefined || asked === idle.length) this.#luck += (+(found !== undefined) - this.#luck) / 8;
     for (let i = 0; i < waiting.length && found === undefined; i += 1) found = this.#isHere(waiting[i] as Presence);
     if (found !== undefined) this.#next = found.newer;
-    Error.stackTraceLimit = stackTraceLimit;
     return found;
   }
 
@@ -111,6 +149,11 @@ export class Requests {
     });
     const scope: Scope = new Scope(this.#engine, this.#count, presence);
     this.#scopes.set(presence, scope);
+    const token = this.#engine.runtime.token?.();
+    if (token !== undefined) {
+      presence.firstToken = token;
+      this.#name(presence, token);
+    }
     this.#push(presence);
     return scope;
   }

@@ -24,4 +24,11 @@ declare module "cloudflare:workers" {
     constructor(ctx: unknown, env: Env);
   }
   const waitUntil: ((promise: Promise<unknown>) => void) | undefined;
+  interface Span {
+    readonly isTraced: boolean;
+  }
+  // Since workerd 1.20260906.
+  const tracing: { getActiveSpan?(): Span | undefined } | undefined;
 }
+
+declare const WebSocketPair: new () => { 0: WebSocket; 1: WebSocket };

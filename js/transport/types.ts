@@ -128,6 +128,10 @@ export interface Runtime {
    * gives what says whether it is here again. Throws where there is none.
    */
   mark?(): () => boolean;
+  /** Something that is the same object throughout a request and never another's, where there is such a thing. */
+  token?(): object | undefined;
+  /** Whether there is a request at all; not at import, where nothing must be asked of the clock or of chance. */
+  isInRequest?(): boolean;
   /** Tells requests apart by their marks; given by the entry, so that the others do not ship it. */
   tellApart?(engine: Engine, mark: () => () => boolean): Requests;
   /** Keeps the request that is here alive until the promise is settled. */

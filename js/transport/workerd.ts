@@ -5,6 +5,8 @@
 import { connect, type Socket } from "cloudflare:sockets";
 import * as workers from "cloudflare:workers";
 import { copyOf, joined } from "./bytes.js";
+import { isInRequest, mark } from "./requests/probe.js";
+import { activeSpan } from "./requests/span.js";
 import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
 
 /** Bytes that one read brings at the most. */
@@ -42,7 +44,9 @@ export const workerdRuntime: Omit<Runtime, "compile"> = {
   byteLength,
   allocate: (length) => new Uint8Array(length),
   open,
+  isInRequest,
   mark,
+  token: activeSpan,
   waitUntil: (promise) => workers.waitUntil?.(promise),
 };
 
@@ -64,18 +68,6 @@ let latest = 0;
 function now(): number {
   latest = Math.max(latest, Date.now());
   return latest;
-}
-
-/** A signal belongs to the request that made it: to read it in another throws. To make one outside of any throws too. */
-function mark(): () => boolean {
-  const { signal } = new AbortController();
-  return () => {
-    try {
-      return !signal.aborted;
-    } catch {
-      return false;
-    }
-  };
 }
 
 function setTimer(act: () => void, milliseconds: number): Timer {

@@ -1,18 +1,29 @@
 // A worker as a user writes it: one client for the module, and no ctx handed around.
 
 import { connect } from "cloudflare:sockets";
-import { DurableObject, env } from "cloudflare:workers";
+import { DurableObject } from "cloudflare:workers";
+import { createCache } from "edgis/cache";
 import { createClient, scope } from "edgis/workerd";
 
 // Hundreds of requests at once take a slow machine seconds; what ends by a deadline is tested elsewhere.
 const timeouts = { connect: "20s", command: "20s" };
 const redis = createClient({ url: () => location.url, logger: false, timeouts });
 const location = { url: undefined };
+/** Older runtimes have none to import. */
+let env;
 // At import, outside of any request: refused, and nothing breaks.
 const early = { status: redis.status() };
 redis.get("early").catch((error) => {
   early.code = error.code;
 });
+scope({ waitUntil() {} }, () => 1).catch((error) => {
+  early.scope = error.message;
+});
+const caches = [{}, { l1: true }].map((more) => createCache({ client: redis, namespace: "app", ttl: "1m", ...more }));
+early.cached = [];
+for (const cache of caches) cache.getOrSet("early", () => "loaded").then((value) => early.cached.push(value));
+// Neither gives anything of use there.
+early.touched = globalThis.touched;
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -36,6 +47,18 @@ const routes = {
       values.push(await redis.get(`page:${id}:${i}`));
     }
     return { values };
+  },
+  /** So many reads through a cache, of a few keys. */
+  async cached({ id, near = 0 }) {
+    const cache = caches[Number(near)];
+    const loads = [];
+    const load = (key) => {
+      loads.push(key);
+      return `value of ${key}`;
+    };
+    const values = [];
+    for (const key of ["a", `b${id}`, "a"]) values.push(await cache.getOrSet(key, () => load(key)));
+    return { values, loads: loads.length, fallbacks: cache.stats().fallbacks };
   },
   async tick({ count }) {
     const before = redis.stats().writes;
@@ -129,7 +152,8 @@ const routes = {
 };
 
 export default {
-  async fetch(request, env, context) {
+  async fetch(request, bindings, context) {
+    env = bindings;
     location.url ??= env.REDIS_URL;
     const { pathname, searchParams } = new URL(request.url);
     const [, where] = pathname.split("/");

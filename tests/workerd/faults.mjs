@@ -1,6 +1,7 @@
 // A worker to which bad things happen.
-import { env } from "cloudflare:workers";
 import { createClient } from "edgis";
+
+let env;
 
 const passwords = { given: 0, current: "first" };
 const clients = {
@@ -72,7 +73,8 @@ const routes = {
 };
 
 export default {
-  async fetch(request) {
+  async fetch(request, bindings) {
+    env = bindings;
     const { pathname, searchParams } = new URL(request.url);
     return Response.json(await routes[pathname.slice(1)](Object.fromEntries(searchParams)));
   },

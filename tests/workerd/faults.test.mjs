@@ -65,9 +65,12 @@ test("a signal of another request is a mistake of the call, and of nothing else"
   await sleep(200);
   const { thrown, rejected, after } = await get("/use");
   assert.equal(thrown, "nothing");
-  assert.equal(rejected.kind, "UsageError");
-  assert.match(rejected.message, /^GET: the signal is another request's; nothing was sent/);
-  assert.match(rejected.cause, /different request/);
+  // Since August 2026 it may be read everywhere.
+  if (process.env.WORKERD !== "newest") {
+    assert.equal(rejected.kind, "UsageError");
+    assert.match(rejected.message, /^GET: the signal is another request's; nothing was sent/);
+    assert.match(rejected.cause, /different request/);
+  }
   assert.equal(after, "OK");
   await kept;
   // What the signal itself complains of is the test's own doing.

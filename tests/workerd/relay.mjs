@@ -1,7 +1,11 @@
 // A worker whose requests share the connection of a Durable Object.
-import { DurableObject, env } from "cloudflare:workers";
+import * as workers from "cloudflare:workers";
 import { createClient } from "edgis";
 import { RedisObject } from "edgis/durable-object";
+
+let bindings;
+/** Where older runtimes have no bindings to import, they are found at first use. */
+const env = workers.env ?? new Proxy({}, { get: (_, name) => () => bindings[name] });
 
 const clients = {
   /** At module level, by the bindings that a module can see. */
@@ -13,7 +17,7 @@ const clients = {
   named: createClient({ via: { namespace: env.REDIS, name: "other" }, logger: false }),
   spread: createClient({ via: { namespace: env.REDIS, name: "spread", shards: 4 }, logger: false }),
   hung: createClient({ via: env.HUNG, timeouts: { connect: 400, command: 300 }, logger: false }),
-  direct: createClient({ url: () => env.REDIS_URL, logger: false }),
+  direct: createClient({ url: () => bindings.REDIS_URL, logger: false }),
   waits: createClient({ via: env.REDIS, offline: "wait", logger: false }),
   breaks: createClient({ via: env.BREAKS, logger: false }),
   broken: createClient({ via: env.BROKEN, logger: false }),
@@ -26,7 +30,6 @@ const clients = {
   otherwise: createClient({ via: env.NOTHING, url: () => bindings.REDIS_URL, logger: false }),
   both: createClient({ via: env.REDIS, url: "redis://127.0.0.1:6379", logger: false }),
 };
-let bindings;
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -72,7 +75,7 @@ const routes = {
     if (integers !== undefined) client = client.with({ integers });
     if (bytes !== undefined) client = client.bytes;
     const start = Date.now();
-    const settled = await Promise.allSettled(JSON.parse(commands).map((command) => client.call(...command)));
+    const settled = await Promise.allSettled(commands.map((command) => client.call(...command)));
     const values = settled.map(({ value, reason }) => (reason === undefined ? typed(value) : told(reason)));
     return { values, milliseconds: Date.now() - start, status: redis.status() };
   },
@@ -137,7 +140,9 @@ export default {
       const redis = createClient({ via: given.REDIS.get(given.REDIS.idFromName("stub")), logger: false });
       return Response.json(await routes[route](redis, Object.fromEntries(searchParams), context));
     }
-    return Response.json(await routes[route](clients[client], Object.fromEntries(searchParams), context));
+    const commands = request.method === "POST" ? await request.json() : [];
+    const parameters = { ...Object.fromEntries(searchParams), commands };
+    return Response.json(await routes[route](clients[client], parameters, context));
   },
 };
 
@@ -202,4 +207,4 @@ export class Unset extends RedisObject {
 }
 
 /** Another class altogether. */
-export class Foreign extends DurableObject {}
+export class Foreign extends workers.DurableObject {}

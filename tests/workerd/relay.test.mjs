@@ -20,7 +20,8 @@ async function start(t, { idle = "60s", ...redisOptions } = {}) {
   });
   /** Commands in one tick of one request. */
   const calls = async (client, commands, more = {}) =>
-    worker.get(`/${client}/calls?${new URLSearchParams({ commands: JSON.stringify(commands), ...more })}`);
+    // Some are longer than a URL may be.
+    worker.get(`/${client}/calls?${new URLSearchParams(more)}`, { method: "POST", body: JSON.stringify(commands) });
   const call = async (client, ...command) => (await calls(client, [command])).values[0];
   return { redis, observer, calls, call, ...worker };
 }

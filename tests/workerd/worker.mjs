@@ -1,4 +1,5 @@
-// Runs a worker under miniflare, bundled from the packed tarball as wrangler would.
+// Runs a worker under miniflare, bundled from the packed tarball as wrangler would, on one of three generations of workerd:
+// WORKERD=newest|pinned|oldest for one of them alone.
 import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -6,8 +7,43 @@ import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const installed = join(repository, "target/setup/npm/workerd/node_modules");
-const { Miniflare } = createRequire(`${installed}/x.js`)("miniflare");
+const requireOf = (tree) => createRequire(join(repository, "target/setup/npm", tree, "node_modules/x.js"));
+const trees = {
+  // Its own miniflare runs on newer versions of Node alone, and has other options.
+  newest: { miniflare: "workerd", workerd: "workerd-newest" },
+  pinned: { miniflare: "workerd", workerd: "workerd", date: "2026-04-01" },
+  oldest: { miniflare: "workerd-oldest", workerd: "workerd-oldest", date: "2024-05-24" },
+};
+const only = process.env.WORKERD;
+/** Generations of workerd. */
+export const generations = only === undefined ? Object.keys(trees) : [only];
+
+/** The latest compatibility date of a workerd. */
+function dayOf({ version }) {
+  const [, year, month, day] = /\.(\d{4})(\d\d)(\d\d)\./.exec(version);
+  return `${year}-${month}-${day}`;
+}
+
+/** A generation's Miniflare, and the program that it is to run. */
+function runtimeOf(generation) {
+  const { miniflare, workerd, date = dayOf(requireOf(workerd)("workerd/package.json")) } = trees[generation];
+  const require = requireOf(workerd);
+  const program = createRequire(require.resolve("workerd/package.json")).resolve(
+    `@cloudflare/workerd-${process.platform}-${process.arch === "x64" ? "64" : process.arch}/bin/workerd`,
+  );
+  return { Miniflare: requireOf(miniflare)("miniflare").Miniflare, program, date };
+}
+
+/** Notes what a module asks of chance and of clocks before anything else of it runs. */
+const watched = `globalThis.touched = [];
+for (const [name, of] of [["random", Math], ["now", Date], ["now", performance]]) {
+  const own = of[name];
+  of[name] = (...args) => {
+    globalThis.touched.push(name);
+    of[name] = own;
+    return own.apply(of, args);
+  };
+}`;
 
 /** The bundle's code and its modules, as a Worker is uploaded. */
 export async function bundle(source, { minify = false, loader = "copy" } = {}) {
@@ -23,6 +59,7 @@ export async function bundle(source, { minify = false, loader = "copy" } = {}) {
       conditions: ["workerd", "worker", "browser"],
       external: ["cloudflare:*"],
       loader: { ".wasm": loader },
+      banner: { js: watched },
       write: false,
       logLevel: "warning",
     });
@@ -39,14 +76,16 @@ export async function bundle(source, { minify = false, loader = "copy" } = {}) {
 /** A running worker; `get` asks it for a path and gives its answer. It ends with the test. */
 export async function startWorker(
   t,
-  { url, source = "tests/workerd/app.mjs", date = "2026-04-01", loader, ...options } = {},
+  { url, source = "tests/workerd/app.mjs", generation = only ?? "pinned", date, loader, ...options } = {},
 ) {
   const modules = await bundle(source, { loader });
   const problems = [];
+  const { Miniflare, program, date: latest } = runtimeOf(generation);
+  process.env.MINIFLARE_WORKERD_PATH = program;
   const miniflare = new Miniflare({
     modules: modules.sort((a) => (a.type === "ESModule" ? -1 : 1)),
     modulesRoot: "/",
-    compatibilityDate: date,
+    compatibilityDate: date ?? latest,
     bindings: { REDIS_URL: url },
     durableObjects: { OBJECT: "Counter" },
     handleRuntimeStdio: (stdout, stderr) => {
@@ -67,6 +106,8 @@ export async function startWorker(
     problems
       .join("")
       .split("\n")
-      .filter((line) => /different request|hung|Uncaught|unhandled/i.test(line));
+      .filter((line) => /different request|hung|Uncaught|unhandled/i.test(line))
+      // The oldest says so of clients that gave up.
+      .filter((line) => !/disconnected: (?:remote.)?worker_do_not_log/.test(line));
   return { get, complaints, said: () => problems.join(""), miniflare };
 }
