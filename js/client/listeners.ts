@@ -1,5 +1,5 @@
 /** The listeners of a client. */
-import { messageOf } from "../core/errors.js";
+import { textOfThrown } from "../core/errors.js";
 import type { Status } from "../core/status.js";
 
 type Listener = (status?: Status) => unknown;
@@ -26,7 +26,7 @@ export class Listeners {
 
   /** They are users' code: all are called, and mistakes are seen, but must not end a process because Redis went away. */
   tell(event: Event, warn: (text: string) => void, status?: Status): void {
-    const failed = (error: unknown) => warn(`a "${event}" listener threw: ${messageOf(error)}`);
+    const failed = (error: unknown) => warn(`a "${event}" listener threw: ${textOfThrown(error)}`);
     for (const listener of this.#of[event]) {
       try {
         const given = listener(status) as { then?: unknown } | undefined;

@@ -31,7 +31,15 @@ export interface ErrorDetails {
 }
 
 /** `EDGIS_CONNECTION_LOST` of a ConnectionLostError. */
-const codeOf = (kind: ErrorKind): string => `EDGIS${kind.slice(0, -5).replace(/[A-Z]/g, "_$&").toUpperCase()}`;
+const codeOf = (kind: ErrorKind): string => {
+  let code = codes.get(kind);
+  if (code === undefined) {
+    code = `EDGIS${kind.slice(0, -5).replace(/[A-Z]/g, "_$&").toUpperCase()}`;
+    codes.set(kind, code);
+  }
+  return code;
+};
+const codes = new Map<ErrorKind, string>();
 
 const brand = Symbol.for("edgis.error");
 
@@ -192,14 +200,24 @@ export class InternalError extends RedisError {
   }
 }
 
-/** The message of whatever was thrown. What others throw may be anything, also what cannot be made text. */
-export function messageOf(thrown: unknown): string {
+/** Whatever was thrown as text: that of others may be anything, also what cannot be made text. */
+export function textOfThrown(thrown: unknown): string {
   try {
-    const { message } = Object(thrown) as { message?: unknown };
-    return typeof message === "string" && message !== "" ? message : String(thrown);
+    return String(thrown);
   } catch {
     return "something was thrown that cannot be made text";
   }
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  try {
+    const { message } = Object(thrown) as { message?: unknown };
+    if (typeof message === "string" && message !== "") return message;
+  } catch {
+    // A getter may throw, too.
+  }
+  return textOfThrown(thrown);
 }
 
 const classes: Record<ErrorKind, unknown> = {

@@ -1,11 +1,10 @@
-/** What the core wants done that is rare: dials, links that come and go, rejections, state changes. */
+/** What the core wants done that is rare: dials, links that come and go, state changes. */
 import * as abi from "../core/abi.js";
 import { messageOf } from "../core/errors.js";
 import { bare, own } from "../core/own.js";
 import type { Status } from "../core/status.js";
 import type { Credentials, Endpoint } from "../transport/types.js";
 import type { Engine } from "./engine.js";
-import { failure } from "./failures.js";
 import { Link } from "./link.js";
 import type { Target } from "./target.js";
 import { watch } from "./watchers.js";
@@ -22,9 +21,6 @@ const CLOSED = 4;
 export function act(engine: Engine, rows: Row[]): void {
   for (const [head, a, b, c] of rows) {
     switch (head & 0xff) {
-      case abi.ROW_REJECT:
-        reject(engine, a, (head >>> 8) & 0xff, b, c);
-        break;
       case abi.ROW_CLOSE:
         close(engine, a, b === 1);
         break;
@@ -44,17 +40,6 @@ export function act(engine: Engine, rows: Row[]): void {
         changed(engine, engine.targets.get(a), b);
     }
   }
-}
-
-function reject(engine: Engine, tag: number, kind: number, detail: number, sent: number): void {
-  const { pending } = engine;
-  const { target, policy } = pending.owner(tag);
-  const refusal = (code: number) =>
-    (engine.core.calls.refusal_text(code) as string | undefined) ?? "cannot be sent on a shared connection";
-  const status = engine.statusOf(target);
-  const error = failure(target, status, pending.name(tag), policy, kind, detail, sent, refusal);
-  // A fire-and-forget write must not end a process because Redis is away; a mistake in a call should be seen.
-  pending.reject(tag, error, kind !== abi.FAILURE_REFUSED);
 }
 
 function close(engine: Engine, id: number, gracefully: boolean): void {
@@ -208,7 +193,7 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
     engine.targets.delete(target.id);
     // Its number is another's from now on.
     target.dead = status;
-    for (const closed of target.closers.splice(0)) closed();
+    for (const closed of target.closers.splice(0)) engine.rejections.afterwards(closed);
   }
   if (status.state === "disabled")
     target.retryAt = (status.retryAt ?? Number.POSITIVE_INFINITY) - engine.runtime.timeOrigin();

@@ -22,10 +22,11 @@ import { act, linked, type Row } from "./actions.js";
 import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
 import { Clock } from "./clock.js";
-import { died, unusable } from "./failures.js";
+import { unusable } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
 import { News } from "./news.js";
 import { Policies } from "./policies.js";
+import { Rejections } from "./rejections.js";
 import type { Requests } from "./requests.js";
 import { Scope } from "./scope.js";
 import type { Argument, Segment } from "./stage.js";
@@ -62,6 +63,7 @@ export class Engine {
   readonly requests: Requests | undefined;
   readonly policies = new Policies();
   readonly news = new News();
+  readonly rejections = new Rejections(this);
   readonly #identities = new WeakMap<object, number>();
   #identityCount = 0;
   /** Calls into the core. */
@@ -382,6 +384,8 @@ export class Engine {
           to.stream?.destroy();
           spoilt = to;
         } else if (!this.#write(to, content, byteLength)) spoilt = to;
+      } else if (kind === abi.ROW_REJECT) {
+        this.rejections.add(a, (head >>> 8) & 0xff, b, c);
       } else if (kind === abi.ROW_ABORT) {
         this.links.get(a)?.forget();
       } else if (kind === abi.ROW_CHANGED) {
@@ -399,6 +403,7 @@ export class Engine {
     corked?.stream?.uncork();
     scope.arm(core.deadline);
     if (link !== undefined && link.target.changes.length > 0) tellChanges(link.target);
+    this.rejections.settle();
     if (later !== undefined) act(this, later);
     spoilt?.lost("ECONNABORTED", SPOILT);
     if (this.#busy) this.balance();
@@ -512,7 +517,7 @@ export class Engine {
       target.tracks = false;
       target.changes = [];
     }
-    for (const tag of this.pending.tags()) this.pending.reject(tag, died(this.pending.name(tag), cause), true);
+    this.rejections.died(cause);
     const asking = [...this.targets.values()].filter(({ beforeFlush }) => beforeFlush.length > 0);
     revive(this);
     for (const target of asking) this.schedule(target);

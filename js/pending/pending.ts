@@ -12,6 +12,18 @@ export interface External {
   readonly byteLength: number;
 }
 
+/** A promise that was taken out, to be rejected by whoever has it, and why. */
+export interface Ended<Owner> {
+  readonly promise: Promise<unknown>;
+  readonly reject: Reject;
+  readonly owner: Owner;
+  readonly name: string;
+  /** The words of the row that ended it. */
+  readonly kind: number;
+  readonly detail: number;
+  readonly sent: number;
+}
+
 let resolveOfLast: Resolve;
 let rejectOfLast: Reject;
 /** One executor for all: a closure for each promise would cost as much as the promise. */
@@ -93,6 +105,22 @@ export class Pending<Owner> {
     if (handled) (this.#promises[tag] as Promise<unknown>).catch(nobody);
     this.#forget(tag);
     reject(error);
+  }
+
+  /** Takes a promise out: its tag may be another's from here on. */
+  take(tag: number, kind: number, detail: number, sent: number): Ended<Owner> {
+    const promise = this.#promises[tag] as Promise<unknown>;
+    const ended = {
+      promise,
+      reject: this.#rejects[tag] as Reject,
+      owner: this.owner(tag),
+      name: this.name(tag),
+      kind,
+      detail,
+      sent,
+    };
+    this.#forget(tag);
+    return ended;
   }
 
   #forget(tag: number): void {
