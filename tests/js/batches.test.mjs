@@ -46,7 +46,7 @@ test(`ticks of all sizes arrive whole (SEED=${seed})`, async (t) => {
       const kind = below(kinds);
       if (kind === 0) {
         const values = Array.from({ length: below(40) }, text);
-        replies.push(client.call("EVAL", "return ARGV", 0, values));
+        replies.push(client.call("EVAL", "return ARGV", 0, ...values));
         expected.push(values.map(wellFormed));
       } else if (kind === 1) {
         const value = bytes();
