@@ -91,7 +91,7 @@ class AbsentClient implements Sender {
     const { logger = console } = Object(this.#options) as ClientOptions;
     if (this.#told || logger === false) return;
     this.#told = true;
-    new StateLog(logger).warn(`disabled (no-tcp): ${message}. ${hint}`);
+    new StateLog(logger, {}).warn(`disabled (no-tcp): ${message}. ${hint}`);
   }
 
   stats(): Stats {

@@ -195,7 +195,11 @@ export class BaseClient implements Subscriber {
     this.#share = { engine, target, logger, subscriber: undefined, released: false };
     // What a request holds it holds for its own time only.
     if (scope.request === undefined) collected?.register(this, this.#share, this);
-    if (logger !== undefined && target.joinLog(logger, () => new StateLog(logger)) && target.state === "disabled") {
+    if (
+      logger !== undefined &&
+      target.joinLog(logger, () => new StateLog(logger, this.#runtime)) &&
+      target.state === "disabled"
+    ) {
       // A target that is disabled from the start has no change to be told of.
       const status = engine.statusOf(target);
       if (isNews(engine, target, status))
@@ -432,7 +436,10 @@ export class BaseClient implements Subscriber {
 
   #warn(text: string): void {
     const { logger } = this.#settings;
-    if (logger !== undefined) new StateLog(logger).warn(text);
+    if (logger === undefined) return;
+    // What came before it is written before it.
+    engineIfAny<Engine>()?.news.flush();
+    new StateLog(logger, this.#runtime).warn(text);
   }
 
   // ── Closing ─────────────────────────────────────────────────────────────────────────────────────────────────────

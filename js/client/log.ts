@@ -12,8 +12,13 @@ export class StateLog {
   readonly #times: number[] = [];
   #suppressed = 0;
 
-  constructor(logger: Logger) {
+  readonly waits: boolean;
+  readonly #toStderr: boolean;
+
+  constructor(logger: Logger, { stderr = false }: { readonly stderr?: boolean }) {
     this.#logger = logger;
+    this.waits = logger === console;
+    this.#toStderr = stderr && this.waits;
   }
 
   /** `who` says whose state it is, `story` what led to it. */
@@ -26,12 +31,8 @@ export class StateLog {
     this.#times.push(status.since);
     const before = this.#suppressed > 0 ? ` (${this.#suppressed} state changes were not logged)` : "";
     this.#suppressed = 0;
-    this.#write(status, `[edgis] ${sentence(status, display)} (${who}, ${story})${before}`);
-  }
-
-  #write(status: Status, line: string): void {
     const isBad = status.state === "disabled" || (status.state === "connecting" && status.reason !== undefined);
-    this.#say(isBad ? "warn" : "info", line);
+    this.#say(isBad ? "warn" : "info", `[edgis] ${sentence(status, display)} (${who}, ${story})${before}`);
   }
 
   /** Something that is no state change but should be known. */
@@ -42,7 +43,8 @@ export class StateLog {
   /** A logger that throws, or rejects, must not make Redis fail, nor end the process. */
   #say(level: keyof Logger, line: string): void {
     try {
-      const given = this.#logger[level](inOneLine(line)) as { then?: unknown } | undefined;
+      // Standard output is the program's: others may read what it writes there.
+      const given = this.#logger[this.#toStderr ? "warn" : level](inOneLine(line)) as { then?: unknown } | undefined;
       if (typeof given?.then === "function") Promise.resolve(given).catch(() => {});
     } catch {
       // It has no better place to say so.

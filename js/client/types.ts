@@ -70,7 +70,7 @@ export interface ClientOptions {
       }
     | undefined;
   limits?: Limits | undefined;
-  /** Gets one line a state change; `false` for silence. Default `console`. */
+  /** Gets one line a state change; `false` for silence. Default `console`, by way of standard error where there is one. */
   logger?: Logger | false | undefined;
   /** `false`: a link of one's own. Default `true`. */
   share?: boolean | undefined;

@@ -222,6 +222,9 @@ export function isNews(engine: Engine, target: Target, status: Status): boolean 
   return true;
 }
 
+/** Milliseconds between what happened and its line that the line tells of. */
+const NOTICEABLE = 20;
+
 /** Loggers and listeners are users' code: they run later, and what they throw is theirs. */
 function tell(engine: Engine, target: Target, status: Status, story: string): void {
   const { subscribers, logs, dial, cause } = target;
@@ -230,19 +233,23 @@ function tell(engine: Engine, target: Target, status: Status, story: string): vo
   const told = logs.size > 0 && isNews(engine, target, status) ? [...logs.values()] : [];
   // Who closes meanwhile still hears of it.
   const hearers = [...subscribers];
-  const write = () => {
-    const who = `${runtime.identity()}, client ${cause}`;
-    for (const { log } of told) log.changed(status, target.display, who, `dial ${dial}${story}`);
-  };
-  // A request may end before its timers fire: there, nothing waits.
-  const canWait = engine.requests === undefined;
   const isGood = status.state === "ready" || (status.state === "connecting" && status.reason === undefined);
-  if (canWait && isGood && told.length > 0) news.add(runtime, write);
+  // A request may end before its timers fire: there, nothing waits.
+  const waits = isGood && engine.requests === undefined;
+  const now = engine.now();
+  for (const { log } of told) {
+    const write = () => {
+      const ago = Math.round(engine.now() - now);
+      const late = ago > NOTICEABLE ? `, ${ago} ms ago` : "";
+      log.changed(status, target.display, `${runtime.identity()}, client ${cause}`, `dial ${dial}${story}${late}`);
+    };
+    // Others than the console are running already, and put the time to what they are given.
+    if (log.waits || !waits) news.add(write);
+    else runtime.defer(write);
+  }
+  if (waits && told.some(({ log }) => log.waits)) news.wait(runtime);
   runtime.defer(() => {
-    if (!canWait || !isGood) {
-      news.flush();
-      if (told.length > 0) write();
-    }
+    if (!waits) news.flush();
     for (const hearer of hearers) hearer.deref()?.changed(status);
   });
 }

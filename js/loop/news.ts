@@ -11,15 +11,19 @@ export class News {
   readonly #lines: (() => void)[] = [];
   #timer: Timer | undefined;
 
-  add(runtime: Runtime, write: () => void): void {
+  /** In the order of what happened: also what is written at once stands behind what came before it. */
+  add(write: () => void): void {
     this.#lines.push(write);
+  }
+
+  /** Writes all of it soon. */
+  wait(runtime: Runtime): void {
     if (this.#timer !== undefined) return;
     this.#timer = runtime.setTimer(() => this.flush(), DELAY);
     // A program that is through has its lines written before it ends.
     this.#timer.hold(true);
   }
 
-  /** Before anything else is written, what came before it is. */
   flush(): void {
     this.#timer?.clear();
     this.#timer = undefined;

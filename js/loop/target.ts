@@ -41,6 +41,8 @@ export interface Subscriber {
 
 /** Writes a line for a state change. */
 export interface Log {
+  /** Good news may come to it a moment later: to begin to write takes time that others wait for. */
+  readonly waits: boolean;
   changed(status: Status, display: string, who: string, story: string): void;
 }
 

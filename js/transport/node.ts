@@ -39,6 +39,7 @@ const outside = process?.getBuiltinModule?.("node:async_hooks").AsyncLocalStorag
 /** Everything but how the core is compiled. */
 export const nodeRuntime: Omit<Runtime, "compile"> & Required<Pick<Runtime, "lookup">> = {
   name: "node",
+  stderr: true,
   now,
   timeOrigin: () => performance.timeOrigin,
   wallClock: () => outside(wallNow),

@@ -91,6 +91,8 @@ export interface Timer {
 export interface Runtime {
   /** Its name, for logs. */
   readonly name: string;
+  /** The console writes what is no warning to standard output, which is the program's. */
+  readonly stderr?: true;
   /** Compiles the core; synchronous, and called once. */
   compile(): WebAssembly.Module;
   /** Monotonic milliseconds since `timeOrigin()`. */
