@@ -1,12 +1,19 @@
 // What a cache promises, as a model: a schedule of calls on one namespace, and what each of them may give.
 import { setTimeout as sleep } from "node:timers/promises";
 import { absent } from "edgis/cache";
+import { until } from "../faults/scene.mjs";
 
 /** What each key stands for at the origin: its tags may depend on its version, and some versions are nothing at all. */
 const keys = {
   plain: { tags: () => [] },
   empty: { tags: () => [], isAbsent: (version) => version % 3 === 2 },
   static: { tags: () => ["all"], options: { tags: ["all"] } },
+  sparse: { tags: () => ["all"], options: { tags: ["all"] }, isAbsent: (version) => version % 3 === 1 },
+  ghost: {
+    tags: (version) => (version % 2 === 0 ? ["even"] : ["odd", "all"]),
+    options: { tags: (value) => value.tags },
+    isAbsent: (version) => version % 3 !== 0,
+  },
   dynamic: {
     tags: (version) => (version % 2 === 0 ? ["all", "even"] : ["odd"]),
     options: { tags: (value) => value.tags },
@@ -32,16 +39,24 @@ class Invalidation {
   #concerns;
   #here = Number.POSITIVE_INFINITY;
   #everywhere = Number.POSITIVE_INFINITY;
+  /** What it was told was the primary no more, and what has taken its place has to be told yet. */
+  isLate;
 
   constructor(process, versions, concerns) {
     this.#process = process;
     this.#versions = versions;
     this.#concerns = concerns;
+    this.isLate = process.isBehind;
   }
 
   resolved(outcome) {
     this.#here = performance.now();
-    if (outcome === "applied") this.#everywhere = this.#here;
+    this.isLate = outcome === "applied" && (this.isLate || this.#process.isBehind);
+    if (outcome === "applied" && !this.isLate) this.#everywhere = this.#here;
+  }
+
+  get process() {
+    return this.#process;
   }
 
   madeUpFor() {
@@ -52,7 +67,8 @@ class Invalidation {
   least(process, start, key, found) {
     const here = process === this.#process && Math.min(this.#here, this.#everywhere) <= start;
     // What is kept in memory may be so old.
-    const everywhere = this.#everywhere + process.maxStale <= start;
+    // Who is connected to a primary that was deposed reads what that has.
+    const everywhere = this.#everywhere + process.maxStale <= start && process.movedAt <= start;
     return (here || everywhere) && this.#concerns(key, found) ? this.#versions[key] : 0;
   }
 }
@@ -94,9 +110,24 @@ export class Schedule {
     await Promise.all(this.#calls);
   }
 
+  /** Who has told a server that was deposed tells the other one, before anything is read from it. */
+  async catchUp() {
+    const late = this.#invalidations.filter((one) => one.isLate && !one.process.isDead);
+    for (const process of new Set(late.map((one) => one.process))) {
+      await until(async () => {
+        const cache = process.cache(this.#namespace);
+        const gone = goneWithout(cache);
+        await cache.get("nothing");
+        return goneWithout(cache) === gone && cache.stats().journal === 0;
+      });
+    }
+    for (const one of late) one.madeUpFor();
+  }
+
   /** Everybody reads everything. */
   async sweep() {
     this.settleJournals();
+    await this.catchUp();
     for (const process of this.#processes.alive) {
       await Promise.all(names.map((key) => this.#get(process, key)));
       await Promise.all(names.map((key) => this.#getOrSet(process, key)));
@@ -243,8 +274,8 @@ export class Schedule {
   #deleteByTag(process, tag) {
     const has = (key) => keys[key].tags(this.#origin[key]).includes(tag);
     const changed = names.filter(has);
-    // What has the tag as it was found, whatever it is now.
-    const concerns = (_key, found) => found?.tags.includes(tag) ?? false;
+    // What has the tag as it was found, whatever it is now; nothing has those of what there was not.
+    const concerns = (key, found) => (found === undefined ? changed.includes(key) : found.tags.includes(tag));
     return this.#invalidate(process, changed, concerns, (cache) => cache.deleteByTag(tag), `deleteByTag(${tag})`);
   }
 

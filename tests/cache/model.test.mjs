@@ -1,10 +1,12 @@
 // Random schedules on a real server: whatever fails and in whatever order, nothing is served that was invalidated.
-// MODEL_SEED repeats a run; MODEL_SCHEDULES says how long it is, where a minute is not enough or too much.
+// MODEL_SEED repeats a run; MODEL_SCHEDULES says how long it is, where a minute is not enough or too much; MODEL_THEME what
+// all of it is about.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Random, seedOf } from "../faults/random.mjs";
 import { Schedule } from "./model.mjs";
 import { sleep, until } from "./scene.mjs";
+import { binaries } from "./servers.mjs";
 import { themesOfRounds, World } from "./world.mjs";
 
 const SCHEDULES = Number(process.env.MODEL_SCHEDULES ?? 2_000);
@@ -33,11 +35,16 @@ test(name, { timeout }, async (t) => {
   const wrong = [];
   const sum = { schedules: 0, reads: 0, hits: 0, faults: 0, applied: 0, journaled: 0, unknown: 0, dropped: 0 };
   const isEnough = () => sum.schedules >= SCHEDULES || performance.now() - start > LONGEST;
+  // So that each theme meets each server.
+  const themes = themesOfRounds.filter(
+    (theme) => process.env.MODEL_THEME === undefined || theme === process.env.MODEL_THEME,
+  );
   for (let round = 0; !isEnough() && wrong.length === 0; round += 1) {
-    const theme = themesOfRounds[round % themesOfRounds.length];
-    const world = await World.begin(random.fork(), theme, options);
+    const theme = themes[(round + Math.floor(round / themes.length)) % themes.length];
+    const [version, binary] = binaries[round % binaries.length];
+    const world = await World.begin(random.fork(), theme, options, binary);
     const tell = (what) =>
-      wrong.push(`round ${round}, ${theme}: ${what}\nfaults:\n  ${world.faults.slice(-30).join("\n  ")}`);
+      wrong.push(`round ${round}, ${theme} on ${version}: ${what}\nfaults:\n  ${world.faults.slice(-30).join("\n  ")}`);
     const schedules = Array.from({ length: AT_ONCE }, (_, i) => new Schedule(random.fork(), world, `s${i}`, tell));
     const rages = world.rage(STEPS * PACE);
     await Promise.all(schedules.map((schedule) => schedule.run(STEPS, PACE)));

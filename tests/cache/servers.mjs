@@ -20,8 +20,10 @@ export const binaries = [
 export async function junction(port) {
   const state = { port };
   const sockets = new Set();
+  const ports = new Map();
   const front = createServer({ noDelay: true }, (socket) => {
     const behind = connect({ port: state.port, host: "127.0.0.1", noDelay: true });
+    ports.set(behind, state.port);
     for (const [from, to] of [
       [socket, behind],
       [behind, socket],
@@ -30,6 +32,7 @@ export async function junction(port) {
       from.on("error", () => to.destroy());
       from.on("close", () => {
         sockets.delete(from);
+        ports.delete(from);
         to.destroy();
       });
       from.unref();
@@ -42,12 +45,17 @@ export async function junction(port) {
   const cut = () => {
     for (const socket of sockets) socket.destroy();
   };
+  /** Those that lead elsewhere than new ones do. */
+  const cutOld = () => {
+    for (const [socket, port] of ports) if (port !== state.port) socket.destroy();
+  };
   return {
     url: `redis://127.0.0.1:${front.address().port}`,
     turn(port) {
       state.port = port;
     },
     cut,
+    cutOld,
     close() {
       front.close();
       cut();

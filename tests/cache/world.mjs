@@ -5,17 +5,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "edgis";
 import { createCache } from "edgis/cache";
 import { faultProxy, startRedis } from "edgis/testing";
+import { until } from "../faults/scene.mjs";
 import { observe } from "../js/observer.mjs";
 import { junction } from "./servers.mjs";
 
 /** A process of an app: what it knows it shares with nobody. */
 class Process {
   isDead = false;
+  /** Connected to a primary that has been deposed… */
+  isBehind = false;
+  /** …until then. */
+  movedAt = 0;
   #caches = new Map();
   #options;
 
-  constructor(name, proxy, options, protocol) {
+  constructor(name, address, proxy, options, protocol) {
     this.name = name;
+    this.address = address;
     this.proxy = proxy;
     this.#options = options;
     /** What is kept in memory may be older by so many milliseconds than what is in Redis. */
@@ -46,16 +52,37 @@ class Process {
     await this.proxy.down();
     await this.client.close();
     await this.proxy.close();
+    this.address.close();
   }
 }
 
 /** What a round is about, besides what happens in all of them. */
 const themes = {
-  network: { args: [] },
-  restarts: { args: [] },
-  failover: { args: [] },
-  eviction: { args: ["--maxmemory", "2mb", "--maxmemory-policy", "allkeys-random"], padding: 2_000 },
+  network: {},
+  restarts: { big: (world) => world.restart() },
+  failover: { isReplicated: true, big: (world) => world.failOver() },
+  deposed: { isReplicated: true, big: (world) => world.depose() },
+  failback: { isReplicated: true, big: (world) => world.failBack() },
+  refusals: { own: [20, (world) => world.refuse()] },
+  scripts: { own: [25, (world) => world.forgetScripts()] },
+  eviction: {
+    args: ["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-random"],
+    padding: 2_000,
+    own: [8, (world) => world.fill()],
+  },
 };
+
+/** How servers refuse what is written. */
+const refusals = [
+  ["out of memory", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]],
+  [
+    "too few replicas",
+    ["CONFIG", "SET", "min-replicas-to-write", "3"],
+    ["CONFIG", "SET", "min-replicas-to-write", "0"],
+  ],
+  ["deleting denied", ["ACL", "SETUSER", "default", "-del"], ["ACL", "SETUSER", "default", "+@all"]],
+  ["scripts denied", ["ACL", "SETUSER", "default", "-eval", "-evalsha"], ["ACL", "SETUSER", "default", "+@all"]],
+];
 
 /** See above. */
 export class World {
@@ -64,7 +91,7 @@ export class World {
   #server;
   #replica;
   #observers = new Map();
-  #junction;
+  #between;
   #born = 0;
   #wallClock;
   #options;
@@ -72,16 +99,15 @@ export class World {
   faults = [];
   padding = 0;
 
-  static async begin(random, theme, options) {
+  static async begin(random, theme, options, binary) {
     const world = new World();
-    const { args, padding = 0 } = themes[theme];
+    const { args = [], padding = 0, isReplicated } = themes[theme];
     Object.assign(world, { padding });
     world.#random = random;
     world.#theme = theme;
     world.#options = options;
-    world.#server = await startRedis({ args });
-    world.#junction = await junction(world.#server.port);
-    if (theme === "failover") await world.#replicate();
+    world.#server = await startRedis({ args: [...args, "--repl-diskless-sync-delay", "0"], binary });
+    if (isReplicated) await world.#replicate(binary);
     const count = random.between(2, 3);
     for (let i = 0; i < count; i += 1) await world.#bear();
     return world;
@@ -89,16 +115,20 @@ export class World {
 
   async #bear() {
     this.#born += 1;
-    const proxy = await faultProxy(this.#junction.url);
+    const address = await junction(this.#server.port);
+    const proxy = await faultProxy(address.url);
     const options = this.#random.one(this.#options);
     const protocol = this.#random.one([2, 3, 3]);
     const kind = `${options.l1 === undefined ? "" : "l1 "}RESP${protocol}`;
-    const born = new Process(`p${this.#born} (${kind})`, proxy, options, protocol);
+    const born = new Process(`p${this.#born} (${kind})`, address, proxy, options, protocol);
     this.alive.push(born);
   }
 
-  async #ask(...command) {
-    const server = this.#server;
+  #ask(...command) {
+    return this.#askOf(this.#server, ...command);
+  }
+
+  async #askOf(server, ...command) {
     let observer = this.#observers.get(server.port);
     if (observer === undefined || observer.socket.destroyed) {
       observer = await observe(server);
@@ -112,14 +142,14 @@ export class World {
   /** For so many milliseconds one thing after the other goes wrong. */
   async rage(duration) {
     const end = performance.now() + duration;
-    const big = { restarts: () => this.#restart(), failover: () => this.#failOver() }[this.#theme];
+    const { big } = themes[this.#theme];
     const bigAt = performance.now() + duration * (0.3 + 0.4 * this.#random.fraction());
     let isDone = big === undefined;
     while (performance.now() < end) {
       await sleep(this.#random.between(5, 60));
       if (!isDone && performance.now() > bigAt) {
         isDone = true;
-        await big();
+        await big(this);
       } else await this.#fault();
     }
     await this.heal();
@@ -133,6 +163,7 @@ export class World {
     const random = this.#random;
     const process = random.one(this.alive);
     const { proxy, name } = process;
+    const { own } = themes[this.#theme];
     const act = random.weighted([
       [6, () => this.#tell(`${name} is cut off`) ?? proxy.reset()],
       [6, () => this.#pass(`${name} hangs`, () => proxy.hang(), process, 350)],
@@ -145,7 +176,8 @@ export class World {
       [1, () => this.#tell("scripts are flushed") ?? this.#ask("SCRIPT", "FLUSH")],
       [1, () => this.#tell("everything is flushed") ?? this.#ask("FLUSHALL")],
       [2, () => this.#freeze()],
-      ...(this.#theme === "eviction" ? [[8, () => this.#fill()]] : []),
+      [2, () => this.#block()],
+      ...(own === undefined ? [] : [[own[0], () => own[1](this)]]),
     ]);
     await act();
   }
@@ -183,7 +215,7 @@ export class World {
   }
 
   /** So that the server itself must evict. */
-  async #fill() {
+  async fill() {
     this.#tell("memory is used up");
     const filler = Array.from({ length: 20 }, (_, i) => [`filler:${i}`, "x".repeat(20_000)]);
     await this.#ask("MSET", ...filler.flat());
@@ -207,7 +239,7 @@ export class World {
   }
 
   /** It comes back with what it had a while ago. */
-  async #restart() {
+  async restart() {
     this.#tell("a snapshot");
     await this.#ask("SAVE");
     await sleep(this.#random.between(20, 200));
@@ -218,29 +250,110 @@ export class World {
     this.#tell("the server is back");
   }
 
-  async #replicate() {
-    this.#replica = await startRedis({
-      args: ["--replicaof", "127.0.0.1", String(this.#server.port), "--repl-diskless-sync-delay", "0"],
-    });
+  async #replicate(binary) {
+    this.#between = await faultProxy(this.#server.url);
+    this.#replica = await startRedis({ args: ["--repl-diskless-sync-delay", "0"], binary });
+    await this.#follow(this.#replica, this.#between.port);
   }
 
-  /** A replica that has not heard of the latest takes the place of the primary. */
-  async #failOver() {
-    const replica = this.#replica;
+  async #follow(replica, port) {
+    await this.#askOf(replica, "REPLICAOF", "127.0.0.1", String(port));
+    await until(async () => /master_link_status:up/.test(await this.#askOf(replica, "INFO", "replication")));
+  }
+
+  /** A replica that has not heard of the latest becomes a primary. */
+  async #promote() {
     this.#tell("the replica hears nothing any more");
-    replica.pause();
+    await this.#between.hang();
+    await sleep(this.#random.between(20, 200));
+    await this.#between.down();
+    await this.#askOf(this.#replica, "REPLICAOF", "NO", "ONE");
+    this.#tell("the replica is a primary");
+    [this.#server, this.#replica] = [this.#replica, this.#server];
+  }
+
+  /** It takes the place of one that is gone. */
+  async failOver() {
+    const primary = this.#server;
+    this.#tell("the replica hears nothing any more");
+    await this.#between.hang();
     await sleep(this.#random.between(20, 200));
     this.#tell("the primary is killed");
-    const primary = this.#server;
     await primary.kill();
+    await this.#between.down();
     await sleep(this.#random.between(1, 50));
-    replica.resume();
-    this.#server = replica;
+    this.#server = this.#replica;
     this.#replica = undefined;
     await this.#ask("REPLICAOF", "NO", "ONE");
-    this.#junction.turn(replica.port);
+    for (const { address } of this.alive) address.turn(this.#server.port);
     this.#tell("the replica is the primary");
     await primary.stop();
+  }
+
+  /** One that lives on does not know, nor do those who are connected to it: they move one after the other. */
+  async depose() {
+    for (const process of this.alive) Object.assign(process, { isBehind: true, movedAt: Number.POSITIVE_INFINITY });
+    await this.#promote();
+    const deposed = this.#replica;
+    for (const process of [...this.alive].sort(() => this.#random.fraction() - 0.5)) {
+      await sleep(this.#random.between(1, 150));
+      if (process.isDead || !process.isBehind) continue;
+      process.address.turn(this.#server.port);
+      if (this.#random.fraction() < 0.5) {
+        // Its link goes silent, and another takes over; then what was sent on it is acknowledged all the same.
+        this.#tell(`${process.name} moves while the deposed primary is silent`);
+        deposed.pause();
+        await sleep(this.#random.between(50, 500));
+        deposed.resume();
+        await sleep(this.#random.between(1, 50));
+      }
+      process.address.cutOld();
+      Object.assign(process, { isBehind: false, movedAt: performance.now() });
+      this.#tell(`${process.name} has moved`);
+    }
+  }
+
+  /** The primary follows one that knows less, and is then made the primary again. */
+  async failBack() {
+    await this.#promote();
+    const primary = this.#replica;
+    const kill = () => this.#askOf(primary, "CLIENT", "KILL", "TYPE", "normal");
+    await Promise.all([this.#askOf(primary, "REPLICAOF", "127.0.0.1", String(this.#server.port)), kill()]);
+    this.#tell("the primary is a replica");
+    const isUp = async () => /master_link_status:up/.test(await this.#askOf(primary, "INFO", "replication"));
+    await until(async () => (await isUp()) === true);
+    await sleep(this.#random.between(1, 100));
+    await this.#askOf(primary, "REPLICAOF", "NO", "ONE");
+    if (this.#random.fraction() < 0.5) kill();
+    [this.#server, this.#replica] = [this.#replica, this.#server];
+    this.#tell("it is the primary again");
+  }
+
+  /** For a while. */
+  async refuse() {
+    const [what, begin, end] = this.#random.one(refusals);
+    this.#tell(what);
+    await this.#ask(...begin);
+    await sleep(this.#random.between(1, 120));
+    await this.#ask(...end);
+    this.#tell(`no more ${what}`);
+  }
+
+  /** While somebody cannot hear of it. */
+  async forgetScripts() {
+    const process = this.#random.one(this.alive);
+    this.#tell(`scripts are forgotten while ${process.name} finds nobody`);
+    await process.proxy.down();
+    await sleep(this.#random.between(1, 60));
+    await this.#ask("SCRIPT", "FLUSH");
+    if (!process.isDead) await process.proxy.heal();
+  }
+
+  /** All processes compute, or are frozen: their timers are late, and everything that came meanwhile is there at once. */
+  async #block() {
+    this.#tell("the processes are blocked");
+    const until = performance.now() + this.#random.between(20, 400);
+    while (performance.now() < until);
   }
 
   /** For the story of a failure. */
@@ -264,11 +377,12 @@ export class World {
     for (const process of this.alive) {
       await process.client.close();
       await process.proxy.close();
+      process.address.close();
     }
     for (const observer of this.#observers.values()) observer.close();
-    this.#junction.close();
     await this.#server.stop();
     await this.#replica?.stop();
+    await this.#between?.close();
   }
 }
 
