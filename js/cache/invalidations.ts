@@ -82,8 +82,12 @@ export class Invalidations {
   /** `operation`: what is given up by it. */
   async attempt(send: () => Promise<unknown>, operation?: Operation): Promise<Result> {
     const { inside, isReady } = this.#sender;
-    if (inside.identity === undefined)
-      return { outcome: "dropped", error: away("the client has no connection to use") };
+    if (inside.identity === undefined) {
+      if (inside.state !== "closed") return { outcome: "dropped", error: away("the client has no connection to use") };
+      // Another client of the target, if there is one, makes up for it.
+      if (!this.#space().replays.isAlive) throw away("the client is closed", "closed");
+      return { outcome: "journaled", error: away("the client is closed", "closed") };
+    }
     if (this.#space().breaker.isOpen) return { outcome: "journaled", error: away("Redis does not answer in time") };
     if (!isReady && inside.state === "disabled") {
       return { outcome: "journaled", error: away("there is no connection to Redis") };
@@ -140,5 +144,5 @@ const replaced = (): ConnectionLostError =>
     retry: true,
   });
 
-const away = (text: string): DisabledError =>
-  new DisabledError(`the invalidation was not applied: ${text}`, "disabled", { sent: "no", retry: true });
+const away = (text: string, reason = "disabled"): DisabledError =>
+  new DisabledError(`the invalidation was not applied: ${text}`, reason, { sent: "no", retry: reason === "disabled" });

@@ -111,7 +111,9 @@ export interface WrapOptions<A extends readonly unknown[], T> extends GetOrSetOp
  * What became of an invalidation. `applied`: Redis has acknowledged it. `journaled`: Redis is away; this process reads
  * nothing of the namespace before it has made up for it. `unknown`: it was sent and not answered; journaled too. `set` asks
  * for generations first, so that a silent Redis makes it `journaled` where `delete` is `unknown`: nothing of it was sent.
- * `dropped`: the journal was full; all entries of the namespace will be given up instead.
+ * `dropped`: the journal was full, and all entries of the namespace will be given up instead; or the client never had a
+ * connection to use. Through a client that is closed it is journaled for the others of its target, and rejects where there is
+ * none.
  */
 export type Outcome = "applied" | "journaled" | "unknown" | "dropped";
 

@@ -11,6 +11,7 @@ import { disabled, unreachable } from "../loop/failures.js";
 import type { Scope } from "../loop/scope.js";
 import type { Argument } from "../loop/stage.js";
 import type { Handle, Subscriber, Target } from "../loop/target.js";
+import { owedBy } from "../loop/watchers.js";
 import { MODE } from "../reply/build.js";
 import type { Runtime } from "../transport/types.js";
 import type { CloseOptions, HandleOptions } from "./api.js";
@@ -58,6 +59,8 @@ export class BaseClient implements Subscriber {
   #handle: Handle | undefined;
   #share: Share | undefined;
   #closing: Promise<void> | undefined;
+  /** What is owed to the server is made up for before it closes. */
+  #draining: Promise<void> | undefined;
   /** Shut when the client is closed, and one with its views: somebody may have kept one. */
   readonly #door: { isShut: boolean };
   #closedAt = 0;
@@ -448,6 +451,8 @@ export class BaseClient implements Subscriber {
     if (this.#isView) return this.#origin?.close(options) ?? Promise.resolve();
     // On the same terms as everywhere, but only here: the links of other requests end with them.
     const seat = this.#door.isShut ? undefined : this.#seat;
+    const owed = this.#owed(options);
+    if (owed !== undefined) return owed;
     if (!this.#door.isShut) this.#closedAt = this.#runtime.timeOrigin() + this.#runtime.now();
     this.#door.isShut = true;
     if (this.#runtime.mark !== undefined) return this.#end(seat?.share, options);
@@ -457,6 +462,22 @@ export class BaseClient implements Subscriber {
       this.#closing = this.#end(this.#share, options);
     }
     return this.#closing;
+  }
+
+  /** What is owed is made up for first, through the door that is open still. */
+  #owed(options: CloseOptions): Promise<void> | undefined {
+    if (this.#draining !== undefined) return this.#draining;
+    const limit = drainLimit(options);
+    if (this.#door.isShut || this.#share === undefined || typeof limit !== "number") return undefined;
+    const start = this.#runtime.now();
+    const owed = owedBy(this.#share.target, limit);
+    if (owed.length === 0) return undefined;
+    this.#draining = Promise.all(owed).then(() => {
+      const left = Math.max(0, limit - (this.#runtime.now() - start));
+      this.#draining = undefined;
+      return this.close(left < 1 ? {} : { drain: left });
+    });
+    return this.#draining;
   }
 
   async #end(share: Share | undefined, options: CloseOptions): Promise<void> {

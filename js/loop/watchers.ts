@@ -12,6 +12,18 @@ export interface Watcher {
   invalidated(keys: readonly string[] | undefined): void;
   /** The target has gone into a state, perhaps into the same again. */
   moved(target: Target): void;
+  /** Undefined when nothing is owed to the server; else settles when it is made up for, or after so many milliseconds. */
+  owed?(milliseconds: number): Promise<void> | undefined;
+}
+
+/** What watchers still owe the server, before a client of it is closed. */
+export function owedBy(target: Target, milliseconds: number): Promise<void>[] {
+  const owed: Promise<void>[] = [];
+  watch(target, (watcher) => {
+    const one = watcher.owed?.(milliseconds);
+    if (one !== undefined) owed.push(one);
+  });
+  return owed;
 }
 
 /** Tells those that are not collected yet. */
