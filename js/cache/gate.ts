@@ -109,9 +109,10 @@ export class Gate {
     const view = this.#sender.within(PATIENCE);
     const { generation, identity } = this.#space.names;
     const keys = [generation, identity];
+    const args = [IDENTITY_LIFE, this.#space.servers.last ?? ""];
     const asked = isNewLink
-      ? view.callAll(["EVAL", FENCE.text, 2, ...keys, IDENTITY_LIFE])
-      : this.#sender.run(view, FENCE, keys, [IDENTITY_LIFE]);
+      ? view.callAll(["EVAL", FENCE.text, 2, ...keys, ...args])
+      : this.#sender.run(view, FENCE, keys, args);
     return asked as Promise<never>;
   }
 

@@ -57,11 +57,12 @@ return old or ARGV[1]`,
 /**
  * Gives up a namespace if its data are not those that were here before: a server that was restarted may have come back with
  * old ones, one that was a replica may never have had the newest. Data are known by the id of their replication, which changes
- * with each restart and each promotion; where servers do not tell that, by the run id. Gives what was found (`FENCED`), that
- * id, and how much has been replicated under it.
+ * with each restart and each promotion; where servers do not tell that, by the run id. Whoever has believed that id last says
+ * so, for whom it is enough where the namespace has lost it. Gives what was found (`FENCED`), that id, and how much has been
+ * replicated under it.
  */
 export const FENCE: Script = {
-  sha: "8ff0d2b4681e0bc08e4dfc3565532c38d74ac888",
+  sha: "8bebbef82c29e984cd83e6d2600114cce7c0fd0b",
   text: `local info = redis.pcall('INFO', 'replication')
 if type(info) ~= 'string' then return {0} end
 local id, offset = string.match(info, 'master_replid:(%x+)'), string.match(info, 'master_repl_offset:(%d+)')
@@ -72,10 +73,13 @@ if not id then
 elseif string.match(info, 'role:slave') then return {3, id, offset} end
 local keep = tonumber(ARGV[1])
 local found = 1
-if redis.call('GET', KEYS[2]) ~= id then
-  redis.call('DEL', KEYS[1])
+local old = redis.call('GET', KEYS[2])
+if old ~= id then
+  if old or ARGV[2] ~= id then
+    redis.call('DEL', KEYS[1])
+    found = 2
+  end
   redis.call('SET', KEYS[2], id, 'PX', keep)
-  found = 2
 elseif redis.call('PTTL', KEYS[2]) < keep / 2 then
   redis.call('PEXPIRE', KEYS[2], keep)
   if redis.call('PTTL', KEYS[1]) < keep then redis.call('PEXPIRE', KEYS[1], keep) end

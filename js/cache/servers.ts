@@ -23,6 +23,11 @@ export class Servers {
   /** When the offset came. */
   #answeredAt = Number.NEGATIVE_INFINITY;
 
+  /** Whose data were believed last. */
+  get last(): string | undefined {
+    return this.#known.at(-1);
+  }
+
   /** `askedAt`: who asked before the last answer may have been answered before, too. */
   judge({ id, offset }: Data, askedAt: number): Kinship {
     const last = this.#known.at(-1);

@@ -254,7 +254,11 @@ export class Schedule {
   async #say(process, concerns, call, what) {
     const said = new Invalidation(process, { ...this.#origin }, concerns);
     this.#note(`${process.name} ${what} …  ${JSON.stringify(this.#origin)}`);
-    const { outcome } = await call(process.cache(this.#namespace));
+    const { outcome } = await call(process.cache(this.#namespace)).catch((error) => {
+      // Its client is closed.
+      if (process.isDead) return { outcome: "dropped" };
+      throw error;
+    });
     this.#note(`${process.name} ${what} → ${outcome}`);
     this.outcomes[outcome] += 1;
     if (process.isDead && outcome !== "applied") return;

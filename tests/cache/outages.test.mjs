@@ -239,3 +239,14 @@ test("a loader that hangs does not capture its key for ever", async (t) => {
   assert.equal(aborted, error);
   assert.equal(await cache.getOrSet("k", () => "anew"), "anew");
 });
+
+test("a marker that is gone is no other server: what is there stays", async (t) => {
+  const { client, cache: make } = await cacheScene(t);
+  const cache = make();
+  await cache.set("k", "kept");
+  await client().call("DEL", "ec:r{app}");
+  // It asks once a second who is there.
+  await sleep(1_100);
+  assert.equal(await cache.get("k"), "kept");
+  assert.equal(await make({}, { name: "other" }).get("k"), "kept");
+});
