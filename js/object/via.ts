@@ -48,7 +48,7 @@ export function viaOf(now: () => number, options: object, identify: (value: obje
     throw new Error("via is undefined: bind a class that extends RedisObject under durable_objects of wrangler.jsonc");
   }
   // A stub has whatever property it is asked for, so the question is what only others have not.
-  const { id } = Object(value) as Partial<ObjectStub>;
+  const id = property(value, "id");
   if (id !== undefined) {
     const name = String(id);
     return via(now, name, name, () => value as Relay);
@@ -68,12 +68,18 @@ export function viaOf(now: () => number, options: object, identify: (value: obje
 }
 
 function choiceOf(value: unknown): ObjectChoice {
-  const choice = Object(value) as ObjectChoice;
-  if (choice.namespace === undefined) return { namespace: value as ObjectNamespace };
   const known = ["namespace", "name", "shards", "locationHint"];
-  const other = Object.keys(choice).find((key) => !known.includes(key));
+  const choice = Object.fromEntries(known.map((name) => [name, property(value, name)]));
+  if (choice.namespace === undefined) return { ...choice, namespace: value as ObjectNamespace };
+  const other = Object.keys(Object(value)).find((key) => !known.includes(key));
   if (other !== undefined) throw new Error(`unknown option via.${/^\w{1,40}$/.test(other) ? other : "?"}`);
-  return choice;
+  return choice as unknown as ObjectChoice;
+}
+
+/** Unless all objects have it: somebody may have added it to them. */
+function property(value: unknown, name: string): unknown {
+  const found = (Object(value) as Record<string, unknown>)[name];
+  return found === (Object.prototype as Record<string, unknown>)[name] ? undefined : found;
 }
 
 function via(now: () => number, name: string, key: string, stub: () => Relay): Via {
