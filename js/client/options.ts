@@ -222,7 +222,24 @@ function urlOf(options: ClientOptions, env: (name: string) => string | undefined
       );
     }
   }
-  return url === undefined || url === null ? undefined : String(url);
+  if (url === undefined || url === null) return undefined;
+  const text = String(url);
+  const meant = misspelt(text);
+  // It may be a part of a password, so it is not repeated.
+  if (meant !== undefined) throw new Error(`the URL has an unknown parameter; did you mean ${meant}?`);
+  return text;
+}
+
+/** The parameter of ours that one of the URL was meant to be. Those of other clients are none of our business. */
+function misspelt(url: string): string | undefined {
+  const names = ["db", "database", "protocol"];
+  const given = url.slice(url.indexOf("?") + 1 || url.length).split("&");
+  for (const pair of given) {
+    const name = pair.split("=", 1)[0] as string;
+    const meant = names.includes(name) ? undefined : nearest(name, names);
+    if (meant !== undefined) return meant;
+  }
+  return undefined;
 }
 
 function problemOf(options: ClientOptions): string | undefined {

@@ -149,6 +149,8 @@ test("options that could not be kept are refused, instead of read as others", as
     [{ url: `${url}?tls=true` }, "bad-url", /rediss:\/\//],
     [{ url: `${url}/0?ssl=1` }, "bad-url", /rediss:\/\//],
     [{ url: `${url}?tls=false&family=0` }],
+    [{ url: `${url}?protcol=2` }, "bad-option", /the URL has an unknown parameter; did you mean protocol\?/],
+    [{ url: `${url}/?family=0&datbase=1` }, "bad-option", /did you mean database\?/],
     [{ url, idelTimeout: 5 }, "bad-option", /did you mean idleTimeout\?/],
     [{ url, timeout: 5 }, "bad-option", /did you mean timeouts\?/],
     [{ url, tls: { cert: "x", keys: "y" } }, "bad-option", /tls\.keys; did you mean tls\.key\?/],
