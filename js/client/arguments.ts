@@ -301,8 +301,8 @@ function described(value: unknown): string {
   if (typeof value === "boolean" || value === null || value === undefined) return String(value);
   if (typeof value === "number") return "NaN";
   if (typeof value !== "object") return `a ${typeof value}`;
-  if (value instanceof Fields) return "an object";
   try {
+    if (value instanceof Fields) return "an object";
     if (Array.isArray(value)) return "an array";
     if (isBytes(value)) return flawOf(value) as string;
     if (isPlain(value)) return "an object";

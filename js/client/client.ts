@@ -238,9 +238,7 @@ export class BaseClient implements Subscriber {
   }
 
   connect(): Promise<this> {
-    const closed = () => new DisabledError("the client was closed: create another one", "closed", {});
-    if (this.#door.isShut) return forgiven(Promise.reject(closed()));
-    return this.init().then(() => this);
+    return this.#door.isShut ? this.#away("connect()") : this.init().then(() => this);
   }
 
   async ready(options: { timeout?: Duration | undefined } = {}): Promise<this> {

@@ -210,6 +210,8 @@ test("what throws while it is read, or changes meanwhile, leaves nothing behind"
     () => client.set("balance:alice", "1", throwing),
     () => client.set("balance:alice", "1", new Proxy({ EX: 1 }, { ownKeys: trap })),
     () => client.hset("balance:alice", revoked.proxy),
+    () => client.set("balance:alice", revoked.proxy),
+    () => client.call("SET", "balance:alice", revoked.proxy),
     () => client.sadd("balance:alice", holding),
     () => client.zrange("z", 0, -1, { LIMIT: holding }),
   ]) {
