@@ -186,8 +186,8 @@ export class BaseClient implements Subscriber {
     else {
       const settings = settingsOf(this.#options, this.#settings, this.#runtime, (value) => engine.identify(value));
       target = attach(engine, scope, settings.target, settings.key, settings.share);
-      if (target.link === undefined) target.link = settings.link;
-      else if (target.link !== settings.link && !target.warned) {
+      if (target.linkSettings === undefined) target.linkSettings = settings.link;
+      else if (target.linkSettings !== settings.link && !target.warned) {
         target.warned = true;
         const text =
           "set timeouts.connect, idleTimeout, retry or limits of a connection that they share differently: the first decides";

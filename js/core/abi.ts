@@ -89,6 +89,13 @@ export const REASONS = [
 export const ARGUMENT_TEXT = 0;
 export const ARGUMENT_BYTES = 1073741824;
 export const ARGUMENT_OUTSIDE = 2147483648;
+export const ARGUMENT_FRAMED = 3221225472;
+
+/** In the place of a tag in a batch, or of a moment, and the mark of a tag that was not sent. */
+export const CANCELLED = 4294967295;
+export const STAGED_AT = 4294967294;
+export const JUST_NOW = 4294967295;
+export const UNSENT = 2147483648;
 
 /** Words of the header: `src/layout.rs`. */
 export const HEADER_ROWS = 0;

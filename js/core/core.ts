@@ -19,7 +19,7 @@ const KIND_TEXT = 5;
 const OPTION_WORDS = 21;
 
 // The core hands over values without names, in the order of src/wasm/mod.rs.
-const REGISTERED = ["target", "host", "port", "path", "tls", "identity"];
+const REGISTERED = ["target", "host", "port", "path", "tls", "identity", "pending"];
 const STATUS = ["state", "reason", "message", "hint", "retryable", "retryAt", "address", "attempts", "since"];
 const STATS = [
   "dials",
@@ -66,6 +66,8 @@ export interface Registered {
   tls?: boolean;
   /** What makes two targets the same. It holds secrets: it is for comparing only. */
   identity?: string;
+  /** How many commands may be unanswered. */
+  pending?: number;
 }
 
 /**
@@ -149,6 +151,16 @@ export class Core {
   /** The target's links are to tell of changes of keys that begin with the prefix. */
   track(target: number, prefix: string, now: number): void {
     this.calls.track(target, this.#writeTexts([prefix])[0] as number, now);
+  }
+
+  /** The callers of these commands do not wait any more. Gives the tags of those that the server cannot have seen. */
+  abandon(target: number, tags: Uint32Array, now: number): Uint32Array {
+    this.refresh();
+    this.u32.set(tags, this.#meta);
+    this.calls.abandon_all(target, tags.length, now);
+    this.refresh();
+    const unsent = this.u32.subarray(this.#meta, this.#meta + tags.length).filter((tag) => tag >= abi.UNSENT);
+    return unsent.map((tag) => tag - abi.UNSENT);
   }
 
   status(target: number): Status | undefined {

@@ -34,7 +34,7 @@ export function act(engine: Engine, rows: Row[]): void {
         dialling(engine, engine.targets.get(a), b, c === 1);
         break;
       case abi.ROW_LINK:
-        tellOfLink(engine.targets.get(a));
+        tellOfLink(engine, engine.targets.get(a));
         break;
       default:
         changed(engine, engine.targets.get(a), b);
@@ -48,8 +48,15 @@ function close(engine: Engine, id: number, gracefully: boolean): void {
   engine.linksChanged();
   if (link === undefined) return;
   link.close(gracefully);
-  // What it did not take waits for the next one, or is told why not; but first the other rows have their turn.
-  if (link.target.blockedBy === link) engine.runtime.defer(() => engine.handOver(link.target));
+  const { target } = link;
+  if (target.link !== link) return;
+  target.link = undefined;
+  handOverLater(engine, target);
+}
+
+/** What a link did not take waits for the next one, or is told why not; but first the other rows have their turn. */
+function handOverLater(engine: Engine, target: Target): void {
+  if (!target.stage.isEmpty) engine.runtime.defer(() => engine.submitAll(target));
 }
 
 function open(engine: Engine, id: number, target: Target | undefined, candidate: number): void {
@@ -140,14 +147,20 @@ function coded(error: unknown, otherwise: string): { code: string; message: stri
 }
 
 /** Replies come from another link, or it has begun to tell of changes. Counted before any of them is delivered. */
-export function linked(target: Target | undefined, isAnother: boolean, tracks: boolean): void {
+export function linked(target: Target | undefined, link: Link | undefined, isAnother: boolean, tracks: boolean): void {
   if (target === undefined) return;
-  if (isAnother) target.epoch += 1;
+  if (isAnother) {
+    target.epoch += 1;
+    target.link = link;
+  }
   target.tracks = tracks;
 }
 
-function tellOfLink(target: Target | undefined): void {
-  if (target !== undefined) watch(target, (watcher) => watcher.linked(target));
+function tellOfLink(engine: Engine, target: Target | undefined): void {
+  if (target === undefined) return;
+  watch(target, (watcher) => watcher.linked(target));
+  // The link before it may not have taken all.
+  handOverLater(engine, target);
 }
 
 function dialling(engine: Engine, target: Target | undefined, dial: number, inBackground: boolean): void {
@@ -191,8 +204,9 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
   if (state === READY || state === DISABLED || state === CLOSED) settle(engine, target, status);
   if (state === CLOSED) {
     engine.targets.delete(target.id);
-    // Its number is another's from now on.
+    // The core has forgotten it.
     target.dead = status;
+    engine.rejectStaged(target);
     for (const closed of target.closers.splice(0)) engine.rejections.afterwards(closed);
   }
   if (status.state === "disabled")

@@ -15,6 +15,8 @@ const SPELLINGS = 16;
 /** …of so many milliseconds, which doubles with each time in a row. */
 const FIRST_PAUSE = 5_000;
 const LONGEST_PAUSE = MINUTE;
+/** Numbers that no core gives begin here, downwards: of targets that the next core does not know yet. */
+const UNKNOWN = -(2 ** 40);
 
 /** The target of these settings: the one that others hold already, or a new one. */
 export function attach(engine: Engine, scope: Scope, settings: TargetSettings, key: string, share: boolean): Target {
@@ -25,7 +27,8 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
   if (known !== undefined) return hold(known);
   // Where there is no core: no number that one will give.
   let registered: Registered = { target: -engine.identify({}) };
-  if (!engine.isDown || recover(engine)) {
+  // A core that dies of it may only have been the last to be called: the next one is asked, too.
+  for (let tries = 0; tries < 2 && registered.target < 0 && (!engine.isDown || recover(engine)); tries += 1) {
     engine.enter(scope, undefined, (core, now) => {
       registered = core.configure(settings.options, scope.id, kind, now);
     });
@@ -34,7 +37,8 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
   const identity = `${registered.identity} ${key.slice(key.indexOf("\n"))}`;
   const same = share && registered.identity !== undefined ? byKey.get(identity) : undefined;
   if (same !== undefined) {
-    engine.enter(scope, undefined, (core, now) => core.calls.release(registered.target, now));
+    const superfluous = registered.target;
+    engine.enter(scope, undefined, (core, now) => core.calls.release(superfluous, now));
     // Whoever writes it in a hundred ways pays for each with a call into the core, and not with memory.
     if (same.keys.length < SPELLINGS) {
       byKey.set(key, same);
@@ -44,7 +48,7 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
   }
   const target = new Target(settings, registered, scope, kind);
   engine.targets.set(registered.target, target);
-  if (engine.isDown) target.dead = internalStatus(engine);
+  if (registered.target < 0) target.dead = internalStatus(engine);
   target.stateNumber = engine.statusOf(target).state === "disabled" ? 3 : 0;
   if (share) {
     target.keys.push(key, identity);
@@ -74,8 +78,7 @@ export function release(engine: Engine, target: Target, closed: () => void): voi
   }
   target.closers.push(closed);
   // What was staged before the close is sent before it.
-  engine.handOver(target);
-  engine.enter(target.scope, undefined, (core, now) => core.calls.release(target.id, now));
+  engine.leave(target);
 }
 
 /** A request has no more use for what it has: links drain and close. */
@@ -113,7 +116,7 @@ export function connect(engine: Engine, target: Target, client: number): Promise
   engine.join(target, client);
   if (isDead(engine, target)) return Promise.resolve(engine.statusOf(target));
   if (target.settle === undefined && target.stateNumber !== READY) {
-    engine.enter(target.scope, undefined, (core, now) => core.calls.connect(target.id, now));
+    engine.enterFor(target, (core, now) => core.calls.connect(target.id, now));
   }
   if (target.connection === undefined) renew(engine, target);
   // No dial began: it is disabled, and says so at once.
@@ -136,9 +139,7 @@ export function nudge(engine: Engine, target: Target, client: number): void {
   engine.runtime.defer(() => {
     target.nudged = false;
     engine.join(target, client);
-    if (engine.targets.get(target.id) === target) {
-      engine.enter(target.scope, undefined, (core, now) => core.calls.connect(target.id, now));
-    }
+    engine.enterFor(target, (core, now) => core.calls.connect(target.id, now));
   });
 }
 
@@ -179,13 +180,17 @@ function recover(engine: Engine): boolean {
 function move(engine: Engine): void {
   const now = engine.now();
   const targets = [...engine.targets.values()];
+  // Under numbers that no core gives, until the new one knows them.
   engine.targets.clear();
-  for (const target of targets) {
+  targets.forEach((target, index) => void engine.targets.set(UNKNOWN - index, target));
+  for (const [index, target] of targets.entries()) {
+    engine.targets.delete(UNKNOWN - index);
     if (target.scope.isOver) continue;
     target.connection = undefined;
     if (target.handles === 0) {
       // It was draining: there is nothing left to drain.
-      settle(engine, target, closedStatus(engine));
+      target.dead = closedStatus(engine);
+      settle(engine, target, target.dead);
       for (const closed of target.closers.splice(0)) closed();
       continue;
     }
@@ -193,13 +198,21 @@ function move(engine: Engine): void {
       target.dead = internalStatus(engine);
       target.stateNumber = DISABLED;
     } else {
-      const registered = engine.core.configure(target.settings.options, target.scope.id, target.kind, now);
+      let registered: Registered;
+      try {
+        registered = engine.core.configure(target.settings.options, target.scope.id, target.kind, now);
+        if (target.prefix !== undefined) engine.core.track(registered.target, target.prefix, now);
+      } catch (cause) {
+        // Another death: its successor begins with the targets that are left, this one included.
+        engine.targets.set(UNKNOWN - index, target);
+        engine.replace(cause);
+        return;
+      }
       target.id = registered.target;
       target.endpoint = endpointOf(registered, target.settings);
       target.dead = undefined;
       target.stateNumber = 0;
       target.dial = 0;
-      if (target.prefix !== undefined) engine.core.track(target.id, target.prefix, now);
     }
     engine.targets.set(target.id, target);
     settle(engine, target, engine.statusOf(target));

@@ -24,15 +24,20 @@ export class Cancellation {
     promise.then(forget, forget);
   }
 
+  /** In one call for each target: there may be many thousands. */
   readonly #abort = (): void => {
-    const engine = this.#engine;
-    // The core can only forget what it knows of.
-    for (const { target } of this.#waiting.values()) engine.handOver(target);
+    const { pending } = this.#engine;
+    const { reason } = this.#signal;
+    const byTarget = new Map<Target, number[]>();
     for (const [promise, { target, tag }] of this.#waiting) {
-      // The number may have been given to another command since.
-      if (!engine.pending.isAt(tag, promise)) continue;
-      engine.pending.reject(tag, this.#signal.reason, true);
-      engine.enter(target.scope, undefined, (core, now) => core.calls.abandon(target.id, tag, now));
+      if (!pending.isAt(tag, promise)) continue;
+      const tags = byTarget.get(target);
+      if (tags === undefined) byTarget.set(target, [tag]);
+      else tags.push(tag);
+    }
+    for (const [target, tags] of byTarget) {
+      this.#engine.abandon(target, tags);
+      for (const tag of tags) pending.reject(tag, reason, true);
     }
   };
 }

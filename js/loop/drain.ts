@@ -1,7 +1,6 @@
 /** Handles that are closed when what is pending on them has settled. */
 import * as abi from "../core/abi.js";
 import type { Engine } from "./engine.js";
-import { failure } from "./failures.js";
 import type { Handle, Target } from "./target.js";
 
 /** Waits until what is pending of a target and `isOwn` has settled, but no longer than `limit` milliseconds; the rest is rejected. */
@@ -15,7 +14,7 @@ export async function drain(
   const waiting = () =>
     pending.tags().filter((tag) => {
       const owner = pending.owner(tag);
-      return owner.target === target && isOwn(owner);
+      return owner?.target === target && isOwn(owner);
     });
   const first = waiting().map((tag) => pending.promise(tag));
   if (first.length === 0) return;
@@ -28,23 +27,11 @@ export async function drain(
       resolve();
     });
   });
-  // The core can only forget what it knows of.
-  if (waiting().length > 0) engine.handOver(target);
-  // From the end, where those stand that were staged last: taking one out of the middle moves what is behind it.
-  for (const tag of waiting().reverse()) expel(engine, target, tag);
-}
-
-function expel(engine: Engine, target: Target, tag: number): void {
-  const { pending } = engine;
-  const promise = pending.promise(tag);
-  let sent = 0;
-  engine.enter(target.scope, undefined, (core, now) => {
-    sent = core.calls.abandon(target.id, tag, now);
-  });
-  // The core may have died of it.
-  if (!pending.isAt(tag, promise)) return;
-  const { policy } = pending.owner(tag);
-  const status = engine.statusOf(target);
-  const error = failure(target, status, pending.name(tag), policy, abi.FAILURE_CLOSED, 0, sent, () => "");
-  pending.reject(tag, error, true);
+  const late = waiting();
+  const unsent = engine.abandon(target, late);
+  const { rejections } = engine;
+  for (const tag of late) {
+    rejections.add(tag, abi.FAILURE_CLOSED, 0, unsent.has(tag) ? abi.SENT_NO : abi.SENT_MAYBE);
+  }
+  rejections.settle();
 }

@@ -22,7 +22,7 @@ import { act, linked, type Row } from "./actions.js";
 import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
 import { Clock } from "./clock.js";
-import { unusable } from "./failures.js";
+import { noPlace, unusable } from "./failures.js";
 import { isFailure, type Link } from "./link.js";
 import { News } from "./news.js";
 import { Policies } from "./policies.js";
@@ -37,15 +37,12 @@ import { tellChanges } from "./watchers.js";
 const INLINE_READY = 16 << 10;
 /** …these not when they must wait: what waits would make linear memory grow for ever. */
 const INLINE_WAITING = 256;
-/**
- * What a link does not take stays here, since linear memory never shrinks. But the core must know of every deadline, so
- * it gets all when the link has taken nothing for so many milliseconds…
- */
-const HOLD = 100;
-/** …and after so many in any case. */
-const HOLD_AT_MOST = 2_000;
+/** What a link does not take stays in the stage, where it is looked after each so many milliseconds. */
+const LOOK = 25;
 const READY = 2;
 const SPOILT = "an argument could not be written: its bytes were transferred away or resized, or memory has run out";
+/** Of `FAILURE_FULL`: limits.pending. */
+const PENDING = 2;
 const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
 const EARLY_WORDS = 1_800;
@@ -94,7 +91,7 @@ export class Engine {
     this.runtime = runtime;
     this.#thread = new Scope(this, 0);
     this.requests = runtime.mark && runtime.tellApart?.(this, runtime.mark);
-    this.pending = new Pending(this.requests && ((handle) => handle.target.scope.request?.ended()));
+    this.pending = new Pending(noPlace, this.requests && ((handle) => handle.target.scope.request?.ended()));
     this.#clock = new Clock(runtime);
     this.module = runtime.compile();
     this.#reader = new TextReader(runtime);
@@ -128,19 +125,20 @@ export class Engine {
     const { target } = handle;
     const { stage } = target;
     if (a.length > INLINE_WAITING || !handle.used) return this.send(handle, [name, a]);
-    if (stage.wordCount + 5 > stage.words.length || stage.text.length > 60_000) stage.reserve(5, 1024);
+    if (stage.wordCount + 7 > stage.words.length || stage.text.length > 60_000) stage.reserve(7, 1024);
     const promise = this.pending.add(handle, name);
+    const { lastTag } = this.pending;
+    if (!target.scheduled) this.schedule(target);
     const { words } = stage;
     const at = stage.wordCount;
-    words[at] = this.pending.lastTag;
+    words[at] = lastTag;
     words[at + 1] = handle.policy.id;
     words[at + 2] = 2;
     words[at + 3] = name.length;
     words[at + 4] = a.length;
     stage.wordCount = at + 5;
     stage.text += `${staged}${a}\n`;
-    if (!target.scheduled) this.schedule(target);
-    else if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
+    if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     return promise;
   }
 
@@ -149,11 +147,13 @@ export class Engine {
     const { target } = handle;
     const { stage } = target;
     if (a.length > INLINE_WAITING || b.length > INLINE_WAITING || !handle.used) return this.send(handle, [name, a, b]);
-    if (stage.wordCount + 6 > stage.words.length || stage.text.length > 60_000) stage.reserve(6, 1024);
+    if (stage.wordCount + 8 > stage.words.length || stage.text.length > 60_000) stage.reserve(8, 1024);
     const promise = this.pending.add(handle, name);
+    const { lastTag } = this.pending;
+    if (!target.scheduled) this.schedule(target);
     const { words } = stage;
     const at = stage.wordCount;
-    words[at] = this.pending.lastTag;
+    words[at] = lastTag;
     words[at + 1] = handle.policy.id;
     words[at + 2] = 3;
     words[at + 3] = name.length;
@@ -161,36 +161,31 @@ export class Engine {
     words[at + 5] = b.length;
     stage.wordCount = at + 6;
     stage.text += `${staged}${a}\n${b}\n`;
-    if (!target.scheduled) this.schedule(target);
-    else if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
+    if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     return promise;
   }
 
   /** Any command. The arguments are valid; the first is its name. */
   send(handle: Handle, args: readonly Argument[]): Promise<unknown> {
     const { target } = handle;
-    const name = args[0] as string;
-    const promise = this.pending.add(handle, name);
+    const promise = this.pending.add(handle, args[0] as string);
     const tag = this.pending.lastTag;
     if (this.requests !== undefined) target.scope.request?.staged();
     if (!handle.used) this.#firstUse(handle);
-    const { stage } = target;
-    const leaves = target.stateNumber === READY && target.blockedBy === undefined;
-    const inline = leaves ? INLINE_READY : INLINE_WAITING;
-    stage.begin(tag, handle.policy.id, args.length, name);
-    for (let i = 1; i < args.length; i += 1) {
-      const argument = args[i] as Argument;
-      if (argument.length > inline) {
+    if (!target.scheduled) this.schedule(target);
+    const leaves = target.stateNumber === READY && !target.isBlocked;
+    try {
+      target.stage.add(tag, handle.policy.id, args, leaves ? INLINE_READY : INLINE_WAITING, (argument) => {
         const length = typeof argument === "string" ? this.runtime.byteLength(argument) : argument.length;
         target.externalBytes += length;
-        stage.addOutside(length);
         // What waits may be changed by its owner meanwhile; what leaves at the end of this tick is not worth a copy.
         const content = leaves || typeof argument === "string" ? argument : argument.slice();
         this.pending.keepExternal(tag, content, length);
-      } else if (typeof argument === "string") stage.addText(argument);
-      else stage.addBytes(argument);
+        return length;
+      });
+    } catch (error) {
+      this.pending.reject(tag, error, false);
     }
-    if (!target.scheduled) this.schedule(target);
     return promise;
   }
 
@@ -229,6 +224,7 @@ export class Engine {
       if (this.#clock.noticeSleep()) target.scope.disarm();
       this.balance();
     }
+    target.stage.begin();
   }
 
   /** The tick's commands come from many microtasks: there may be a chunk's worth of them, and they share one write. */
@@ -239,49 +235,116 @@ export class Engine {
   /** The server has nothing to do: it works on the beginning of a large tick while the rest is staged. */
   #flushEarly(target: Target): void {
     this.#pipeIsEmpty = false;
-    if (target.stateNumber === READY) this.submitAll(target);
+    if (target.stateNumber !== READY) return;
+    this.submitAll(target);
+    target.stage.begin();
   }
 
   /** Hands over what is staged, as long as the link takes it; says whether the core lived through it. */
   submitAll(target: Target): boolean {
     const { epoch } = this;
-    while (target.blockedBy === undefined) {
+    if (target.dead !== undefined) {
+      this.rejectStaged(target);
+      return true;
+    }
+    while (!target.isBlocked) {
       const segment = target.stage.next();
-      if (segment === undefined) return true;
+      if (segment === undefined) break;
       this.#submit(target, segment);
       if (this.epoch !== epoch) return false;
     }
-    if (!target.stage.isEmpty && !target.isHolding) this.#hold(target, this.now());
-    return true;
+    if (!target.stage.isEmpty) {
+      target.stage.date(this.now());
+      this.#hold(target);
+    } else this.#leave(target);
+    return this.epoch === epoch;
   }
 
-  #hold(target: Target, since: number): void {
-    const { drains } = target;
-    target.isHolding = true;
-    const look = () => {
-      const goesOn = target.drains > drains && this.now() - since < HOLD_AT_MOST;
-      if (goesOn && !target.stage.isEmpty) this.#hold(target, since);
-      else this.handOver(target);
-    };
-    this.runtime.setTimer(() => this.runtime.afterPoll(look), HOLD);
-  }
-
-  /** Hands over what is staged whether the link takes it or not. */
-  handOver(target: Target): void {
-    target.isHolding = false;
-    target.blockedBy = undefined;
-    // What is staged from here on schedules anew: only that notices that something is pending again.
-    target.scheduled = false;
+  /** The last handle is gone: once all that it had staged is handed over the link may drain. */
+  leave(target: Target): void {
+    target.isLeaving = true;
     this.submitAll(target);
   }
 
+  #leave(target: Target): void {
+    if (!target.isLeaving) return;
+    target.isLeaving = false;
+    this.enterFor(target, (core, now) => core.calls.release(target.id, now));
+  }
+
+  /** Looks after what a link does not take, until it does. */
+  #hold(target: Target): void {
+    if (target.isHolding) return;
+    target.isHolding = true;
+    const look = () => {
+      if (target.isBlocked) this.#expire(target);
+      if (target.isBlocked && !target.stage.isEmpty) wait();
+      else {
+        target.isHolding = false;
+        this.submitAll(target);
+      }
+    };
+    const wait = () => void this.runtime.setTimer(() => this.runtime.afterPoll(look), LOOK);
+    wait();
+  }
+
+  /** Rejects what has waited for too long, and what is more than may be unanswered. */
+  #expire(target: Target): void {
+    const now = Math.floor(this.now());
+    let count = 0;
+    target.stage.cancel((tag, stagedAt) => {
+      const waited = (now - stagedAt) | 0;
+      if (waited >= (this.pending.owner(tag)?.policy.command ?? 0)) {
+        this.rejections.add(tag, abi.FAILURE_TIMEOUT, abi.PHASE_QUEUE, abi.SENT_NO);
+      } else if (count >= target.maxPending) this.rejections.add(tag, abi.FAILURE_FULL, PENDING, abi.SENT_NO);
+      else {
+        count += 1;
+        return false;
+      }
+      return true;
+    });
+    this.rejections.settle();
+  }
+
+  /** Ends what is staged for a target that the core has forgotten. */
+  rejectStaged(target: Target): void {
+    const kind = target.dead?.state === "closed" ? abi.FAILURE_CLOSED : abi.FAILURE_DISABLED;
+    target.stage.cancel((tag) => {
+      this.rejections.add(tag, kind, 0, abi.SENT_NO);
+      return true;
+    });
+    this.rejections.settle();
+  }
+
+  /** The callers of these commands do not wait any more; gives those of them that the server cannot have seen. */
+  abandon(target: Target, tags: readonly number[]): Set<number> {
+    const unsent = new Set<number>();
+    if (!target.stage.isEmpty) {
+      const asked = new Set(tags);
+      target.stage.cancel((tag) => asked.has(tag) && unsent.add(tag).has(tag));
+    }
+    const rest = tags.filter((tag) => !unsent.has(tag));
+    for (let at = 0; at < rest.length; at += abi.META_WORDS) {
+      const some = Uint32Array.from(rest.slice(at, at + abi.META_WORDS));
+      this.enterFor(target, (core, now) => {
+        for (const tag of core.abandon(target.id, some, now)) unsent.add(tag);
+      });
+    }
+    return unsent;
+  }
+
   #submit(target: Target, { words, wordCount, text, bytes, byteCount }: Segment): void {
-    this.enter(target.scope, undefined, (core, now) => {
+    this.enterFor(target, (core, now) => {
       const written = core.writeBatch(words, wordCount, text, bytes, byteCount);
       const isAscii = written === text.length;
       const agrees = core.calls.submit(target.id, wordCount, written, +isAscii, byteCount, now);
       if (!agrees) throw new Error("a batch was malformed");
     });
+  }
+
+  /** As `enter`, for what concerns one target: does nothing when the core has forgotten it. */
+  enterFor(target: Target, call: (core: Core, now: number) => void): void {
+    if (target.dead === undefined && this.targets.get(target.id) === target) this.enter(target.scope, undefined, call);
   }
 
   /** The one door to the core: whatever happens behind it, promises settle. */
@@ -309,7 +372,7 @@ export class Engine {
   track(target: Target, prefix: string): void {
     if (target.prefix !== undefined || target.dead !== undefined || this.requests !== undefined) return;
     target.prefix = prefix;
-    this.enter(target.scope, undefined, (core, now) => core.track(target.id, prefix, now));
+    this.enterFor(target, (core, now) => core.track(target.id, prefix, now));
   }
 
   // ── Links ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -320,8 +383,7 @@ export class Engine {
 
   drained(link: Link): void {
     const { target } = link;
-    if (target.blockedBy === link) target.blockedBy = undefined;
-    target.drains += 1;
+    link.isBlocked = false;
     this.enter(target.scope, undefined, (core, now) => core.calls.drained(link.id, now));
     this.submitAll(target);
   }
@@ -358,9 +420,11 @@ export class Engine {
       const kind = head & 0xff;
       if (kind < abi.ROW_ACTION) {
         if (((head >>> 8) & WHOLE) === WHOLE && kind < abi.KIND_ARRAY) {
+          const owner = this.pending.owner(c);
+          if (owner === undefined) continue;
           let value: unknown;
           try {
-            value = scalar(this.#reader, core.u8, received, head, a, b, this.pending.owner(c));
+            value = scalar(this.#reader, core.u8, received, head, a, b, owner);
           } catch (cause) {
             this.refuse(c, cause);
             continue;
@@ -393,7 +457,7 @@ export class Engine {
           b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | abi.KIND_BULK, a, b, asText);
         (link as Link).target.changes.push(key as string | undefined);
       } else {
-        if (kind === abi.ROW_LINK) linked(this.targets.get(a), head >>> 8 === 0, c === 1);
+        if (kind === abi.ROW_LINK) linked(this.targets.get(a), this.links.get(b), head >>> 8 === 0, c === 1);
         // These may call the core, and rows are only valid until then.
         later ??= [];
         later.push([head, a, b, c]);
@@ -419,22 +483,22 @@ export class Engine {
       return false;
     }
     this.core.calls.blocked(link.id);
-    link.target.blockedBy = link;
+    link.isBlocked = true;
     return true;
   }
 
   scalar(head: number, a: number, b: number, tag: number, at: number): unknown {
-    return scalar(this.#reader, this.core.u8, at, head, a, b, this.pending.owner(tag));
+    return scalar(this.#reader, this.core.u8, at, head, a, b, this.pending.owner(tag) ?? asText);
   }
 
   /** The form in which the caller wants its reply. */
   mode(tag: number): number {
-    return this.pending.owner(tag).mode;
+    return this.pending.owner(tag)?.mode ?? 0;
   }
 
   beginBig(length: number, tag: number, skipped: boolean): BigValue {
-    const nobody = skipped || tag === NOBODY;
-    return new BigValue(this.runtime, length, nobody ? 0 : this.pending.owner(tag).mode, nobody);
+    const owner = skipped ? undefined : this.pending.owner(tag);
+    return new BigValue(this.runtime, length, owner?.mode ?? 0, owner === undefined);
   }
 
   /** Gives a large value the part of it that has been received into linear memory. */
@@ -444,8 +508,10 @@ export class Engine {
 
   /** A command is answered. */
   deliver(tag: number, value: unknown, shape: number): void {
+    const owner = this.pending.owner(tag);
+    if (owner === undefined) return;
     if (isFailure(value)) {
-      const { target } = this.pending.owner(tag);
+      const { target } = owner;
       const command = this.pending.name(tag);
       const details = { command, target: target.display };
       const relayed = target.settings.via?.revive(value.message);
@@ -457,7 +523,7 @@ export class Engine {
     } else {
       let shaped: unknown;
       try {
-        shaped = reshape(value, shape, this.pending.owner(tag).mode);
+        shaped = reshape(value, shape, owner.mode);
       } catch (cause) {
         this.refuse(tag, cause);
         return;
@@ -468,8 +534,8 @@ export class Engine {
 
   /** A command is answered, and of its reply no value can be made. */
   refuse(tag: number, cause: unknown): void {
-    const { target } = this.pending.owner(tag);
-    this.pending.reject(tag, unusable(this.pending.name(tag), target.display, cause), true);
+    const display = this.pending.owner(tag)?.target.display ?? "redis";
+    this.pending.reject(tag, unusable(this.pending.name(tag), display, cause), true);
   }
 
   // ── Time and liveness ───────────────────────────────────────────────────────────────────────────────────────────
@@ -513,7 +579,7 @@ export class Engine {
       target.stage.clear();
       target.scope.clear();
       target.scheduled = false;
-      target.blockedBy = undefined;
+      target.link = undefined;
       target.tracks = false;
       target.changes = [];
     }
@@ -536,5 +602,4 @@ export class Engine {
 }
 
 const WHOLE = abi.FLAG_FIRST | abi.FLAG_LAST;
-const NOBODY = 0xffffffff;
 const asText: Form = { mode: 0, take: undefined };

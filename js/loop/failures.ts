@@ -14,7 +14,7 @@ import {
   UsageError,
 } from "../core/errors.js";
 import type { DisabledStatus, Status } from "../core/status.js";
-import type { Policy, Target } from "./target.js";
+import type { Handle, Policy, Target } from "./target.js";
 
 /** The error of a `REJECT` row. `refusal` looks up why a command was refused. */
 export function failure(
@@ -35,12 +35,16 @@ export function failure(
       return new UsageError(`${command} ${refusal(detail)}`, command);
     case abi.FAILURE_TIMEOUT: {
       const phase = detail === abi.PHASE_CONNECT ? "connect" : detail === abi.PHASE_QUEUE ? "queue" : "reply";
+      // There is a connection, and it took nothing.
+      const isHeld = phase === "queue" && status.state === "ready";
       const [name, limit] =
-        phase === "reply" ? ["timeouts.command", policy.command] : ["timeouts.connect", policy.connect];
+        phase === "reply" || isHeld ? ["timeouts.command", policy.command] : ["timeouts.connect", policy.connect];
       const budget = `${policy.total ? "timeout" : name}, ${limit} ms`;
       const text = {
         connect: `no connection to ${target.display} in time (${budget})`,
-        queue: `waited too long for a connection to ${target.display} (${budget})`,
+        queue: isHeld
+          ? `the connection to ${target.display} took no more commands in time (${budget}); nothing was sent`
+          : `waited too long for a connection to ${target.display} (${budget})`,
         reply: `no reply from ${target.display} in time (${budget}); the server may have executed it`,
       }[phase];
       // What kept it waiting, where that is known.
@@ -77,6 +81,12 @@ export function failure(
       return new ConnectionLostError(where + text, abi.REASONS[detail] ?? "reset", { ...details, retry: true });
     }
   }
+}
+
+/** The error of a command for which there is no place: more wait in this thread than tags can tell apart. */
+export function noPlace({ target }: Handle, command: string): DisabledError {
+  const text = `${command}: two million commands wait in this thread; nothing was sent`;
+  return new DisabledError(text, "queue-full", { command, target: target.display, sent: "no" });
 }
 
 /** The error of a command, or of `ready()`, on a disabled target. */

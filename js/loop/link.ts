@@ -14,6 +14,8 @@ export class Link implements LinkEvents {
   readonly builder = new Builder();
   stream: Stream | undefined;
   big: BigValue | undefined;
+  /** It asked for a pause. */
+  isBlocked = false;
   #afterBig = false;
   #gone = false;
   /** Why no value can be made of the reply that is coming in. */

@@ -38,12 +38,13 @@ export class Rejections {
     this.#engine = engine;
   }
 
-  /** Takes a command that a row ends. Its tag is free from here on. */
+  /** Takes a command that has ended, unless it had before. */
   add(tag: number, kind: number, detail: number, sent: number): void {
-    this.#fresh.push(this.#engine.pending.take(tag, kind, detail, sent));
+    const ended = this.#engine.pending.take(tag, kind, detail, sent);
+    if (ended !== undefined) this.#fresh.push(ended);
   }
 
-  /** The rows have been read: rejects what they end, by the state that targets are in now. */
+  /** All have been added, as when the rows of a call are read: rejects what they end, by the state that targets are in now. */
   settle(): void {
     if (this.#fresh.length === 0) return;
     const all = this.#fresh;
@@ -69,7 +70,10 @@ export class Rejections {
     const { pending } = this.#engine;
     const all = this.#fresh;
     this.#fresh = [];
-    for (const tag of pending.tags()) all.push(pending.take(tag, 0, 0, 0));
+    for (const tag of pending.tags()) {
+      const ended = pending.take(tag, 0, 0, 0);
+      if (ended !== undefined) all.push(ended);
+    }
     this.#reject(all, ({ name }) => died(name, cause));
   }
 

@@ -76,12 +76,14 @@ export class Target {
   /** Keys that the chunk which is being read tells of; undefined stands for all keys. */
   changes: (string | undefined)[] = [];
   readonly watchers = new Set<WeakRef<Watcher>>();
-  /** The link that does not take what is staged: it is held back until that has drained. */
-  blockedBy: Link | undefined;
-  /** How often a link has drained. */
-  drains = 0;
-  /** A timer runs that ends the holding back. */
+  /** The link that replies come from. What is staged is held back while it is blocked. */
+  link: Link | undefined;
+  /** What is held back is being looked after. */
   isHolding = false;
+  /** The last handle is gone, and what it had staged is still to be handed over. */
+  isLeaving = false;
+  /** How many commands may be unanswered. */
+  maxPending: number;
   /** Commands are staged and the flush is due. */
   scheduled = false;
   /** What stages commands of its own once everybody else has. */
@@ -104,7 +106,7 @@ export class Target {
   /** One log a logger, however many handles have it. */
   readonly logs = new Map<object, { log: Log; handles: number }>();
   /** What the first handle decided for all, to notice that another wants something else. */
-  link: string | undefined;
+  linkSettings: string | undefined;
   warned = false;
   /** The server and the database that the first handle meant, if it could tell. */
   place: string | undefined;
@@ -141,7 +143,13 @@ export class Target {
     this.scope = scope;
     this.kind = kind;
     this.id = registered.target;
+    this.maxPending = registered.pending ?? 0;
     this.endpoint = endpointOf(registered, settings);
+  }
+
+  /** Whether what is staged must wait for its link to drain. */
+  get isBlocked(): boolean {
+    return this.link?.isBlocked === true;
   }
 
   get state(): State {

@@ -1,7 +1,9 @@
 /**
- * The promises of commands that are not settled, by tag. A slab: tags are indices that are used again, and the parts of
- * an entry stand in parallel arrays, so that a command costs its promise and nothing else.
+ * The promises of commands that are not settled, by tag. A slab: the parts of an entry stand in parallel arrays, so that a
+ * command costs its promise and nothing else. A tag is the place of its entry and a generation: what is said late of a
+ * command that has ended is not taken for news of the one that has its place now.
  */
+import { CANCELLED } from "../core/abi.js";
 
 type Resolve = (value: unknown) => void;
 type Reject = (error: unknown) => void;
@@ -24,6 +26,13 @@ export interface Ended<Owner> {
   readonly sent: number;
 }
 
+/** Places, and with them the commands that may wait in a thread. Tags have 30 bits, which are small integers everywhere. */
+const PLACES = 1 << 21;
+const MASK = PLACES - 1;
+const TAGS = 1 << 30;
+/** The tag of a place that is free. */
+const NONE = -1;
+
 let resolveOfLast: Resolve;
 let rejectOfLast: Reject;
 /** One executor for all: a closure for each promise would cost as much as the promise. */
@@ -40,13 +49,17 @@ export class Pending<Owner> {
   readonly #promises: (Promise<unknown> | undefined)[] = [];
   readonly #owners: (Owner | undefined)[] = [];
   readonly #names: string[] = [];
+  readonly #tags: number[] = [];
   readonly #externals = new Map<number, External[]>();
+  /** The next tags of places that are free. */
   readonly #free: number[] = [];
   readonly #left: ((owner: Owner) => void) | undefined;
+  readonly #full: (owner: Owner, name: string) => unknown;
   #size = 0;
 
-  /** `left` is told of each that waits no more. */
-  constructor(left?: (owner: Owner) => void) {
+  /** `full` makes the error of a command for which there is no place; `left` is called for each that waits no more. */
+  constructor(full: (owner: Owner, name: string) => unknown, left?: (owner: Owner) => void) {
+    this.#full = full;
     this.#left = left;
   }
 
@@ -58,62 +71,79 @@ export class Pending<Owner> {
   /** Of the last `add`. */
   lastTag = 0;
 
-  /** A new promise; its tag is in `lastTag`. */
+  /** A new promise; its tag is in `lastTag`. Where there is no place it is rejected, and what is staged under its tag skipped. */
   add(owner: Owner, name: string): Promise<unknown> {
     const promise = new Promise<unknown>(capture);
-    const tag = this.#free.length > 0 ? (this.#free.pop() as number) : this.#resolves.length;
-    this.#resolves[tag] = resolveOfLast;
-    this.#rejects[tag] = rejectOfLast;
-    this.#promises[tag] = promise;
-    this.#owners[tag] = owner;
-    this.#names[tag] = name;
+    const tag = this.#free.pop() ?? this.#tags.length;
+    if (this.#size === PLACES) {
+      rejectOfLast(this.#full(owner, name));
+      promise.catch(nobody);
+      this.lastTag = CANCELLED;
+      return promise;
+    }
+    const place = tag & MASK;
+    this.#tags[place] = tag;
+    this.#resolves[place] = resolveOfLast;
+    this.#rejects[place] = rejectOfLast;
+    this.#promises[place] = promise;
+    this.#owners[place] = owner;
+    this.#names[place] = name;
     this.#size += 1;
     this.lastTag = tag;
     return promise;
   }
 
-  owner(tag: number): Owner {
-    return this.#owners[tag] as Owner;
+  /** Whose the command is; undefined once it has ended. */
+  owner(tag: number): Owner | undefined {
+    const place = tag & MASK;
+    return this.#tags[place] === tag ? this.#owners[place] : undefined;
   }
 
   name(tag: number): string {
-    return this.#names[tag] as string;
+    return this.#names[tag & MASK] as string;
   }
 
   promise(tag: number): Promise<unknown> {
-    return this.#promises[tag] as Promise<unknown>;
+    return this.#promises[tag & MASK] as Promise<unknown>;
   }
 
-  /** Whether the tag is that promise's: tags are used again. */
+  /** Whether the tag is that promise's. */
   isAt(tag: number, promise: Promise<unknown>): boolean {
-    return this.#promises[tag] === promise;
+    return this.#promises[tag & MASK] === promise;
   }
 
+  /** Whether the command has not ended. */
   has(tag: number): boolean {
-    return this.#resolves[tag] !== undefined;
+    return this.owner(tag) !== undefined;
   }
 
+  /** Nothing happens to a command that has ended, here and in `reject`. */
   resolve(tag: number, value: unknown): void {
-    const resolve = this.#resolves[tag] as Resolve;
+    const place = tag & MASK;
+    if (this.#tags[place] !== tag) return;
+    const resolve = this.#resolves[place] as Resolve;
     this.#forget(tag);
     resolve(value);
   }
 
   /** `handled`: nobody need listen for the rejection. */
   reject(tag: number, error: unknown, handled: boolean): void {
-    const reject = this.#rejects[tag] as Reject;
-    if (handled) (this.#promises[tag] as Promise<unknown>).catch(nobody);
+    const place = tag & MASK;
+    if (this.#tags[place] !== tag) return;
+    const reject = this.#rejects[place] as Reject;
+    if (handled) (this.#promises[place] as Promise<unknown>).catch(nobody);
     this.#forget(tag);
     reject(error);
   }
 
-  /** Takes a promise out: its tag may be another's from here on. */
-  take(tag: number, kind: number, detail: number, sent: number): Ended<Owner> {
-    const promise = this.#promises[tag] as Promise<unknown>;
+  /** Takes the promise of a command out that has not ended. */
+  take(tag: number, kind: number, detail: number, sent: number): Ended<Owner> | undefined {
+    const owner = this.owner(tag);
+    if (owner === undefined) return undefined;
     const ended = {
-      promise,
-      reject: this.#rejects[tag] as Reject,
-      owner: this.owner(tag),
+      promise: this.promise(tag),
+      reject: this.#rejects[tag & MASK] as Reject,
+      owner,
       name: this.name(tag),
       kind,
       detail,
@@ -124,18 +154,24 @@ export class Pending<Owner> {
   }
 
   #forget(tag: number): void {
-    this.#left?.(this.#owners[tag] as Owner);
-    this.#resolves[tag] = undefined;
-    this.#rejects[tag] = undefined;
-    this.#promises[tag] = undefined;
-    this.#owners[tag] = undefined;
+    const place = tag & MASK;
+    this.#left?.(this.#owners[place] as Owner);
+    this.#resolves[place] = undefined;
+    this.#rejects[place] = undefined;
+    this.#promises[place] = undefined;
+    this.#owners[place] = undefined;
     if (this.#externals.size > 0) this.#externals.delete(tag);
-    this.#free.push(tag);
+    // The tag has an end; the place of the next one is the same.
+    const next = tag + PLACES;
+    const free = next < TAGS ? next : place;
+    this.#tags[place] = NONE;
+    this.#free.push(free);
     this.#size -= 1;
   }
 
   /** Keeps an argument that does not enter the core until it is written. */
   keepExternal(tag: number, content: string | Uint8Array, byteLength: number): void {
+    if (!this.has(tag)) return;
     const external = { content, byteLength };
     const kept = this.#externals.get(tag);
     if (kept === undefined) this.#externals.set(tag, [external]);
@@ -149,9 +185,9 @@ export class Pending<Owner> {
   /** Lets go of those whose owner `isGone`, without settling them; gives what they are still owed. */
   disown(isGone: (owner: Owner) => boolean): { command: string; reject: Reject }[] {
     return this.tags()
-      .filter((tag) => isGone(this.owner(tag)))
+      .filter((tag) => isGone(this.owner(tag) as Owner))
       .map((tag) => {
-        const [promise, rejectIt] = [this.#promises[tag] as Promise<unknown>, this.#rejects[tag] as Reject];
+        const [promise, rejectIt] = [this.promise(tag), this.#rejects[tag & MASK] as Reject];
         const reject = (error: unknown) => {
           // Not before: what is derived from a promise belongs to whoever derives it.
           promise.catch(nobody);
@@ -165,6 +201,6 @@ export class Pending<Owner> {
 
   /** The tags of all that wait. */
   tags(): number[] {
-    return [...this.#resolves.keys()].filter((tag) => this.has(tag));
+    return this.#tags.filter((tag) => tag !== NONE);
   }
 }

@@ -16,7 +16,7 @@ export function resetRegistry(): void {
   const { pending, targets, deaths } = engine;
   for (const tag of pending.tags()) {
     const command = pending.name(tag);
-    const target = pending.owner(tag).target.display;
+    const target = pending.owner(tag)?.target.display ?? "redis";
     const text = `${command}: resetRegistry() closed the connection to ${target}; the server may have executed it`;
     pending.reject(tag, new ConnectionLostError(text, "closed", { command, target, sent: "maybe" }), true);
   }

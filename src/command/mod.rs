@@ -17,6 +17,11 @@ pub trait Args {
     /// The argument at `index`, counted from 0; `None` behind the last.
     fn get(&self, index: usize) -> Option<&[u8]>;
 
+    /// Whether the argument at `index` is there, but what it says is not known.
+    fn is_hidden(&self, _index: usize) -> bool {
+        false
+    }
+
     /// True when there is none.
     fn is_empty(&self) -> bool {
         self.len() == 0

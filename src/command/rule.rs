@@ -124,7 +124,8 @@ fn blocks<A: Args + ?Sized>(args: &A) -> bool {
     let mut at = 0;
     while let Some(argument) = args.get(at) {
         match argument {
-            _ if is_word(argument, b"BLOCK") => return true,
+            // What cannot be seen may be it.
+            _ if args.is_hidden(at) || is_word(argument, b"BLOCK") => return true,
             _ if is_word(argument, b"STREAMS") => return false,
             _ if is_word(argument, b"GROUP") => at += 3,
             _ if is_word(argument, b"COUNT") => at += 2,

@@ -2,12 +2,14 @@
 //!
 //! A command is three words, `[tag, policy, number of arguments]`, and a word for each argument: its kind in the two
 //! upper bits, its length in the others. Text arguments stand in one UTF-8 text (see [`TextArguments`]), byte arguments
-//! one after the other behind it, and large ones are not here at all. A command that does not fit a batch goes on in
-//! the next one, which then begins with the words of its remaining arguments.
+//! one after the other behind it, and large ones are not here at all. A batch holds whole commands only, so that all
+//! that their arguments say is known when they are framed: of a command that is larger than a batch, the shell frames
+//! the arguments in the middle itself ([`FRAMED`]).
 
-use crate::command::{self, Info, Refusal};
+use crate::command::{self, Args, Info, Refusal};
 use crate::connection::{Entry, External, Frames, READ_ONLY};
 use crate::resp::{array_header, bulk, bulk_header, TextArguments};
+use crate::time::{Duration, Time};
 
 /// An argument in the text; its length is in UTF-16 units.
 pub const TEXT: u32 = 0;
@@ -15,8 +17,17 @@ pub const TEXT: u32 = 0;
 pub const BYTES: u32 = 1;
 /// An argument that the shell writes itself; its length is in bytes.
 pub const OUTSIDE: u32 = 2;
+/// Arguments that the shell writes itself, with their heads: how many they are, and in the next word their bytes.
+pub const FRAMED: u32 = 3;
 /// Bits of a length.
 pub const LENGTH_BITS: u32 = 30;
+/// Stands in the place of a tag where a command was cancelled while it was staged.
+pub const CANCELLED: u32 = u32::MAX;
+/// Stands in the place of a tag, in front of a moment of the shell's clock in whole milliseconds, wrapping: what follows
+/// was staged then.
+pub const STAGED_AT: u32 = u32::MAX - 1;
+/// In the place of that moment: what follows was staged in this tick.
+pub const JUST_NOW: u32 = u32::MAX;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -24,21 +35,31 @@ pub struct Batch<'a> {
     meta: &'a [u32],
     text: TextArguments<'a>,
     bytes: &'a [u8],
+    staged_at: Option<u32>,
 }
 
-/// The words and the texts of a batch do not agree, which is a bug of the shell.
+/// The words and the texts of a batch do not agree: a bug of the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
 enum Argument<'a> {
     Inside(&'a [u8]),
     Outside(u32),
+    Framed { count: u32, bytes: u32 },
 }
 
 impl<'a> Batch<'a> {
     /// `ascii`: the text has as many bytes as UTF-16 units.
     pub fn new(meta: &'a [u32], text: &'a [u8], ascii: bool, bytes: &'a [u8]) -> Batch<'a> {
-        Batch { meta, text: TextArguments::new(text, ascii), bytes }
+        Batch { meta, text: TextArguments::new(text, ascii), bytes, staged_at: None }
+    }
+
+    /// How long ago the command that [`Encoder::next`] gave last was staged.
+    #[inline]
+    pub fn age(&self, now: Time) -> Duration {
+        let Some(staged_at) = self.staged_at else { return Duration::ZERO };
+        let millis = (now.as_whole_millis() as u32).wrapping_sub(staged_at) as i32;
+        Duration::from_millis(millis.max(0) as u64)
     }
 
     #[inline]
@@ -49,7 +70,8 @@ impl<'a> Batch<'a> {
     }
 
     #[inline(always)]
-    fn argument(&mut self, word: u32) -> Result<Argument<'a>, Malformed> {
+    fn argument(&mut self) -> Result<Argument<'a>, Malformed> {
+        let word = self.word().ok_or(Malformed)?;
         let length = word & ((1 << LENGTH_BITS) - 1);
         match word >> LENGTH_BITS {
             TEXT => self.text.next(length).map(Argument::Inside).ok_or(Malformed),
@@ -59,8 +81,19 @@ impl<'a> Batch<'a> {
                 Ok(Argument::Inside(argument))
             }
             OUTSIDE => Ok(Argument::Outside(length)),
+            FRAMED => Ok(Argument::Framed { count: length, bytes: self.word().ok_or(Malformed)? }),
             _ => Err(Malformed),
         }
+    }
+
+    /// Passes over the arguments of a command.
+    #[cold]
+    fn skip(&mut self, mut missing: u32) -> Result<(), Malformed> {
+        while missing > 0 {
+            let count = if let Argument::Framed { count, .. } = self.argument()? { count } else { 1 };
+            missing = missing.checked_sub(count.max(1)).ok_or(Malformed)?;
+        }
+        Ok(())
     }
 }
 
@@ -71,7 +104,7 @@ pub enum Outcome {
     Framed {
         /// The command.
         entry: Entry,
-        /// Offset of its first byte, or of the part of it that this batch held.
+        /// Offset of its first byte.
         from: u32,
         /// Bytes of the whole frame, external arguments included.
         size: u64,
@@ -83,28 +116,11 @@ pub enum Outcome {
         /// Why.
         refusal: Refusal,
     },
-    /// The batch ended in the middle of it; what it held of it stands in the frames.
-    Unfinished {
-        /// From this offset on.
-        from: u32,
-    },
 }
 
-/// A command that goes on in the next batch.
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    tag: u32,
-    policy: u16,
-    info: Info,
-    missing: u32,
-    externals: u32,
-    size: u64,
-}
-
-/// Remembers what one batch leaves for the next.
+/// Translates batches.
 #[derive(Debug, Default)]
 pub struct Encoder {
-    open: Option<Open>,
     /// The last name that was looked up whose meaning does not depend on its arguments: ticks repeat themselves.
     known: Option<(Vec<u8>, Info)>,
 }
@@ -113,59 +129,67 @@ impl Encoder {
     /// Appends the next command's frame; `None` when the batch is empty.
     #[inline]
     pub fn next(&mut self, batch: &mut Batch<'_>, frames: &mut Frames) -> Result<Option<Outcome>, Malformed> {
-        if batch.meta.is_empty() {
-            return Ok(None);
-        }
-        let from = frames.len();
-        let mut command = match self.open.take() {
-            Some(open) => open,
-            None => {
-                let tag = batch.word().ok_or(Malformed)?;
-                let policy = batch.word().ok_or(Malformed)? as u16;
-                let arguments = batch.word().ok_or(Malformed)?;
-                let info = self.look_up(batch, arguments)?;
-                array_header(&mut frames.bytes, arguments);
-                Open { tag, policy, info, missing: arguments, externals: 0, size: 0 }
+        loop {
+            let Some(tag) = batch.word() else { return Ok(None) };
+            let policy = batch.word().ok_or(Malformed)?;
+            if tag < STAGED_AT {
+                return self.command(tag, policy as u16, batch, frames).map(Some);
             }
-        };
-        let split = command.size > 0;
-        while command.missing > 0 {
-            let Some(word) = batch.word() else {
-                command.size += u64::from(frames.len() - from).max(1);
-                if command.info.refusal.is_some() {
-                    frames.truncate(from);
-                }
-                self.open = Some(command);
-                return Ok(Some(Outcome::Unfinished { from }));
-            };
-            match batch.argument(word)? {
+            if tag == STAGED_AT {
+                batch.staged_at = (policy != JUST_NOW).then_some(policy);
+            } else {
+                let arguments = batch.word().ok_or(Malformed)?;
+                batch.skip(arguments)?;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn command(
+        &mut self,
+        tag: u32,
+        policy: u16,
+        batch: &mut Batch<'_>,
+        frames: &mut Frames,
+    ) -> Result<Outcome, Malformed> {
+        let arguments = batch.word().ok_or(Malformed)?;
+        let from = frames.len();
+        let info = self.look_up(batch, arguments)?;
+        array_header(&mut frames.bytes, arguments);
+        let (mut missing, mut index, mut outside) = (arguments, 0, 0u64);
+        while missing > 0 {
+            let mut count = 1;
+            match batch.argument()? {
                 Argument::Inside(argument) => bulk(&mut frames.bytes, argument),
                 Argument::Outside(length) => {
                     bulk_header(&mut frames.bytes, u64::from(length));
-                    let at = frames.len();
-                    frames.externals.push(External { at, tag: command.tag, index: command.externals });
+                    frames.externals.push(External { at: frames.len(), tag, index });
                     frames.bytes.extend_from_slice(b"\r\n");
-                    command.externals += 1;
-                    command.size += u64::from(length);
+                    index += 1;
+                    outside += u64::from(length);
+                }
+                Argument::Framed { count: framed, bytes } => {
+                    frames.externals.push(External { at: frames.len(), tag, index });
+                    index += 1;
+                    outside += u64::from(bytes);
+                    count = framed.max(1);
                 }
             }
-            command.missing -= 1;
+            missing = missing.checked_sub(count).ok_or(Malformed)?;
         }
-        if let Some(refusal) = command.info.refusal {
+        if let Some(refusal) = info.refusal {
             frames.truncate(from);
-            return Ok(Some(Outcome::Refused { tag: command.tag, refusal }));
+            return Ok(Outcome::Refused { tag, refusal });
         }
-        let whole = !split && command.externals == 0;
-        let flags = if whole && command.info.is_read_only() { READ_ONLY } else { 0 };
-        let entry = Entry::new(command.tag, command.policy, flags, command.info.shape as u8);
-        Ok(Some(Outcome::Framed { entry, from, size: command.size + u64::from(frames.len() - from) }))
+        let flags = if index == 0 && info.is_read_only() { READ_ONLY } else { 0 };
+        let entry = Entry::new(tag, policy, flags, info.shape as u8);
+        Ok(Outcome::Framed { entry, from, size: outside + u64::from(frames.len() - from) })
     }
 
     #[inline]
     fn look_up(&mut self, batch: &Batch<'_>, arguments: u32) -> Result<Info, Malformed> {
         let mut ahead = batch.clone();
-        let word = ahead.word().ok_or(Malformed)?;
-        let Argument::Inside(name) = ahead.argument(word)? else { return Err(Malformed) };
+        let Argument::Inside(name) = ahead.argument()? else { return Err(Malformed) };
         match &self.known {
             Some((known, info)) if known == name => Ok(*info),
             _ => self.look_up_afresh(name, ahead, arguments),
@@ -182,15 +206,44 @@ impl Encoder {
             self.known = Some((name.to_vec(), info));
             return Ok(info);
         }
-        let mut inside: Vec<&[u8]> = Vec::new();
-        for _ in 1..arguments {
-            let Some(word) = ahead.word() else { break };
-            inside.push(match ahead.argument(word)? {
-                Argument::Inside(argument) => argument,
-                Argument::Outside(_) => b"",
-            });
+        let mut seen = Seen::default();
+        while seen.len() + 1 < arguments as usize {
+            match ahead.argument()? {
+                Argument::Inside(argument) => seen.arguments.push(argument),
+                Argument::Outside(_) => seen.arguments.push(b""),
+                Argument::Framed { count, .. } => {
+                    seen.hidden = Some((seen.arguments.len(), count.max(1) as usize));
+                }
+            }
         }
-        Ok(command::classify(name, &inside[..]))
+        Ok(command::classify(name, &seen))
+    }
+}
+
+/// The arguments of a command without its name, as far as they are here. Those that are not read as empty: none of them is
+/// a word of the grammar, which are short.
+#[derive(Default)]
+struct Seen<'a> {
+    arguments: Vec<&'a [u8]>,
+    /// In front of which of them the shell holds how many that it framed itself.
+    hidden: Option<(usize, usize)>,
+}
+
+impl Args for Seen<'_> {
+    fn len(&self) -> usize {
+        self.arguments.len() + self.hidden.map_or(0, |(_, count)| count)
+    }
+
+    fn get(&self, index: usize) -> Option<&[u8]> {
+        match self.hidden {
+            Some((at, count)) if index >= at && index - at < count => Some(b""),
+            Some((at, count)) if index >= at => self.arguments.get(index - count).copied(),
+            _ => self.arguments.get(index).copied(),
+        }
+    }
+
+    fn is_hidden(&self, index: usize) -> bool {
+        self.hidden.is_some_and(|(at, count)| index >= at && index - at < count)
     }
 }
 
@@ -221,14 +274,89 @@ mod tests {
     }
 
     #[test]
-    fn a_command_goes_on_in_the_next_batch() {
-        let (mut encoder, mut frames) = (Encoder::default(), Frames::default());
-        let first = outcomes(&mut encoder, Batch::new(&[9, 0, 4, 3, 1], b"DEL|a|", true, &[]), &mut frames);
-        assert!(matches!(first[..], [Outcome::Unfinished { from: 0 }]));
-        let second =
-            outcomes(&mut encoder, Batch::new(&[1, 1, 7, 0, 1, 4], b"b|c|PING|", true, &[]), &mut frames);
-        assert!(matches!(second[..], [Outcome::Framed { .. }, Outcome::Framed { .. }]), "{second:?}");
-        assert!(frames.bytes == b"*4\r\n$3\r\nDEL\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n*1\r\n$4\r\nPING\r\n");
+    fn a_batch_holds_whole_commands_only() {
+        let mut batch = Batch::new(&[9, 0, 4, 3, 1], b"DEL|a|", true, &[]);
+        assert_eq!(Encoder::default().next(&mut batch, &mut Frames::default()).err(), Some(Malformed));
+    }
+
+    #[test]
+    fn what_was_cancelled_leaves_nothing_and_the_others_keep_their_arguments() {
+        let mut frames = Frames::default();
+        let words = [
+            5,
+            0,
+            2,
+            3,
+            1,
+            CANCELLED,
+            0,
+            4,
+            3,
+            1,
+            BYTES << LENGTH_BITS | 2,
+            OUTSIDE << LENGTH_BITS | 70, //
+            CANCELLED,
+            0,
+            5,
+            3,
+            FRAMED << LENGTH_BITS | 3,
+            99,
+            1,
+            6,
+            0,
+            3,
+            3,
+            1,
+            BYTES << LENGTH_BITS | 1,
+        ];
+        let batch = Batch::new(&words, b"GET|k|SET|x|DEL|y|SET|z|", true, b"..!");
+        let outcomes = outcomes(&mut Encoder::default(), batch, &mut frames);
+        assert!(frames.bytes == b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$1\r\nz\r\n$1\r\n!\r\n");
+        assert!(frames.externals.is_empty());
+        let tags: Vec<u32> = outcomes
+            .iter()
+            .map(|outcome| match outcome {
+                Outcome::Framed { entry, .. } => entry.tag,
+                Outcome::Refused { tag, .. } => *tag,
+            })
+            .collect();
+        assert_eq!(tags, [5, 6]);
+    }
+
+    #[test]
+    fn a_command_knows_when_it_was_staged() {
+        let now = Time::from_millis(5_000.0);
+        let words = [
+            1, 0, 1, 4, STAGED_AT, 4_900, 2, 0, 1, 4, STAGED_AT, JUST_NOW, 3, 0, 1, 4, STAGED_AT, 5_001, 4,
+            0, 1, 4,
+        ];
+        let mut batch = Batch::new(&words, b"PING|PING|PING|PING|", true, &[]);
+        let ages: Vec<u64> = core::iter::from_fn(|| {
+            let outcome = Encoder::default().next(&mut batch, &mut Frames::default()).expect("well formed");
+            outcome.map(|_| batch.age(now).as_micros() / 1_000)
+        })
+        .collect();
+        assert_eq!(ages, [0, 100, 0, 0], "a moment that is still to come is now");
+    }
+
+    #[test]
+    fn arguments_that_the_shell_framed_are_one_gap() {
+        let mut frames = Frames::default();
+        let words = [1, 0, 30_004, 5, 1, FRAMED << LENGTH_BITS | 30_001, 400_000, 10];
+        let batch = Batch::new(&words, b"ZDIFF|2|WITHSCORES|", true, &[]);
+        let outcomes = outcomes(&mut Encoder::default(), batch, &mut frames);
+        assert!(frames.bytes == b"*30004\r\n$5\r\nZDIFF\r\n$1\r\n2\r\n$10\r\nWITHSCORES\r\n");
+        assert_eq!(frames.externals, [External { at: 26, tag: 1, index: 0 }]);
+        let [Outcome::Framed { entry, size: 400_043, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
+        assert_eq!((entry.flags, entry.shape), (0, command::Shape::Pairs as u8), "not to be sent again");
+    }
+
+    #[test]
+    fn options_that_cannot_be_seen_may_be_blocking() {
+        let words = [1, 0, 34, 5, 5, 1, FRAMED << LENGTH_BITS | 30, 9_000, 1];
+        let batch = Batch::new(&words, b"XREAD|COUNT|1|$|", true, &[]);
+        let outcomes = outcomes(&mut Encoder::default(), batch, &mut Frames::default());
+        assert!(matches!(outcomes[..], [Outcome::Refused { tag: 1, refusal: Refusal::Blocking }]));
     }
 
     #[test]
@@ -259,7 +387,11 @@ mod tests {
             &[1][..],
             &[1, 0],
             &[1, 0, 1, 50],
-            &[1, 0, 1, 3 << LENGTH_BITS],
+            &[1, 0, 1, FRAMED << LENGTH_BITS | 1, 7],
+            &[1, 0, 3, 3, FRAMED << LENGTH_BITS | 3, 7],
+            &[1, 0, 2, 3, FRAMED << LENGTH_BITS | 1],
+            &[STAGED_AT],
+            &[CANCELLED, 0, 2, 3],
             &[1, 0, 1, BYTES << LENGTH_BITS | 9],
         ] {
             let mut batch = Batch::new(words, b"GET|", true, &[]);

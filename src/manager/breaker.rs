@@ -131,7 +131,7 @@ impl Manager {
     /// Takes over what other scopes have found out about the server in the meantime.
     pub(super) fn consult(&mut self, target: u32, now: Time) {
         let Manager { targets, breakers, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         if known.link.is_some() || known.dial.is_some() {
             return;
         }

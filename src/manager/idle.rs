@@ -20,13 +20,13 @@ impl Manager {
     /// Its link, if nothing is under way on it and nothing is about to be.
     fn unused(&self, target: &Target) -> Option<&Link> {
         let quiet = target.state == State::Ready && target.dial.is_none() && !target.released;
-        let nothing = target.retired.is_none() && target.staged.frames.is_empty();
+        let nothing = target.retired.is_none() && target.staged.is_empty();
         self.links.get(target.link?).filter(|link| quiet && nothing && link.is_unused())
     }
 
     /// Closes the link if it has been unused for too long: also before it is used again, for the timer may have slept.
     pub(super) fn close_if_idle(&mut self, target: u32, now: Time) {
-        let Some(Some(known)) = self.targets.get(target as usize) else { return };
+        let Some(known) = self.targets.get(target) else { return };
         if self.idle_end(known) > now {
             return;
         }

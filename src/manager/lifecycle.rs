@@ -41,7 +41,7 @@ impl Manager {
     pub(super) fn demand(&mut self, target: u32, now: Time) {
         self.consult(target, now);
         let Manager { targets, breakers, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         known.unasked = false;
         if !known.may_dial(now) {
             return;
@@ -79,7 +79,7 @@ impl Manager {
     /// Opens links to the addresses whose time has come.
     pub(super) fn race(&mut self, target: u32, now: Time) {
         let Manager { targets, links, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         let (Ok(config), Some(dial)) = (&known.config, &mut known.dial) else { return };
         while let Some(candidate) = dial.next_candidate(now) {
             let introduction = config.introduction.clone();
@@ -94,7 +94,7 @@ impl Manager {
         self.begin_for_link(link);
         let Manager { targets, links, output, policies, .. } = self;
         let Some(open) = links.get_mut(link) else { return };
-        let Some(known) = Target::at(targets, open.target) else { return };
+        let Some(known) = targets.get_mut(open.target) else { return };
         open.opened(now, output);
         if open.allows_riders() && known.link.is_none() {
             known.staged.write(open, true, now, Manager::deadlines(policies, now), output);
@@ -107,7 +107,7 @@ impl Manager {
         self.begin_for_link(link);
         let Manager { targets, links, output, .. } = self;
         let Some(open) = links.get_mut(link) else { return bytes.len() };
-        let Some(known) = Target::at(targets, open.target) else { return bytes.len() };
+        let Some(known) = targets.get_mut(open.target) else { return bytes.len() };
         known.stats.bytes_in += bytes.len() as f64;
         let doubted = known.dial.as_ref().is_some_and(|dial| !dial.outdates) && known.link == Some(link);
         let retired = known.retired == Some(link);
@@ -164,7 +164,7 @@ impl Manager {
 
     pub(super) fn write_staged(&mut self, target: u32, now: Time) {
         let Manager { targets, links, output, policies, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return };
         if link.is_writable() {
             let from = output.frames.len();
@@ -180,7 +180,7 @@ impl Manager {
             let dial = known.dial.take();
             let candidate = self.links.get(link).map_or(0, |link| link.candidate);
             let Manager { targets, breakers, .. } = self;
-            let Some(known) = Target::at(targets, target) else { return };
+            let Some(known) = targets.get_mut(target) else { return };
             known.address =
                 dial.as_ref().and_then(|dial| Some(dial.candidates.get(candidate)?.address.clone()));
             known.winner = known.address.clone();
@@ -209,7 +209,7 @@ impl Manager {
         let Manager { targets, links, policies, .. } = self;
         let Some(old) = links.get_mut(link) else { return };
         let target = old.target;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         let mut returned = Staged::for_all_of(&old.inflight);
         old.retire(|entry, frame| {
             let (entry, deadline) = again(policies, entry, true, now);
@@ -364,7 +364,7 @@ impl Manager {
     fn disable(&mut self, target: u32, now: Time) {
         let random = self.draw();
         let Manager { targets, breakers, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         let reason = known.reason();
         // To wait for longer than those who were asked would be in vain.
         let slow = match known.told_retry.take() {
@@ -381,7 +381,7 @@ impl Manager {
     /// Tells those who do not want to wait for a disabled target, or would in vain.
     pub(super) fn turn_away(&mut self, target: u32) {
         let Manager { targets, policies, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         let reason = known.reason();
         let disabled = &mut known.stats.disabled;
         known.staged.remove(|entry| {
@@ -399,7 +399,7 @@ impl Manager {
         let Manager { targets, links, output, policies, .. } = self;
         let Some(mut gone) = links.remove(link) else { return };
         output.action(CLOSE, link, 0, 0);
-        let Some(known) = Target::at(targets, gone.target) else { return };
+        let Some(known) = targets.get_mut(gone.target) else { return };
         let failure = if reason == Reason::Protocol { Failure::Protocol } else { Failure::ConnectionLost };
         // Of a released target a dial still goes on for what waits, but there is no link after the last.
         // And what a peer answered with nonsense, or with more than the limits allow, it would answer so again.
@@ -436,7 +436,7 @@ impl Manager {
     /// Lets go of a target that nobody holds, once nothing of it waits to be written.
     pub(super) fn finish(&mut self, target: u32, now: Time) {
         let Manager { targets, links, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         if !known.released || !known.staged.is_empty() || known.retired.is_some() {
             return;
         }
@@ -468,7 +468,7 @@ impl Manager {
             self.discard(retired, Reason::Closed, now);
         }
         let Manager { targets, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         known.staged.remove(|entry| {
             output.reject(entry.tag, Failure::Closed, 0, Sent::No);
             true
@@ -483,6 +483,6 @@ impl Manager {
 
     fn closed(&mut self, target: u32, now: Time) {
         self.set_state(target, State::Closed, now);
-        self.targets[target as usize] = None;
+        self.targets.remove(target);
     }
 }

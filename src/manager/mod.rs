@@ -19,23 +19,25 @@ mod config;
 mod dial;
 mod idle;
 mod lifecycle;
-mod links;
 mod scope;
+mod slots;
 mod staged;
 mod submit;
 mod target;
 mod url;
 
-pub use batch::{Batch, Malformed, BYTES, LENGTH_BITS, OUTSIDE, TEXT};
+pub use batch::{
+    Batch, Malformed, BYTES, CANCELLED, FRAMED, JUST_NOW, LENGTH_BITS, OUTSIDE, STAGED_AT, TEXT,
+};
 pub use breaker::Breakers;
 pub use config::{Config, Endpoint, Invalid, Options};
 pub use target::{State, Stats, Status};
 
-use crate::connection::{Deadline, Output, PREPARE};
+use crate::connection::{Deadline, Link, Output, PREPARE};
 use crate::error::{Failure, Phase, Reason, Sent};
 use crate::resp::owned;
 use crate::time::{Duration, Time};
-use links::Links;
+use slots::Slots;
 use target::Target;
 
 /// How long commands may take, and whether they wait for a target that is disabled: what handles differ in.
@@ -51,11 +53,40 @@ pub struct Policy {
     pub total: bool,
 }
 
+/// Marks a tag, which never has this bit, as that of a command which was not sent.
+pub const UNSENT: u32 = 1 << 31;
+
+/// So many different policies are kept as they are; a program that computes its deadlines may have any number.
+const EXACT_POLICIES: usize = 1_024;
+/// Deadlines are compared in 31 bits of milliseconds, and a read that rides behind the handshake has the sum of both
+/// durations: neither is longer than 12 days.
+const LONGEST_MILLIS: u64 = (1 << 30) - 1;
+
+impl Policy {
+    fn with(self, duration: impl Fn(u64) -> u64) -> Policy {
+        let changed = |before: Duration| Duration::from_millis(duration(before.as_micros().div_ceil(1_000)));
+        Policy { connect: changed(self.connect), command: changed(self.command), ..self }
+    }
+
+    fn clamped(self) -> Policy {
+        self.with(|millis| millis.min(LONGEST_MILLIS))
+    }
+
+    /// With durations of three binary digits, rounded up: at most a quarter longer. There are 30 · 4 such durations, and
+    /// with both flags fewer than 61,000 policies, so that each has a number of its own.
+    fn rounded(self) -> Policy {
+        self.with(|millis| {
+            let step = millis.checked_ilog2().map_or(1, |digits| 1 << digits.saturating_sub(2));
+            millis.next_multiple_of(step).min(LONGEST_MILLIS)
+        })
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Manager {
-    targets: Vec<Option<Target>>,
-    links: Links,
+    targets: Slots<Target>,
+    links: Slots<Link>,
     policies: Vec<Policy>,
     breakers: Breakers,
     output: Output,
@@ -69,8 +100,8 @@ impl Manager {
     /// `seed` spreads the backoffs of many processes; it need not be secret.
     pub fn new(seed: u64) -> Manager {
         Manager {
-            targets: Vec::new(),
-            links: Links::default(),
+            targets: Slots::default(),
+            links: Slots::default(),
             policies: Vec::new(),
             breakers: Breakers::default(),
             output: Output::default(),
@@ -97,35 +128,34 @@ impl Manager {
         self.begin(options.scope);
         let mut target = Target::new(Config::new(options), options.scope, now);
         self.breakers.join(&mut target, options.kind, now);
-        let free = self.targets.iter().position(Option::is_none);
-        let index = free.unwrap_or_else(|| {
-            self.targets.push(None);
-            self.targets.len() - 1
-        });
-        self.targets[index] = Some(target);
-        index as u32
+        self.targets.insert(|_| target)
     }
 
     /// The settings of a target, or why there are none.
     pub fn config(&self, target: u32) -> Option<Result<&Config, &Invalid>> {
-        Some(self.targets.get(target as usize)?.as_ref()?.config.as_ref())
+        Some(self.targets.get(target)?.config.as_ref())
     }
 
-    /// Nobody holds the target any more: its link drains and closes, and its number may be used again after that.
+    /// Nobody holds the target any more: its link drains and closes, and its number is never used again.
     pub fn release(&mut self, target: u32, now: Time) {
         self.begin_for(target);
         self.shut_down(target, now);
     }
 
-    /// The number of a policy; equal ones share it. Once there are more than numbers the last one stands for the rest.
+    /// The number of a policy; equal ones share it. Of very many different ones the durations are rounded up, see
+    /// [`Policy::rounded`].
     pub fn policy(&mut self, policy: Policy) -> u16 {
-        let known = self.policies.iter().position(|known| *known == policy);
-        known.unwrap_or_else(|| {
-            if self.policies.len() <= usize::from(u16::MAX) {
-                self.policies.push(policy);
-            }
+        let policy = policy.clamped();
+        let known = |policies: &[Policy], policy| policies.iter().position(|known| *known == policy);
+        if let Some(number) = known(&self.policies, policy) {
+            return number as u16;
+        }
+        let policy = if self.policies.len() < EXACT_POLICIES { policy } else { policy.rounded() };
+        let number = known(&self.policies, policy).unwrap_or_else(|| {
+            self.policies.push(policy);
             self.policies.len() - 1
-        }) as u16
+        });
+        number as u16
     }
 
     /// Somebody wants the target to be ready: begins a dial where one may begin.
@@ -139,7 +169,7 @@ impl Manager {
     pub fn track(&mut self, target: u32, prefix: &str) {
         self.begin_for(target);
         let Manager { targets, links, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         let Ok(config) = &mut known.config else { return };
         if config.introduction.tracking.is_some() {
             return;
@@ -189,29 +219,43 @@ impl Manager {
     /// have seen it.
     pub fn abandon(&mut self, target: u32, tag: u32, now: Time) -> Sent {
         self.begin_for(target);
-        let Manager { targets, links, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return Sent::Maybe };
-        let sent = match known.staged.abandon(tag) {
-            Some(entry) => entry.sent(),
-            None => {
-                // It may ride on a link that is still being dialled.
-                let mut all = links.iter_mut().filter(|link| link.target == target);
-                all.any(|link| link.abandon(tag, output));
-                Sent::Maybe
-            }
-        };
+        let sent = self.give_up(target, tag);
         self.settle_retired(target, now);
         sent
     }
 
+    fn give_up(&mut self, target: u32, tag: u32) -> Sent {
+        let Manager { targets, links, output, .. } = self;
+        let Some(known) = targets.get_mut(target) else { return Sent::Maybe };
+        if let Some(entry) = known.staged.abandon(tag) {
+            return entry.sent();
+        }
+        // It may ride on a link that is still being dialled.
+        let mut all = links.iter_mut().filter(|link| link.target == target);
+        all.any(|link| link.abandon(tag, output));
+        Sent::Maybe
+    }
+
+    /// The callers of these commands do not wait any more. Marks those that the server
+    /// cannot have seen with [`UNSENT`].
+    pub fn abandon_all(&mut self, target: u32, tags: &mut [u32], now: Time) {
+        self.begin_for(target);
+        for tag in tags {
+            if self.give_up(target, *tag) == Sent::No {
+                *tag |= UNSENT;
+            }
+        }
+        self.settle_retired(target, now);
+    }
+
     /// What users see of a target.
     pub fn status(&self, target: u32) -> Option<Status<'_>> {
-        Some(self.targets.get(target as usize)?.as_ref()?.status())
+        Some(self.targets.get(target)?.status())
     }
 
     /// What happened to a target so far.
     pub fn stats(&self, target: u32) -> Option<Stats> {
-        Some(self.targets.get(target as usize)?.as_ref()?.stats)
+        Some(self.targets.get(target)?.stats)
     }
 
     /// Whether the link is not gone yet.
@@ -221,13 +265,13 @@ impl Manager {
 
     /// How many commands of a target are not settled: those not written, and those written.
     pub fn backlog(&self, target: u32) -> (usize, usize) {
-        let Some(Some(known)) = self.targets.get(target as usize) else { return (0, 0) };
+        let Some(known) = self.targets.get(target) else { return (0, 0) };
         let links = self.links.iter().filter(|link| link.target == target);
         (known.staged.len(), links.map(|link| link.inflight.len()).sum())
     }
 
     fn target_mut(&mut self, target: u32) -> Option<&mut Target> {
-        Target::at(&mut self.targets, target)
+        self.targets.get_mut(target)
     }
 
     fn advance_dial(&mut self, target: u32, now: Time) {
@@ -242,7 +286,7 @@ impl Manager {
 
     fn advance_links(&mut self, target: u32, now: Time) {
         let Manager { links, policies, output, targets, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         let mut silent = false;
         // Those of a dial too: commands may ride on them.
         for link in links.iter_mut().filter(|link| link.target == target) {
@@ -262,7 +306,7 @@ impl Manager {
 
     fn advance_staged(&mut self, target: u32, now: Time) {
         let Manager { output, targets, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         if known.staged.is_empty() || known.staged.deadline(now) > now {
             return;
         }
@@ -288,7 +332,7 @@ impl Manager {
 
     fn set_state(&mut self, target: u32, state: State, now: Time) {
         let Manager { targets, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return };
+        let Some(known) = targets.get_mut(target) else { return };
         known.state = state;
         known.since = now;
         known.stats.state_changes += 1.0;
@@ -307,5 +351,64 @@ impl Manager {
     /// The deadline of a command that is written now.
     fn deadlines(policies: &[Policy], now: Time) -> impl Fn(u16) -> Deadline + '_ {
         move |policy| Deadline::new(now.after(policies[policy as usize].command))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(connect: u64, command: u64) -> Policy {
+        let (connect, command) = (Duration::from_millis(connect), Duration::from_millis(command));
+        Policy { connect, command, waits: false, total: false }
+    }
+
+    #[test]
+    fn no_two_policies_are_confused_however_many_there_are() {
+        let mut manager = Manager::new(1);
+        for connect in 1..400 {
+            for command in 1..400 {
+                let asked = policy(connect * 7, command * 11);
+                let number = manager.policy(asked);
+                let given = manager.policies[usize::from(number)];
+                for (asked, given) in [(asked.connect, given.connect), (asked.command, given.command)] {
+                    assert!(
+                        given >= asked && given.as_micros() * 4 <= asked.as_micros() * 5,
+                        "{asked:?} {given:?}"
+                    );
+                }
+            }
+        }
+        assert!(manager.policies.len() < 6_000, "{}", manager.policies.len());
+        assert_eq!(manager.policy(policy(7, 11)), 0, "the first ones stay as they are");
+    }
+
+    #[test]
+    fn numbers_suffice_for_all_rounded_policies() {
+        let mut durations: Vec<u64> = (0..=30)
+            .flat_map(|digits| (0..64).map(move |part| (1u64 << digits) * (64 + part) / 64))
+            .collect();
+        durations
+            .iter_mut()
+            .for_each(|millis| *millis = policy(*millis, 1).clamped().rounded().connect.as_micros() / 1_000);
+        durations.sort_unstable();
+        durations.dedup();
+        assert!(
+            4 * durations.len().pow(2) + EXACT_POLICIES <= usize::from(u16::MAX) + 1,
+            "{}",
+            durations.len()
+        );
+    }
+
+    #[test]
+    fn the_sum_of_the_longest_durations_is_a_deadline_like_any_other() {
+        let mut manager = Manager::new(1);
+        let number = manager.policy(policy(13 * 86_400_000, u32::MAX.into()));
+        let given = manager.policies[usize::from(number)];
+        let mut entry = crate::connection::Entry::new(1, number, 0, 0);
+        let now = Time::from_millis(5.0);
+        entry.set_deadline(Deadline::new(now.after(given.connect).after(given.command)));
+        assert!(!entry.is_due(now));
+        assert!(entry.left(now) > i32::MAX - 10);
     }
 }

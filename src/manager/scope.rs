@@ -5,7 +5,7 @@
 
 use crate::time::Time;
 
-use super::target::{State, Target};
+use super::target::State;
 use super::Manager;
 
 impl Manager {
@@ -16,7 +16,7 @@ impl Manager {
     }
 
     pub(super) fn begin_for(&mut self, target: u32) {
-        let scope = self.targets.get(target as usize).and_then(Option::as_ref).map(|known| known.scope);
+        let scope = self.targets.get(target).map(|known| known.scope);
         self.begin(scope.unwrap_or(self.scope));
     }
 
@@ -35,7 +35,7 @@ impl Manager {
     /// The earliest moment at which [`Manager::advance`] has something to do in the scope.
     pub fn deadline(&self, scope: u32, now: Time) -> Time {
         let mut earliest = Time::NEVER;
-        for target in self.targets.iter().flatten().filter(|target| target.scope == scope) {
+        for target in self.targets.iter().filter(|target| target.scope == scope) {
             if let Some(dial) = &target.dial {
                 earliest = earliest.min(dial.next_deadline());
             } else if target.state == State::Disabled && !target.staged.is_empty() {
@@ -54,8 +54,9 @@ impl Manager {
     /// Time has passed in a scope.
     pub fn advance(&mut self, scope: u32, now: Time) {
         self.begin(scope);
-        for target in 0..self.targets.len() as u32 {
-            if self.targets[target as usize].as_ref().is_none_or(|known| known.scope != scope) {
+        for place in 0..self.targets.places() {
+            let Some(target) = self.targets.number_at(place) else { continue };
+            if self.targets.get(target).is_none_or(|known| known.scope != scope) {
                 continue;
             }
             self.advance_dial(target, now);
@@ -72,10 +73,7 @@ impl Manager {
     pub fn forget(&mut self, scope: u32) {
         self.begin(scope);
         let Manager { targets, links, .. } = self;
-        let is_gone = |target: &Target| target.scope == scope;
-        links.retain(|link| !targets[link.target as usize].as_ref().is_some_and(is_gone));
-        for slot in targets {
-            slot.take_if(|target| target.scope == scope);
-        }
+        links.retain(|link| targets.get(link.target).is_none_or(|target| target.scope != scope));
+        targets.retain(|target| target.scope != scope);
     }
 }

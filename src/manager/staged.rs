@@ -19,7 +19,7 @@ struct Item {
 #[derive(Debug, Default)]
 pub struct Staged {
     items: Vec<Item>,
-    /// The frames of the items, and perhaps the beginning of one that is not complete yet.
+    /// The frames of the items, and the one that is being made.
     pub frames: Frames,
     framed: u32,
     size: u64,
@@ -192,7 +192,6 @@ impl Staged {
             }
             stays
         });
-        // The beginning of a command that is not complete stays at the end.
         compaction.finish();
         self.earliest = earliest;
         (self.dead, self.dead_bytes) = (0, 0);
@@ -228,9 +227,8 @@ mod tests {
         stage(&mut staged, 1, b"one", 1);
         stage(&mut staged, 2, b"two!", 2);
         stage(&mut staged, 3, b"three", 3);
-        staged.frames.bytes.extend_from_slice(b"unfinished");
         staged.remove(|entry| entry.tag == 2);
-        assert!(staged.frames.bytes == b"onethreeunfinished");
+        assert!(staged.frames.bytes == b"onethree");
         assert_eq!((staged.len(), staged.size()), (2, 8));
         assert_eq!(staged.deadline(Time::ZERO), Time::from_millis(1_001.0));
     }

@@ -2,11 +2,15 @@
 
 use crate::connection::{Deadline, Entry, Output, DATED};
 use crate::error::{Failure, Sent};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 use super::batch::{Batch, Malformed, Outcome};
 use super::target::Target;
 use super::{Manager, Policy};
+
+/// A command that waited in the shell, because a link took nothing or the event loop was blocked, may still be answered
+/// if that comes so soon after it is handed over.
+const GRACE: Duration = Duration::from_millis(50);
 
 impl Manager {
     /// A tick's commands. Each is settled by a reply or a `REJECT` row, in this or a later mutation.
@@ -22,13 +26,13 @@ impl Manager {
     /// The usual case: there is a link and it takes commands.
     fn write_through(&mut self, target: u32, batch: &mut Batch<'_>, now: Time) -> Result<bool, Malformed> {
         let Manager { targets, links, policies, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return Err(Malformed) };
+        let Some(known) = targets.get_mut(target) else { return Err(Malformed) };
         let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return Ok(false) };
-        // The staged frames may be the beginning of a command that this batch goes on with.
-        if link.probe_if_idle(now, output) || !link.is_writable() || !known.staged.frames.is_empty() {
+        // What waits already goes first.
+        if link.probe_if_idle(now, output) || !link.is_writable() || !known.staged.is_empty() {
             return Ok(false);
         }
-        let (mut policy, mut deadline) = (u32::MAX, Deadline::new(now));
+        let (mut dated, mut deadline) = (None, Deadline::new(now));
         let mut commands = 0u32;
         let from = output.frames.len();
         let most = known.config.as_ref().map_or(0, |config| config.max_pending);
@@ -40,20 +44,16 @@ impl Manager {
                     output.frames.truncate(from);
                 }
                 Outcome::Framed { entry, from, .. } => {
-                    if u32::from(entry.policy) != policy {
-                        policy = entry.policy.into();
-                        deadline = Deadline::new(now.after(policy_of(policies, entry.policy)?.command));
+                    let age = batch.age(now);
+                    if dated != Some((entry.policy, age)) {
+                        dated = Some((entry.policy, age));
+                        deadline =
+                            Deadline::new(now.after(left(policy_of(policies, entry.policy)?.command, age)));
                     }
                     link.inflight.push(entry, &output.frames.bytes[from as usize..], deadline);
                 }
                 Outcome::Refused { tag, refusal } => {
                     output.reject(tag, Failure::Refused, refusal as u32, Sent::No);
-                }
-                Outcome::Unfinished { from } => {
-                    commands -= 1;
-                    // A link may be blocked or gone before the rest comes: half a command is never written.
-                    known.staged.frames.append(&output.frames, from, output.frames.len());
-                    output.frames.truncate(from);
                 }
             }
         }
@@ -69,19 +69,19 @@ impl Manager {
         let turned_away = self.target_mut(target).is_some_and(|known| known.turns_away());
         self.demand(target, now);
         let Manager { targets, policies, output, .. } = self;
-        let Some(known) = Target::at(targets, target) else { return Err(Malformed) };
+        let Some(known) = targets.get_mut(target) else { return Err(Malformed) };
         loop {
             let outcome = known.encoder.next(&mut batch, &mut known.staged.frames)?;
             match outcome {
                 None => break,
-                Some(Outcome::Unfinished { .. }) => {}
                 Some(Outcome::Refused { tag, refusal }) => {
                     known.stats.commands += 1.0;
                     output.reject(tag, Failure::Refused, refusal as u32, Sent::No);
                 }
                 Some(Outcome::Framed { entry, size, .. }) => {
                     let policy = policy_of(policies, entry.policy)?;
-                    admit(known, output, entry, size, policy, turned_away, now);
+                    let wait = Wait { policy, age: batch.age(now), turned_away };
+                    admit(known, output, entry, size, wait, now);
                 }
             }
         }
@@ -94,16 +94,23 @@ fn policy_of(policies: &[Policy], policy: u16) -> Result<Policy, Malformed> {
     policies.get(usize::from(policy)).copied().ok_or(Malformed)
 }
 
-/// Queues a command, or tells its caller at once why not.
-fn admit(
-    target: &mut Target,
-    output: &mut Output,
-    mut entry: Entry,
-    size: u64,
+/// What is left of a budget after the time in the shell.
+fn left(budget: Duration, age: Duration) -> Duration {
+    budget.saturating_sub(age).max(budget.min(GRACE))
+}
+
+/// The terms on which a command waits.
+struct Wait {
     policy: Policy,
+    /// How long it has waited in the shell.
+    age: Duration,
+    /// The target is disabled.
     turned_away: bool,
-    now: Time,
-) {
+}
+
+/// Queues a command, or tells its caller at once why not.
+fn admit(target: &mut Target, output: &mut Output, mut entry: Entry, size: u64, wait: Wait, now: Time) {
+    let Wait { policy, age, turned_away } = wait;
     target.stats.commands += 1.0;
     if let Some((failure, detail)) = refusal(target, size, policy, turned_away) {
         output.reject(entry.tag, failure, detail, Sent::No);
@@ -116,7 +123,7 @@ fn admit(
         entry.flags |= DATED;
         wait = policy.command;
     }
-    target.staged.push(entry, size, Deadline::new(now.after(wait)));
+    target.staged.push(entry, size, Deadline::new(now.after(left(wait, age))));
 }
 
 /// Why a command cannot wait, if it cannot.

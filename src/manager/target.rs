@@ -118,12 +118,6 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The target with this number, unless it is gone.
-    #[inline(never)]
-    pub(super) fn at(targets: &mut [Option<Target>], target: u32) -> Option<&mut Target> {
-        targets.get_mut(target as usize)?.as_mut()
-    }
-
     pub(super) fn new(config: Result<Config, Invalid>, scope: u32, now: Time) -> Target {
         let trouble = config.as_ref().err().cloned();
         let (base, cap) = match &config {

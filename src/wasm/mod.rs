@@ -25,7 +25,7 @@ struct Core {
     manager: Manager,
     memory: Memory,
     /// THE connection promise of each target: whoever asks while it is pending gets this very promise.
-    connections: Vec<Option<Promise>>,
+    connections: Vec<(u32, Promise)>,
 }
 
 thread_local! {
@@ -103,8 +103,8 @@ pub fn start(seed: f64) -> u32 {
 
 /// Registers a target whose [`Options`] stand in the words of a batch and in its text; `src/wasm/options.rs` says how.
 ///
-/// Gives an array of the target's number, host, port, Unix path, whether TLS is spoken, and its identity: what makes two
-/// targets the same. The identity holds secrets: it is for comparing only.
+/// Gives an array of the target's number, host, port, Unix path, whether TLS is spoken, its identity (what makes two
+/// targets the same), and how many commands may be unanswered. The identity holds secrets: it is for comparing only.
 #[wasm_bindgen]
 pub fn configure(now: f64) -> JsValue {
     mutate(now, |core, now| {
@@ -118,7 +118,8 @@ pub fn configure(now: f64) -> JsValue {
             }
             Endpoint::Unix { path } => (Field::Nothing, Field::Nothing, Field::Text(path)),
         };
-        to_js(&[number, host, port, path, Field::Flag(config.tls), Field::Text(&config.identity())])
+        let (tls, pending) = (Field::Flag(config.tls), Field::Number(config.max_pending as f64));
+        to_js(&[number, host, port, path, tls, Field::Text(&config.identity()), pending])
     })
 }
 
@@ -141,18 +142,18 @@ pub fn policy(connect: u32, command: u32, waits: bool, total: bool) -> u32 {
 #[wasm_bindgen]
 pub fn keep_connection(target: u32, promise: Promise) {
     with(|core| {
-        let index = target as usize;
-        while core.connections.len() <= index {
-            core.connections.push(None);
-        }
-        core.connections[index] = Some(promise);
+        let Core { manager, connections, .. } = core;
+        connections.retain(|(owner, _)| *owner != target && manager.config(*owner).is_some());
+        connections.push((target, promise));
     });
 }
 
 /// The connection promise of a target, if there is one.
 #[wasm_bindgen]
 pub fn connection(target: u32) -> Option<Promise> {
-    with(|core| core.connections.get(target as usize).cloned().flatten())
+    with(|core| {
+        core.connections.iter().find(|(owner, _)| *owner == target).map(|(_, promise)| promise.clone())
+    })
 }
 
 /// Dies, as by a bug: for tests of what the shell does then.
@@ -269,6 +270,18 @@ pub fn unprepared(target: u32, dial: u32, code: usize, text: usize, now: f64) {
 #[wasm_bindgen]
 pub fn abandon(target: u32, tag: u32, now: f64) -> u32 {
     mutate(now, |core, now| core.manager.abandon(target, tag, now) as u32)
+}
+
+/// As [`abandon`], for the commands whose tags stand in the first `count` words of a batch. Those that
+/// the server cannot have seen are marked there with [`UNSENT`](crate::manager::UNSENT).
+#[wasm_bindgen]
+pub fn abandon_all(target: u32, count: usize, now: f64) {
+    mutate(now, |core, now| {
+        let Core { manager, memory, .. } = core;
+        if let Some(tags) = memory.meta.get_mut(..count) {
+            manager.abandon_all(target, tags, now);
+        }
+    });
 }
 
 /// Time has passed in a scope.

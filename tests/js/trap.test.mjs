@@ -66,6 +66,57 @@ test("what is in flight or staged rejects with InternalError, and the next comma
   assert.equal(await observer.ask("EXISTS", "staged"), 0);
 });
 
+test("a core that dies while a client closes takes no other client's target with it", async () => {
+  const { lost, ...rest } = await told(`
+    const other = createClient({ url: url + "/1", logger: false });
+    await Promise.all([redis.ping(), other.ping()]);
+    // The next batch kills the core: that which close() hands over.
+    const { submit } = engine().core.calls;
+    engine().core.calls.submit = () => engine().core.calls.trap();
+    const lost = caught(redis.incr("n"));
+    await redis.close();
+    told.lost = (await lost).kind;
+    told.closed = redis.status().state;
+    told.others = [other.status().state, await other.ping(), await createClient({ url: url + "/1", logger: false }).ping()];
+    told.deaths = engine().deaths.length;
+    await other.close();
+  `);
+  assert.equal(lost, "InternalError");
+  assert.deepEqual(rest, { ...quiet, closed: "closed", others: ["idle", "PONG", "PONG"], deaths: 1 });
+});
+
+test("a core that dies of a new target leaves it usable, and so do deaths in a row", async () => {
+  const ended = await told(`
+    await redis.ping();
+    const { calls } = engine().core;
+    calls.configure = () => calls.trap();
+    const other = createClient({ url: url + "/1", logger: false });
+    told.other = await other.ping();
+    told.again = await redis.ping();
+    told.deaths = engine().deaths.length;
+    told.state = other.status().state;
+    // The successor dies when it is told of the targets.
+    const { newCore } = engine();
+    let broken = 2;
+    engine().newCore = function () {
+      const core = newCore.call(this);
+      if (broken-- > 0) core.calls.configure = () => core.calls.trap();
+      return core;
+    };
+    trap();
+    told.after = [await redis.ping(), await other.ping(), engine().deaths.length, engine().isDown];
+    await Promise.all([redis.close(), other.close()]);
+  `);
+  assert.deepEqual(ended, {
+    ...quiet,
+    other: "PONG",
+    again: "PONG",
+    deaths: 1,
+    state: "ready",
+    after: ["PONG", "PONG", 4, false],
+  });
+});
+
 test("a core that dies while it dials settles the connection promise and every waiting command", async () => {
   const ended = await told(`
     const waiting = [redis.init(), redis.connect(), redis.get("k"), redis.set("k", 1), redis.ready()];

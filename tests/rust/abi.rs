@@ -132,8 +132,23 @@ fn generated() -> String {
             ("Text", edgis::manager::TEXT << edgis::manager::LENGTH_BITS),
             ("Bytes", edgis::manager::BYTES << edgis::manager::LENGTH_BITS),
             ("Outside", edgis::manager::OUTSIDE << edgis::manager::LENGTH_BITS),
+            ("Framed", edgis::manager::FRAMED << edgis::manager::LENGTH_BITS),
         ],
     );
+    writeln!(
+        out,
+        "\n/** In the place of a tag in a batch, or of a moment, and the mark of a tag that was not sent. */"
+    )
+    .unwrap();
+    let marks = [
+        ("CANCELLED", edgis::manager::CANCELLED),
+        ("STAGED_AT", edgis::manager::STAGED_AT),
+        ("JUST_NOW", edgis::manager::JUST_NOW),
+        ("UNSENT", edgis::manager::UNSENT),
+    ];
+    for (name, value) in marks {
+        writeln!(out, "export const {name} = {value};").unwrap();
+    }
     table(
         &mut out,
         "HEADER",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use edgis::connection::{EXTERNAL, OPEN, REJECT, TRANSMIT};
 use edgis::error::Failure;
-use edgis::manager::{Batch, Manager, Options, Policy, BYTES, LENGTH_BITS, OUTSIDE, TEXT};
+use edgis::manager::{Batch, Manager, Options, Policy, BYTES, CANCELLED, FRAMED, LENGTH_BITS, OUTSIDE, TEXT};
 use edgis::resp::Limits;
 use edgis::time::{Duration, Time};
 
@@ -84,22 +84,30 @@ impl Stage {
     }
 }
 
-/// Commands in any number of batches become the frames of those that are not refused, in order.
+/// Commands in any number of batches become the frames of those that are neither refused nor cancelled, in order.
 fn commands(mut choices: Random) {
     let (mut manager, mut stage, mut wire) = (ready(), Stage::default(), Wire::default());
     let mut outside = BTreeMap::new();
-    let mut all = Vec::new();
+    let (mut all, mut cancelled) = (Vec::new(), Vec::new());
     while !choices.is_spent() && all.len() < 40 {
         let tag = all.len() as u32;
         let count = choices.below(6);
-        stage.words.extend([tag, 0, count as u32 + 1]);
+        let is_cancelled = choices.percent(8);
+        if is_cancelled {
+            cancelled.push(tag);
+        }
+        stage.words.extend([if is_cancelled { CANCELLED } else { tag }, 0, count as u32 + 1]);
         let mut command = Vec::new();
         let mut externals = 0;
         for index in 0..=count {
-            let kind = if index == 0 { choices.one_of(&[TEXT, BYTES]) } else { choices.below(3) as u32 };
+            let kind = if index == 0 { choices.one_of(&[TEXT, BYTES]) } else { choices.below(4) as u32 };
             let argument = if index == 0 { name(&mut choices) } else { units(&mut choices) };
             let content = String::from_utf16_lossy(&argument).into_bytes();
-            let length = if kind == TEXT { argument.len() } else { content.len() };
+            let length = match kind {
+                TEXT => argument.len(),
+                FRAMED => 1,
+                _ => content.len(),
+            };
             stage.words.push(kind << LENGTH_BITS | length as u32);
             match kind {
                 TEXT => stage.text.extend(argument.into_iter().chain([choices.next() as u16 & 0x7f])),
@@ -108,20 +116,27 @@ fn commands(mut choices: Random) {
                     outside.insert((tag, externals), content.clone());
                     externals += 1;
                 }
-                _ => unreachable!("there are three kinds"),
+                _ => {
+                    let framed = [format!("${}\r\n", content.len()).as_bytes(), &content, b"\r\n"].concat();
+                    stage.words.push(framed.len() as u32);
+                    outside.insert((tag, externals), framed);
+                    externals += 1;
+                }
             }
             command.push(Value::Bulk(content));
-            if choices.percent(10) {
-                stage.hand_over(&mut manager, &outside, &mut wire);
-            }
         }
         all.push(command);
+        if choices.percent(10) {
+            stage.hand_over(&mut manager, &outside, &mut wire);
+        }
     }
     stage.hand_over(&mut manager, &outside, &mut wire);
     let sent = |(tag, command): (usize, Vec<Value>)| {
-        (!wire.refused.contains(&(tag as u32))).then_some(Value::Array(command))
+        let tag = tag as u32;
+        (!wire.refused.contains(&tag) && !cancelled.contains(&tag)).then_some(Value::Array(command))
     };
     let expected: Vec<Value> = all.into_iter().enumerate().filter_map(sent).collect();
+    assert!(wire.refused.iter().all(|tag| !cancelled.contains(tag)));
     assert_eq!(read(Limits::default(), [&wire.written[..]]), (expected, false, None));
 }
 

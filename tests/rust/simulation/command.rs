@@ -23,8 +23,6 @@ pub struct Command {
     pub submitted: Time,
     /// How long the world had been frozen by then.
     pub frozen: Duration,
-    /// All of it has been submitted.
-    pub whole: bool,
     pub abandoned: bool,
     /// It was abandoned, and cannot have left.
     pub unsent: bool,
@@ -89,7 +87,6 @@ impl Command {
             read_only,
             submitted: now,
             frozen: Duration::ZERO,
-            whole: true,
             abandoned: false,
             unsent: false,
             ended: None,

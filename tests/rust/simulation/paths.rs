@@ -3,7 +3,7 @@
 use edgis::time::Duration;
 
 use edgis::error::{Failure, Phase, Reason, Sent};
-use edgis::manager::{Batch, Malformed, Options, Policy};
+use edgis::manager::{Batch, Malformed, Options, Policy, STAGED_AT, UNSENT};
 
 use crate::command::Ended;
 use crate::directed::{rejected, PATIENT, PROMPT};
@@ -353,22 +353,55 @@ fn a_released_target_closes_when_the_candidate_fails_that_answered_its_last_read
 }
 
 #[test]
-fn a_command_in_two_batches_is_written_whole_or_not_at_all() {
-    let mut world = World::new(17);
+fn what_waited_in_the_shell_has_what_is_left_of_its_time_and_a_moment_at_least() {
+    for (waited, left) in [(300, 700), (980, 50), (5_000, 50)] {
+        for is_blocked in [false, true] {
+            let mut world = World::new(17);
+            let target = world.ready(Options::default());
+            let link = world.link(target);
+            if is_blocked {
+                world.block(link);
+            }
+            let words = world.words(target, "SET", 0, PROMPT);
+            let moment = world.now.as_whole_millis() as u32;
+            world.now = world.now.after(Duration::from_millis(waited));
+            world.submit_words(
+                target,
+                &[&[STAGED_AT, moment][..], &words.meta].concat(),
+                &words.text,
+                &words.bytes,
+            );
+            pass(&mut world, left - 2);
+            assert_eq!(world.ended(0), None, "{waited} {is_blocked}");
+            pass(&mut world, 4);
+            assert!(world.ended(0).is_some(), "{waited} {is_blocked}");
+        }
+    }
+}
+
+#[test]
+fn callers_that_give_up_together_are_told_which_commands_cannot_have_left() {
+    let mut world = World::new(21);
     let target = world.ready(Options::default());
     let link = world.link(target);
-    let words = world.words(target, "SET", 0, PROMPT);
-    let (head, tail) = words.meta.split_at(5);
-    world.commands[0].whole = false;
-    world.submit_words(target, head, &words.text, &[]);
-    assert!(world.wires[&link].server.input.is_empty());
-    world.commands[0].whole = true;
+    let sent = world.submit(target, "SET", PROMPT);
     world.block(link);
-    world.submit_words(target, tail, "", &words.bytes);
-    assert!(world.wires[&link].server.input.is_empty());
+    let staged = world.submit(target, "SET", PROMPT);
+    let mut tags = [staged, sent, 77];
+    for tag in [sent, staged] {
+        world.commands[tag as usize].abandoned = true;
+    }
+    world.manager.abandon_all(target, &mut tags, world.now);
+    world.drain(None);
+    assert_eq!(tags, [staged | UNSENT, sent, 77]);
     world.unblock(link);
+    let next = world.submit(target, "GET", PROMPT);
     world.serve(link);
-    assert_eq!(world.ended(0), Some(Ended::Replied));
+    assert_eq!(
+        (world.ended(sent), world.ended(staged), world.ended(next)),
+        (None, None, Some(Ended::Replied))
+    );
+    assert_eq!(world.commands[staged as usize].executed, 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use edgis::time::Duration;
 
-use edgis::manager::{Options, Policy};
+use edgis::manager::{Options, Policy, CANCELLED, STAGED_AT};
 use edgis::time::Time;
 
 use crate::random::Random;
@@ -187,45 +187,23 @@ impl Schedule {
                 total: self.random.percent(20),
             };
             let words = self.world.words(target, name, size, policy);
-            if words.meta.len() > 5 && self.random.percent(25) {
-                self.submit_in_parts(target, &words.meta, &words.text, &words.bytes, (meta, text, bytes));
-                (meta, text, bytes) = (Vec::new(), String::new(), Vec::new());
-                continue;
+            if self.random.percent(10) {
+                // The link did not take it, and it waited in the shell.
+                let waited = self.random.one_of(&[0, 40, 300]);
+                let moment = self.world.now.as_whole_millis().saturating_sub(waited) as u32;
+                meta.extend([STAGED_AT, moment]);
             }
+            let command = meta.len();
             meta.extend(words.meta);
             text.push_str(&words.text);
             bytes.extend(words.bytes);
+            if self.random.percent(5) {
+                // Its caller gave up meanwhile.
+                meta[command] = CANCELLED;
+                self.world.cancel_last();
+            }
         }
         self.world.submit_words(target, &meta, &text, &bytes);
-    }
-
-    /// The last command of a batch goes on in the next; in between the transport may have something to say.
-    fn submit_in_parts(
-        &mut self,
-        target: u32,
-        meta: &[u32],
-        text: &str,
-        bytes: &[u8],
-        before: (Vec<u32>, String, Vec<u8>),
-    ) {
-        let (mut all, mut texts, others) = before;
-        let last = self.world.commands.len() - 1;
-        self.world.commands[last].whole = false;
-        // The name is text, and stays with the first three words.
-        let cut = 4 + self.random.below(meta.len() - 4);
-        let (head, tail) = meta.split_at(cut);
-        let in_head = |kind: u32| head[3..].iter().filter(|word| **word >> 30 == kind).count();
-        let text_cut = text.match_indices('|').nth(in_head(0) - 1).map_or(0, |(at, _)| at + 1);
-        let bytes_cut = if in_head(1) > 0 { bytes.len() } else { 0 };
-        all.extend_from_slice(head);
-        texts.push_str(&text[..text_cut]);
-        let others = [&others[..], &bytes[..bytes_cut]].concat();
-        self.world.submit_words(target, &all, &texts, &others);
-        while self.random.percent(40) {
-            self.transport();
-        }
-        self.world.commands[last].whole = true;
-        self.world.submit_words(target, tail, &text[text_cut..], &bytes[bytes_cut..]);
     }
 
     /// Something happens to a link or to a question.

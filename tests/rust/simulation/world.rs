@@ -120,6 +120,13 @@ impl World {
         words.meta[0]
     }
 
+    /// The command that was put into words last was cancelled in the shell: it must never leave.
+    pub fn cancel_last(&mut self) {
+        if let Some(command) = self.commands.last_mut() {
+            (command.abandoned, command.unsent) = (true, true);
+        }
+    }
+
     pub fn abandon(&mut self, tag: u32) {
         let command = &mut self.commands[tag as usize];
         if command.ended.is_none() {
@@ -137,7 +144,7 @@ impl World {
 
     /// Commands whose callers still wait.
     pub fn waiting(&self) -> impl Iterator<Item = &Command> {
-        self.commands.iter().filter(|command| command.whole && command.ended.is_none() && !command.abandoned)
+        self.commands.iter().filter(|command| command.ended.is_none() && !command.abandoned)
     }
 
     // ── Targets ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -345,7 +352,7 @@ impl World {
     pub fn check(&self) {
         let mut waiting: BTreeMap<u32, usize> = BTreeMap::new();
         for (index, command) in self.commands.iter().enumerate() {
-            if command.whole && command.ended.is_none() && !command.abandoned {
+            if command.ended.is_none() && !command.abandoned {
                 let deadline = self.manager.deadline(self.scopes[&command.target], self.now);
                 assert_ne!(deadline, Time::NEVER, "command {index} waits for ever");
                 *waiting.entry(command.target).or_default() += 1;
