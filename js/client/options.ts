@@ -1,5 +1,5 @@
 /** What the options of `createClient` come to, or what is wrong with them. */
-import { UsageError } from "../core/errors.js";
+import { messageOf, UsageError } from "../core/errors.js";
 import { nearest } from "../core/near.js";
 import { own } from "../core/own.js";
 import type { TargetSettings } from "../loop/target.js";
@@ -210,16 +210,29 @@ function viaOf(options: ClientOptions, { via }: Runtime, identify: (value: objec
   return via(options, identify);
 }
 
+/** Deno lets programs read what they are allowed to, one variable or the other: what one of them gives is enough. */
+function urlOfEnvironment(env: (name: string) => string | undefined): string | undefined {
+  let refused: unknown;
+  for (const name of ["REDIS_URI", "REDIS_URL"]) {
+    try {
+      const url = env(name);
+      if (url) return url;
+    } catch (error) {
+      refused ??= error;
+    }
+  }
+  if (refused !== undefined) throw new Error(`${messageOf(refused)}; or pass url`);
+  return undefined;
+}
+
 function urlOf(options: ClientOptions, env: (name: string) => string | undefined): string | undefined {
-  if (!("url" in options)) return env("REDIS_URI") || env("REDIS_URL");
+  if (!("url" in options)) return urlOfEnvironment(env);
   let { url } = options;
   if (typeof url === "function") {
     try {
       url = url();
     } catch (error) {
-      throw new Error(
-        `the url function threw: ${error instanceof Error ? error.message : "something that is no error"}`,
-      );
+      throw new Error(`the url function threw: ${messageOf(error)}`);
     }
   }
   if (url === undefined || url === null) return undefined;

@@ -174,9 +174,12 @@ function dialling(engine: Engine, target: Target | undefined, dial: number, inBa
 /** Makes the connection promise anew, unless it is still pending. */
 export function renew(engine: Engine, target: Target): void {
   if (target.settle !== undefined) return;
-  target.connection = new Promise<Status>((settle) => {
-    target.settle = settle;
-  });
+  const make = () =>
+    new Promise<Status>((settle) => {
+      target.settle = settle;
+    });
+  // It lives as long as the link, and would keep the context of whoever came first.
+  target.connection = engine.runtime.outside?.(make) ?? make();
   target.scope.request?.begun();
   engine.core.calls.keep_connection(target.id, target.connection);
 }
@@ -208,6 +211,9 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
     target.dead = status;
     engine.rejectStaged(target);
     for (const closed of target.closers.splice(0)) engine.rejections.afterwards(closed);
+    target.scope.rest();
+    // close() leaves no timer behind, and no line that is still to be written.
+    engine.runtime.defer(() => engine.news.flush());
   }
   if (status.state === "disabled")
     target.retryAt = (status.retryAt ?? Number.POSITIVE_INFINITY) - engine.runtime.timeOrigin();

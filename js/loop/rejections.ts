@@ -107,8 +107,10 @@ export class Rejections {
     const { all, explain } = portion;
     const { now } = this.#engine.runtime;
     const { stackTraceLimit } = Error;
-    // Not by an assignment, which throws where an app has frozen its globals.
-    Reflect.set(Error, "stackTraceLimit", 0);
+    limitFrames(0);
+    // On Bun an error without frames has no stack at all, which loggers do not expect.
+    fewest ??= typeof new Error("").stack === "string" ? 0 : 1;
+    limitFrames(fewest);
     try {
       for (const end = Math.min(all.length, portion.at + most); portion.at < end; ) {
         const command = all[portion.at] as Command;
@@ -119,9 +121,12 @@ export class Rejections {
         if (portion.at % ASKED === 0 && now() >= until) return;
       }
     } finally {
-      Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
+      limitFrames(stackTraceLimit);
     }
   }
 }
 
+let fewest: number | undefined;
+/** Not by an assignment, which throws where an app has frozen its globals. */
+const limitFrames = (limit: number): boolean => Reflect.set(Error, "stackTraceLimit", limit);
 const nobody = (): void => {};

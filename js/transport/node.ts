@@ -33,7 +33,9 @@ const { Buffer, process, performance } = globalThis;
 const { setTimeout, clearTimeout, setImmediate } = process?.getBuiltinModule?.("node:timers") ?? globalThis;
 const now = performance?.now.bind(performance);
 const wallNow = Date.now;
-// Next.js forbids the wall clock to the code of a page that it prerenders, and our callers may be such code.
+// Outside of what callers run in. Next.js forbids the wall clock to the code of a page that it prerenders, and our callers may
+// be such code; and whatever is set up in the context of a request (AsyncLocalStorage) keeps what that holds for as long as it
+// lives itself.
 const outside = process?.getBuiltinModule?.("node:async_hooks").AsyncLocalStorage.snapshot();
 
 /** Everything but how the core is compiled. */
@@ -48,6 +50,7 @@ export const nodeRuntime: Omit<Runtime, "compile"> & Required<Pick<Runtime, "loo
   defer: process?.nextTick,
   afterPoll: setImmediate,
   setTimer,
+  outside: (act) => outside(act),
   env: (name) => process.env[name],
   identity,
   ascii: (bytes, start, end) => view(bytes).latin1Slice(start, end),
@@ -97,7 +100,7 @@ function identity(): string {
 }
 
 function setTimer(act: () => void, milliseconds: number): Timer {
-  const timer = setTimeout(act, milliseconds);
+  const timer = outside(setTimeout, act, milliseconds);
   timer.unref();
   return {
     clear: () => clearTimeout(timer),
@@ -122,7 +125,7 @@ async function lookup(host: string, family: 0 | 4 | 6): Promise<string[]> {
 
 /** `open` for a runtime that writes ASCII text into a buffer best by the method of that name. */
 export function openWith(asciiWriter: AsciiWriter): Runtime["open"] {
-  return (endpoint, events) => open(endpoint, events, asciiWriter);
+  return (endpoint, events) => outside(open, endpoint, events, asciiWriter);
 }
 
 function open(endpoint: Endpoint, events: LinkEvents, asciiWriter: AsciiWriter): Link {
@@ -266,7 +269,8 @@ class NodeLink implements Link {
   end(): void {
     this.#socket.end();
     // A peer that does not close in turn must not keep the socket.
-    setTimer(() => this.#socket.destroy(), 1_000);
+    const timer = setTimer(() => this.#socket.destroy(), 1_000);
+    this.#socket.once("close", timer.clear);
   }
 
   destroy(): void {

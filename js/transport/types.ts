@@ -108,6 +108,11 @@ export interface Runtime {
   /** Runs `act` once what has already arrived has been read. */
   afterPoll(act: () => void): void;
   setTimer(act: () => void, milliseconds: number): Timer;
+  /**
+   * Runs `act` in no caller's context, as of `AsyncLocalStorage`: what it makes and keeps must not keep that, too. Links and
+   * timers are made so without it. Absent where contexts end with what makes them.
+   */
+  outside?<T>(act: () => T): T;
   /** A variable of the environment. */
   env(name: string): string | undefined;
   /** Who we are, for logs: process and thread. */
