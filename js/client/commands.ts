@@ -83,6 +83,10 @@ export interface ScanOptions extends MatchOptions {
   TYPE?: Setting;
 }
 
+export interface ZscanOptions extends MatchOptions {
+  NOSCORES?: Flag;
+}
+
 export interface HscanOptions extends MatchOptions {
   NOVALUES?: Flag;
 }
@@ -363,7 +367,7 @@ export interface SortedSetCommands<T, I> {
   zrevrank(key: Key, member: Value, ...options: Words): Promise<I | [I, Score] | null>;
   zrevrank(key: Key, member: Value, options: { WITHSCORE?: Flag } | undefined): Promise<I | [I, Score] | null>;
   zscan(key: Key, cursor: Value, ...options: Words): Promise<[T, T[]]>;
-  zscan(key: Key, cursor: Value, options: MatchOptions | undefined): Promise<[T, T[]]>;
+  zscan(key: Key, cursor: Value, options: ZscanOptions | undefined): Promise<[T, T[]]>;
   zscore(key: Key, member: Value): Promise<Score | null>;
   zunion(count: Value, ...keysAndWords: Words): Promise<Members<T>>;
   zunion(count: Value, keys: readonly Key[], options?: ZcombineOptions): Promise<Members<T>>;

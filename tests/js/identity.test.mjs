@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import test, { after, before } from "node:test";
 import { startRedis } from "edgis/testing";
 import { createClient } from "./connect.mjs";
-import { source } from "./source.mjs";
 
 let server;
 let secure;
@@ -177,24 +176,6 @@ test("what was added to all objects leads no dial elsewhere, and adds no option"
     }
     const nowhere = createClient({ logger: false });
     assert.equal((await nowhere.init()).reason, "unconfigured");
-  } finally {
-    for (const name of Object.keys(polluted)) delete Object.prototype[name];
-  }
-});
-
-test("what was added to all objects is no object of Workers", async () => {
-  const { viaOf } = await source("object/via.ts");
-  const namespace = { idFromName: (name) => name, get: () => ({}) };
-  const polluted = { id: "polluted", namespace: {}, name: "polluted", shards: 9, locationHint: "polluted" };
-  Object.assign(Object.prototype, polluted);
-  try {
-    const { url, key } = viaOf(
-      () => 0,
-      Object.assign(Object.create(null), { via: namespace }),
-      () => 1,
-    );
-    assert.match(url, /edgis$/);
-    assert.equal(key, JSON.stringify([1, "edgis", 1]));
   } finally {
     for (const name of Object.keys(polluted)) delete Object.prototype[name];
   }

@@ -14,9 +14,12 @@ const LIMIT = 180_000;
 const ofNode = {
   "demo.test.mjs": "the demo is a program for Node, with bounds on its time",
   "fake-timers.test.mjs": "mock timers are node:test's",
+  "grammar.test.mjs": "it takes sources, and the bundler for that is Node's",
   "insist.test.mjs": "it takes sources, and the bundler for that is Node's",
   "memory.test.mjs": "it takes sources, and the bundler for that is Node's",
+  "near.test.mjs": "it takes sources, and the bundler for that is Node's",
   "readme.test.mjs": "the README shows what Node's console prints",
+  "via.test.mjs": "it takes sources, and the bundler for that is Node's",
 };
 const files = readdirSync(folder)
   .filter((name) => name.endsWith(".test.mjs"))
