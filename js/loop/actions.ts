@@ -5,6 +5,7 @@ import { bare, own } from "../core/own.js";
 import type { Status } from "../core/status.js";
 import type { Credentials, Endpoint } from "../transport/types.js";
 import type { Engine } from "./engine.js";
+import { rejectStaged } from "./held.js";
 import { Link } from "./link.js";
 import type { Target } from "./target.js";
 import { watch } from "./watchers.js";
@@ -209,7 +210,7 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
     engine.targets.delete(target.id);
     // The core has forgotten it.
     target.dead = status;
-    engine.rejectStaged(target);
+    rejectStaged(engine, target);
     for (const closed of target.closers.splice(0)) engine.rejections.afterwards(closed);
     target.scope.rest();
     // close() leaves no timer behind, and no line that is still to be written.

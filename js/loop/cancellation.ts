@@ -1,5 +1,6 @@
 /** Callers who give up: what waits under an `AbortSignal`. */
 import type { Engine } from "./engine.js";
+import { abandon } from "./held.js";
 import type { Target } from "./target.js";
 
 /** One for each signal, however many commands it ends: a signal warns of more than ten listeners. */
@@ -26,7 +27,7 @@ export class Cancellation {
 
   /** In one call for each target: there may be many thousands. */
   readonly #abort = (): void => {
-    const { pending } = this.#engine;
+    const { pending, rejections } = this.#engine;
     const { reason } = this.#signal;
     const byTarget = new Map<Target, number[]>();
     for (const [promise, { target, tag }] of this.#waiting) {
@@ -36,8 +37,9 @@ export class Cancellation {
       else tags.push(tag);
     }
     for (const [target, tags] of byTarget) {
-      this.#engine.abandon(target, tags);
-      for (const tag of tags) pending.reject(tag, reason, true);
+      abandon(this.#engine, target, tags);
+      for (const tag of tags) rejections.add(tag, 0, 0, 0);
+      rejections.settle(() => reason);
     }
   };
 }

@@ -1,6 +1,7 @@
 /** Handles that are closed when what is pending on them has settled. */
 import * as abi from "../core/abi.js";
 import type { Engine } from "./engine.js";
+import { abandon } from "./held.js";
 import type { Handle, Target } from "./target.js";
 
 /** Waits until what is pending of a target and `isOwn` has settled, but no longer than `limit` milliseconds; the rest is rejected. */
@@ -28,7 +29,7 @@ export async function drain(
     });
   });
   const late = waiting();
-  const unsent = engine.abandon(target, late);
+  const unsent = abandon(engine, target, late);
   const { rejections } = engine;
   for (const tag of late) {
     rejections.add(tag, abi.FAILURE_CLOSED, 0, unsent.has(tag) ? abi.SENT_NO : abi.SENT_MAYBE);

@@ -23,6 +23,7 @@ import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
 import { Clock } from "./clock.js";
 import { noPlace, unusable } from "./failures.js";
+import { hold, rejectStaged } from "./held.js";
 import { isFailure, type Link } from "./link.js";
 import { News } from "./news.js";
 import { Policies } from "./policies.js";
@@ -37,12 +38,8 @@ import { tellChanges } from "./watchers.js";
 const INLINE_READY = 16 << 10;
 /** …these not when they must wait: what waits would make linear memory grow for ever. */
 const INLINE_WAITING = 256;
-/** What a link does not take stays in the stage, where it is looked after each so many milliseconds. */
-const LOOK = 25;
 const READY = 2;
 const SPOILT = "an argument could not be written: its bytes were transferred away or resized, or memory has run out";
-/** Of `FAILURE_FULL`: limits.pending. */
-const PENDING = 2;
 const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
 const EARLY_WORDS = 1_800;
@@ -244,7 +241,7 @@ export class Engine {
   submitAll(target: Target): boolean {
     const { epoch } = this;
     if (target.dead !== undefined) {
-      this.rejectStaged(target);
+      rejectStaged(this, target);
       return true;
     }
     while (!target.isBlocked) {
@@ -255,7 +252,7 @@ export class Engine {
     }
     if (!target.stage.isEmpty) {
       target.stage.date(this.now());
-      this.#hold(target);
+      hold(this, target);
     } else this.#leave(target);
     return this.epoch === epoch;
   }
@@ -270,67 +267,6 @@ export class Engine {
     if (!target.isLeaving) return;
     target.isLeaving = false;
     this.enterFor(target, (core, now) => core.calls.release(target.id, now));
-  }
-
-  /** Looks after what a link does not take, until it does. */
-  #hold(target: Target): void {
-    if (target.isHolding) return;
-    target.isHolding = true;
-    const look = () => {
-      if (target.isBlocked) this.#expire(target);
-      if (target.isBlocked && !target.stage.isEmpty) wait();
-      else {
-        target.isHolding = false;
-        this.submitAll(target);
-      }
-    };
-    const wait = () => void this.runtime.setTimer(() => this.runtime.afterPoll(look), LOOK);
-    wait();
-  }
-
-  /** Rejects what has waited for too long, and what is more than may be unanswered. */
-  #expire(target: Target): void {
-    const now = Math.floor(this.now());
-    let count = 0;
-    target.stage.cancel((tag, stagedAt) => {
-      const waited = (now - stagedAt) | 0;
-      if (waited >= (this.pending.owner(tag)?.policy.command ?? 0)) {
-        this.rejections.add(tag, abi.FAILURE_TIMEOUT, abi.PHASE_QUEUE, abi.SENT_NO);
-      } else if (count >= target.maxPending) this.rejections.add(tag, abi.FAILURE_FULL, PENDING, abi.SENT_NO);
-      else {
-        count += 1;
-        return false;
-      }
-      return true;
-    });
-    this.rejections.settle();
-  }
-
-  /** Ends what is staged for a target that the core has forgotten. */
-  rejectStaged(target: Target): void {
-    const kind = target.dead?.state === "closed" ? abi.FAILURE_CLOSED : abi.FAILURE_DISABLED;
-    target.stage.cancel((tag) => {
-      this.rejections.add(tag, kind, 0, abi.SENT_NO);
-      return true;
-    });
-    this.rejections.settle();
-  }
-
-  /** The callers of these commands do not wait any more; gives those of them that the server cannot have seen. */
-  abandon(target: Target, tags: readonly number[]): Set<number> {
-    const unsent = new Set<number>();
-    if (!target.stage.isEmpty) {
-      const asked = new Set(tags);
-      target.stage.cancel((tag) => asked.has(tag) && unsent.add(tag).has(tag));
-    }
-    const rest = tags.filter((tag) => !unsent.has(tag));
-    for (let at = 0; at < rest.length; at += abi.META_WORDS) {
-      const some = Uint32Array.from(rest.slice(at, at + abi.META_WORDS));
-      this.enterFor(target, (core, now) => {
-        for (const tag of core.abandon(target.id, some, now)) unsent.add(tag);
-      });
-    }
-    return unsent;
   }
 
   #submit(target: Target, { words, wordCount, text, bytes, byteCount }: Segment): void {

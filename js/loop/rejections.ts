@@ -44,11 +44,18 @@ export class Rejections {
     if (ended !== undefined) this.#fresh.push(ended);
   }
 
-  /** All have been added, as when the rows of a call are read: rejects what they end, by the state that targets are in now. */
-  settle(): void {
+  /**
+   * All have been added, as when the rows of a call are read: rejects them, with what `explain` gives, or else by how their
+   * targets stand now.
+   */
+  settle(explain?: () => unknown): void {
     if (this.#fresh.length === 0) return;
     const all = this.#fresh;
     this.#fresh = [];
+    if (explain !== undefined) {
+      this.#reject(all, explain);
+      return;
+    }
     const engine = this.#engine;
     const statuses = new Map<Target, Status>();
     let last: Target | undefined;
