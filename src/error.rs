@@ -225,6 +225,9 @@ pub enum Failure {
     /// More waits than the limits allow; the detail is 0 for staged commands, 1 for staged bytes, 2 for commands that
     /// are written and not answered.
     Full = 7,
+    /// The reply is over a limit and was not kept; the detail is [`TOO_LONG`](crate::resp::TOO_LONG) or
+    /// [`TOO_DEEP`](crate::resp::TOO_DEEP).
+    TooLarge = 8,
 }
 
 /// What a command was waiting for when its deadline passed.

@@ -23,6 +23,7 @@ export const FLAG_FIRST = 1;
 export const FLAG_LAST = 2;
 export const FLAG_ASCII = 4;
 export const FLAG_SKIP = 8;
+export const FLAG_MORE = 16;
 
 /** Actions: `src/connection/output.rs`. */
 export const ROW_ACTION = 32;
@@ -46,6 +47,7 @@ export const FAILURE_PROTOCOL = 4;
 export const FAILURE_REFUSED = 5;
 export const FAILURE_CLOSED = 6;
 export const FAILURE_FULL = 7;
+export const FAILURE_TOO_LARGE = 8;
 
 /** What a command waited for when its deadline passed. */
 export const PHASE_CONNECT = 1;

@@ -166,7 +166,7 @@ export class TimeoutError extends RedisError {
   }
 }
 
-/** The peer sent bytes that are not RESP. The link was closed. */
+/** The peer sent bytes that are not RESP, and the link was closed; or this reply alone is over a limit (`sent` is `yes`). */
 export class ProtocolError extends RedisError {
   declare readonly kind: "ProtocolError";
   constructor(message: string, details: Omit<ErrorDetails, "code">) {

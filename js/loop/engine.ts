@@ -15,6 +15,7 @@ import type { Status } from "../core/status.js";
 import { Pending } from "../pending/pending.js";
 import { BigValue } from "../reply/big.js";
 import { type Form, scalar } from "../reply/build.js";
+import type { TextParts } from "../reply/parts.js";
 import { reshape } from "../reply/shape.js";
 import { TextReader } from "../reply/text.js";
 import type { Runtime } from "../transport/types.js";
@@ -430,6 +431,11 @@ export class Engine {
   /** The form in which the caller wants its reply. */
   mode(tag: number): number {
     return this.pending.owner(tag)?.mode ?? 0;
+  }
+
+  /** Gives a text that comes in parts the next one. */
+  addPart(parts: TextParts, start: number, end: number): void {
+    parts.add(this.core.u8, start, end);
   }
 
   beginBig(length: number, tag: number, skipped: boolean): BigValue {

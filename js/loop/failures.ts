@@ -56,6 +56,11 @@ export function failure(
       const text = `too much waits for ${target.display} (${limit}); nothing was sent`;
       return new DisabledError(where + text, "queue-full", details);
     }
+    case abi.FAILURE_TOO_LARGE: {
+      const what = detail === 0 ? "holds a text longer than limits.bulk" : "is nested deeper than limits.nesting";
+      const text = `${where}the reply ${what} allows; it was read and dropped, and the connection goes on`;
+      return new ProtocolError(text, { ...details, sent: "yes" });
+    }
     case abi.FAILURE_CLOSED:
       return new DisabledError(
         `${where}the client was closed${sent === "no" ? "" : " before the reply; the server may have executed it"}`,

@@ -3,6 +3,7 @@ import * as abi from "../core/abi.js";
 import { type ReplyError, UsageError } from "../core/errors.js";
 import type { BigValue } from "../reply/big.js";
 import { Builder } from "../reply/build.js";
+import { TextParts } from "../reply/parts.js";
 import type { LinkEvents, Link as Stream } from "../transport/types.js";
 import type { Engine } from "./engine.js";
 import type { Target } from "./target.js";
@@ -16,6 +17,8 @@ export class Link implements LinkEvents {
   big: BigValue | undefined;
   /** It asked for a pause. */
   isBlocked = false;
+  /** A text that comes in parts. */
+  #parts: TextParts | undefined;
   #afterBig = false;
   #gone = false;
   /** Why no value can be made of the reply that is coming in. */
@@ -83,6 +86,7 @@ export class Link implements LinkEvents {
   forget(): void {
     this.builder.reset();
     this.#failed = undefined;
+    this.#parts = undefined;
     this.big?.skip();
   }
 
@@ -100,6 +104,11 @@ export class Link implements LinkEvents {
       this.big = undefined;
       return;
     }
+    if ((head >>> 8) & abi.FLAG_MORE) {
+      this.#parts ??= new TextParts();
+      if (this.#failed === undefined) this.#engine.addPart(this.#parts, at + a, at + b);
+      return;
+    }
     const done = this.#built(kind, head, a, b, tag, at);
     if (!last) return;
     const failed = this.#failed;
@@ -111,11 +120,17 @@ export class Link implements LinkEvents {
   /** Adds a token to the reply; gives that when it was the last one. What fails costs this reply and no other. */
   #built(kind: number, head: number, a: number, b: number, tag: number, at: number): { value: unknown } | undefined {
     const { big } = this;
+    const parts = this.#parts;
+    this.#parts = undefined;
     if (kind === abi.KIND_BIG_END) this.big = undefined;
     if (this.#failed !== undefined) return undefined;
     try {
       if (kind === abi.KIND_ARRAY || kind === abi.KIND_MAP || kind === abi.KIND_SET)
         return this.builder.open(kind, a, this.#engine.mode(tag));
+      if (parts !== undefined) {
+        this.#engine.addPart(parts, at + a, at + b);
+        return this.builder.add(parts.finish(kind, this.#engine.runtime));
+      }
       const isBig = kind === abi.KIND_BIG_END && big !== undefined;
       return this.builder.add(isBig ? finished(big) : this.#engine.scalar(head, a, b, tag, at));
     } catch (cause) {

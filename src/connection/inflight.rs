@@ -253,6 +253,14 @@ impl Inflight {
         }
     }
 
+    /// The caller of the first command has been told what becomes of it.
+    pub fn abandon_first(&mut self) {
+        if let Some(entry) = self.entries.at_mut(0).filter(|entry| entry.is_waited_for()) {
+            entry.flags |= ABANDONED;
+            self.unwaited += 1;
+        }
+    }
+
     /// The earliest deadline, or a moment before it.
     pub fn deadline(&self, now: Time) -> Option<Time> {
         self.entries.earliest().map(|earliest| earliest.at(now))

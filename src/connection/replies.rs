@@ -1,11 +1,14 @@
 //! Gives each token of the received bytes to whom it belongs.
 
-use crate::error::{Reason, ServerError};
-use crate::resp::{owned, Kind, Token};
+use crate::error::{Failure, Reason, Sent, ServerError};
+use crate::resp::{owned, Kind, Token, MORE};
 
 use super::handshake::{Handshake, Progress, Step};
 use super::inflight::{Inflight, ABANDONED, INTERNAL};
-use super::output::{Output, CHANGED, LINK};
+use super::output::{Output, ABORT, CHANGED, LINK};
+
+/// Of what a server says of itself so many bytes are shown.
+const LONGEST: usize = 500;
 
 /// Whose reply is being received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,18 +101,40 @@ impl Replies<'_> {
         if self.is_over() {
             return;
         }
+        let is_big = token.kind == Kind::Big;
         match *self.current {
-            Current::User { tag, shape } => self.output.reply(token, shape, tag),
+            Current::User { tag, .. } if token.kind == Kind::Skipped => {
+                // It is over a limit: its caller alone is told, and what is still to come of it concerns nobody.
+                if !token.is_first() {
+                    self.output.action(ABORT, self.link, 0, 0);
+                }
+                self.output.reject(tag, Failure::TooLarge, token.a, Sent::Maybe);
+                self.inflight.abandon_first();
+                *self.current = Current::Drop;
+            }
+            Current::User { tag, shape } => {
+                if token.is_first() && token.kind == Kind::Error {
+                    self.notice(token);
+                }
+                self.output.reply(token, shape, tag);
+            }
             Current::Internal { step } if token.is_first() => self.answer(step, token),
             Current::Push if !token.is_first() => {
-                let tells = self.bytes.get(token.a as usize..token.b as usize) == Some(b"invalidate");
+                let name = self.bytes.get(token.a as usize..token.b as usize);
+                let tells = !is_big && name == Some(b"invalidate");
                 *self.current = if tells { Current::Changes } else { Current::Noise };
             }
             Current::Changes if matches!(token.kind, Kind::Bulk | Kind::Null) => {
                 self.output.action(CHANGED | u32::from(token.flags) << 8, token.a, token.b, 0);
             }
-            _ if token.kind == Kind::Big => self.output.skip(token),
+            // A name that is not shown may be any.
+            Current::Changes if is_big || token.kind == Kind::Skipped && token.flags & MORE != 0 => {
+                self.output.action(CHANGED, 0, 0, 0);
+            }
             _ => {}
+        }
+        if is_big && !self.current.is_user() {
+            self.output.skip(token);
         }
         if token.is_last() {
             if !matches!(self.current, Current::Push | Current::Changes | Current::Noise) {
@@ -187,6 +212,7 @@ impl Replies<'_> {
     fn text(&self, token: Token) -> Option<String> {
         let range = token.a as usize..token.b as usize;
         let bytes = self.bytes.get(range)?;
+        let bytes = &bytes[..bytes.len().min(LONGEST)];
         // Servers speak ASCII of themselves; what is not even UTF-8 they repeat of an argument.
         let ascii =
             || bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();

@@ -3,6 +3,7 @@
 use crate::command::Refusal;
 use crate::error::{Failure, Phase, Reason};
 use crate::manager::{self, Policy, State};
+use crate::resp::TOO_DEEP;
 
 use super::mailbox::Status;
 use super::{Error, ErrorKind, Sent};
@@ -110,6 +111,18 @@ pub(super) fn rejected(
         let limit = ["max_queued", "max_queued_bytes", "max_in_flight"].get(detail as usize).unwrap_or(&"");
         let text = format!("too much waits for {server} ({limit}); nothing was sent");
         (ErrorKind::QueueFull, text, false, None)
+    } else if is(Failure::TooLarge) {
+        let what = match detail {
+            TOO_DEEP => "is nested deeper than 64 levels",
+            _ => "holds a text over the limit (max_value_bytes)",
+        };
+        let text = format!("the reply of {server} {what} and was skipped; the connection goes on");
+        return Error::new(ErrorKind::Protocol, text).of_command(command).with(
+            server,
+            Sent::Yes,
+            false,
+            None,
+        );
     } else if is(Failure::Closed) {
         (ErrorKind::Closed, "the client was closed".into(), false, None)
     } else if is(Failure::Protocol) {

@@ -1,7 +1,7 @@
 //! Replies as values, and how they are put together from the core's tokens.
 
 use crate::connection::Row;
-use crate::resp::{Kind, LAST, SKIP};
+use crate::resp::{Kind, LAST, MORE, SKIP};
 
 use super::Error;
 
@@ -75,6 +75,8 @@ struct Big {
 pub(super) struct Assembler {
     open: Vec<Open>,
     big: Option<Big>,
+    /// What there is of a text that comes in parts.
+    part: Vec<u8>,
 }
 
 impl Assembler {
@@ -93,6 +95,7 @@ impl Assembler {
     /// Drops what is built of the current reply.
     pub(super) fn abort(&mut self) {
         self.open.clear();
+        self.part = Vec::new();
         if let Some(big) = &mut self.big {
             big.skipped = true;
             big.bytes = Vec::new();
@@ -102,7 +105,16 @@ impl Assembler {
     /// A token of the reply, whose offsets point into `bytes`. Gives the reply that it completes.
     pub(super) fn token(&mut self, [head, a, b, _]: Row, bytes: &[u8]) -> Option<Reply> {
         let flags = (head >> 8) as u8;
-        let text = || bytes.get(a as usize..b as usize).unwrap_or_default();
+        let mut joined = Vec::new();
+        let last_part = bytes.get(a as usize..b as usize);
+        if flags & MORE != 0 || !self.part.is_empty() {
+            self.part.extend_from_slice(last_part.unwrap_or_default());
+            if flags & MORE != 0 {
+                return None;
+            }
+            joined = std::mem::take(&mut self.part);
+        }
+        let text = || if joined.is_empty() { last_part.unwrap_or_default() } else { &joined };
         let value = match kind_of(head) {
             Kind::Big => {
                 let content = bytes.get(b as usize..).unwrap_or_default();
@@ -129,7 +141,8 @@ impl Assembler {
                 self.open.push(Open { kind, left, items });
                 return self.close(flags);
             }
-            Kind::Null => Reply::Null,
+            // The core shows nothing of what it skips.
+            Kind::Null | Kind::Skipped => Reply::Null,
             Kind::Simple => Reply::Status(lossy(text())),
             Kind::Error => Reply::Error(Error::reply(&lossy(text()))),
             Kind::Int => Reply::Int((u64::from(a) | u64::from(b) << 32) as i64),

@@ -4,21 +4,17 @@ use core::fmt;
 
 use super::owned;
 
-/// The rule of the protocol, or the limit, that the bytes broke.
+/// The rule of the protocol that the bytes broke.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProtocolErrorKind {
     /// A reply starts with a byte that names no type.
     UnknownType,
-    /// A line is longer than [`Limits::line`](super::Limits::line).
+    /// A line that holds no text is longer than [`Limits::line`](super::Limits::line).
     LineTooLong,
     /// A length or count is not a number, or negative where that has no meaning.
     BadLength,
-    /// A bulk is longer than [`Limits::bulk`](super::Limits::bulk).
-    BulkTooLong,
-    /// An aggregate announces more than 2³²−1 elements.
+    /// An aggregate announces more than 2³²−1 elements, or those in it more than can be counted.
     AggregateTooLong,
-    /// Aggregates are nested deeper than [`Limits::depth`](super::Limits::depth).
-    TooDeep,
     /// The bytes of a bulk are not followed by `\r\n`.
     MissingCrlf,
     /// `:` is followed by something that is not a 64-bit integer.
@@ -39,7 +35,7 @@ pub enum ProtocolErrorKind {
     Streamed,
 }
 
-/// Bytes that are not RESP, or that exceed a limit. The reader that returned it is of no further use: the place of
+/// Bytes that are not RESP. The reader that returned it is of no further use: the place of
 /// the next reply is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProtocolError {
@@ -58,9 +54,7 @@ impl ProtocolError {
             K::UnknownType => ("the server's reply starts with '", "', which is no RESP type"),
             K::LineTooLong => ("the server sent a '", "' line over the limit"),
             K::BadLength => ("the server sent a '", "' whose length is not a number in range"),
-            K::BulkTooLong => ("the server announced a '", "' value over the size limit"),
             K::AggregateTooLong => ("the server announced a '", "' with too many elements"),
-            K::TooDeep => ("the server's reply is nested deeper than the limit, at a '", "'"),
             K::MissingCrlf => ("a value of the server's is followed by '", "' instead of CR LF"),
             K::BadInteger => ("the server sent a '", "' that is not a 64-bit integer"),
             K::BadDouble => ("the server sent a '", "' that is not a number"),

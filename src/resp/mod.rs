@@ -17,4 +17,4 @@ pub use error::{ProtocolError, ProtocolErrorKind};
 pub use parser::{Limits, Parser};
 pub use scan::{is_word, whole};
 pub use text::TextArguments;
-pub use token::{Kind, Token, ASCII, FIRST, LAST, SKIP};
+pub use token::{Kind, Token, ASCII, FIRST, LAST, MORE, SKIP, TOO_DEEP, TOO_LONG};

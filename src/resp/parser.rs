@@ -4,16 +4,22 @@
 //!            ┌────────────── a whole value: emit, and close what it completes ─────────────┐
 //!            ▼                                                                             │
 //!   parse ─▶ type byte ─▶ length or line ─▶ content ───────────────────────────────────────┤
-//!            │   not all there: return      │  a text ≥ `big`, not all there: emit Big     │
-//!            │   what was consumed          ▼                                              │
-//!            │                   the caller diverts the content, unseen ─▶ CRLF ─▶ BigEnd ─┘
+//!            │   not all there: return      │  a string ≥ `big`, not all there: emit Big   │
+//!            │   what was consumed          ├▶ the caller diverts it, unseen ▶ CRLF ▶ BigEnd
+//!            │                              │  a line of text ≥ `big`, not all there       │
+//!            │                              ├▶ emitted in parts, up to its CRLF ───────────┤
+//!            │                              │  over a limit                                │
+//!            │                              └▶ consumed, not emitted ▶ CRLF ▶ Skipped ─────┘
 //!            └─ an error: latched, every later call returns it
 //! ```
 //!
-//! Nesting lives in a fixed stack of counters: no recursion, no allocation.
+//! Nesting lives in a fixed stack of counters: no recursion, no allocation. What is nested deeper than allowed is counted in
+//! the frame of what is around it, so that the place of the next reply is known all the same.
 
 use super::scan::{ascii_flag, digits, is_double, is_integer, long_int, short_ascii_flag};
-use super::{Kind, ProtocolError, ProtocolErrorKind, Token, ASCII, FIRST, LAST, SKIP};
+use super::{
+    Kind, ProtocolError, ProtocolErrorKind, Token, ASCII, FIRST, LAST, MORE, SKIP, TOO_DEEP, TOO_LONG,
+};
 
 /// The deepest nesting that [`Limits::depth`] can allow: the size of the stack inside the [`Parser`].
 const STACK: usize = 128;
@@ -25,24 +31,39 @@ const ATTRIBUTE: u64 = 1 << 63;
 /// Bytes of a verbatim string that name its format, as in `txt:`.
 const PREFIX: usize = 4;
 
+/// The end of what is too long.
+const SKIPPED: Token = Token { kind: Kind::Skipped, flags: 0, a: TOO_LONG, b: 0 };
+
 /// The offset behind what was read, or `None` when it is not all there.
 type Step = Result<Option<usize>, ProtocolError>;
 
-/// What a peer may make us hold or wait for.
+/// What a peer may make us hold or wait for. A reply that is over the first two is read to its end and not shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// How deep aggregates (and attributes) may nest; a flat array is 1. Default 64, at most 128.
+    /// How deep aggregates (and attributes) may nest; a flat array is 1. Default 64, at least 1, at most 128.
     pub depth: usize,
-    /// The longest bulk or verbatim string, in bytes. Default 512 MiB (Redis' own `proto-max-bulk-len`),
-    /// at most 4 GiB − 1.
+    /// The longest text, in bytes: a bulk or verbatim string, a status, an error, the digits of a big number. Default
+    /// 512 MiB (Redis' own `proto-max-bulk-len`), at most 4 GiB − 1.
     pub bulk: u64,
-    /// The longest line (simple strings, errors, numbers) without its type byte and CRLF, and the longest blob error,
-    /// in bytes. Default 32 KiB,
-    /// at least 32, so that a length or an integer always fits.
+    /// The longest line of anything else, without its type byte and CRLF, which no server comes near; and the longest blob
+    /// error, of which the same is true. Default 32 KiB, at least 32, so that a length or an integer always fits.
     pub line: usize,
-    /// From this length on, in bytes, a bulk or verbatim string that is not completely in the buffer is diverted as [`Kind::Big`].
-    /// Shorter ones wait until they are complete. Default 4096.
+    /// From this length on, in bytes, a bulk or verbatim string that is not completely in the buffer is diverted as
+    /// [`Kind::Big`], and a line of text is emitted in parts. Shorter ones wait until they are complete. Default 4096.
     pub big: usize,
+}
+
+/// What the next bytes are in the middle of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Middle {
+    /// Nothing: a type byte comes next, or what is left of a value that was not all there.
+    Nothing,
+    /// A [`Kind::Big`]: so many bytes of content are the caller's to divert, and its CRLF comes next.
+    Big(u64),
+    /// A line of text, of which so many bytes have gone by.
+    Text { kind: Kind, length: u64 },
+    /// A string over the limit, of which so many bytes are still to come.
+    Skip(u64),
 }
 
 impl Default for Limits {
@@ -66,9 +87,8 @@ pub struct Parser {
     attributes: usize,
     /// How many bytes of the unconsumed line are known to hold no CRLF, so that it is not searched twice.
     scanned: usize,
-    /// Set from a `Big` to its `BigEnd`: how many bytes of content the caller diverts.
-    diverted: Option<u64>,
-    /// Where the content of the value that was just diverted ends in the buffer.
+    middle: Middle,
+    /// Where what there is of the value that `middle` speaks of ends in the buffer.
     shown: usize,
     error: Option<ProtocolError>,
 }
@@ -77,7 +97,7 @@ impl Parser {
     /// A reader at the start of a stream. Limits outside the bounds that [`Limits`] names are taken as those.
     pub fn new(limits: Limits) -> Self {
         let limits = Limits {
-            depth: limits.depth.min(STACK),
+            depth: limits.depth.clamp(1, STACK),
             // Offsets and lengths of tokens are 32 bits wide.
             bulk: limits.bulk.min(u64::from(u32::MAX)),
             line: limits.line.max(SHORTEST_LINE),
@@ -89,7 +109,7 @@ impl Parser {
             depth: 0,
             attributes: 0,
             scanned: 0,
-            diverted: None,
+            middle: Middle::Nothing,
             shown: 0,
             error: None,
         }
@@ -103,7 +123,10 @@ impl Parser {
     /// How many bytes of content the caller diverts between a [`Kind::Big`] and the next bytes that it shows to
     /// [`Parser::parse`]; 0 otherwise. The number does not count down: the reader does not see those bytes.
     pub fn big_missing(&self) -> u64 {
-        self.diverted.unwrap_or(0)
+        match self.middle {
+            Middle::Big(missing) => missing,
+            _ => 0,
+        }
     }
 
     /// Emits every complete token of `buf` into `sink` and returns how many bytes are done with.
@@ -113,7 +136,7 @@ impl Parser {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] at the first byte that is not RESP or breaks a limit; tokens before it have been emitted.
+    /// [`ProtocolError`] at the first byte that is not RESP; tokens before it have been emitted.
     /// Every later call returns the same error, until [`Parser::reset`].
     #[inline]
     pub fn parse<S: FnMut(Token)>(&mut self, buf: &[u8], mut sink: S) -> Result<usize, ProtocolError> {
@@ -130,14 +153,11 @@ impl Parser {
 
     fn run<S: FnMut(Token)>(&mut self, buf: &[u8], sink: &mut S) -> Result<usize, ProtocolError> {
         let mut at = 0;
-        if self.diverted.is_some() && !buf.is_empty() {
-            // Whoever shows bytes again has moved the content, even if its CRLF is not all there yet.
-            self.diverted = Some(0);
-            if !crlf(buf, 0)? {
-                return Ok(0);
+        if self.middle != Middle::Nothing && !buf.is_empty() {
+            at = self.go_on(buf, 0, sink)?;
+            if self.middle != Middle::Nothing {
+                return Ok(at);
             }
-            self.end_big(sink);
-            at = 2;
         }
         while let Some(&kind) = buf.get(at) {
             let next = match kind {
@@ -147,7 +167,8 @@ impl Parser {
                 b'*' | b'%' | b'~' | b'>' | b'|' => self.aggregate(buf, at, kind, sink)?,
                 b'-' => self.text_line(buf, at, Kind::Error, sink)?,
                 b'=' | b'!' => self.blob(buf, at, kind, sink)?,
-                b'_' | b'#' | b',' | b'(' => self.other_line(buf, at, kind, sink)?,
+                b'(' => self.text_line(buf, at, Kind::BigNumber, sink)?,
+                b'_' | b'#' | b',' => self.other_line(buf, at, kind, sink)?,
                 _ => return Err(error(ProtocolErrorKind::UnknownType, kind)),
             };
             match next {
@@ -155,7 +176,7 @@ impl Parser {
                     self.scanned = 0;
                     at = next;
                 }
-                None if self.diverted.is_some() => return Ok(self.shown),
+                None if self.middle != Middle::Nothing => return Ok(self.shown),
                 None => break,
             }
         }
@@ -172,7 +193,9 @@ impl Parser {
             self.value(sink, Kind::Null, 0, 0, 0);
             return Ok(Some(start));
         };
-        self.check_bulk(len, b'$')?;
+        if len > self.limits.bulk {
+            return self.skip(buf, len, start, sink);
+        }
         let present = &buf[start..];
         if (present.len() as u64) < len {
             if len < self.limits.big as u64 {
@@ -193,19 +216,18 @@ impl Parser {
         Ok(Some(end + 2))
     }
 
-    /// `=` and `!`: like a bulk. An error is never diverted, so it may only be as long as a line.
+    /// `=` and `!`: like a bulk. An error is never diverted: one that is longer than a line is skipped.
     fn blob<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, byte: u8, sink: &mut S) -> Step {
         let Some((len, start)) = self.length(buf, at)? else {
             return Ok(None);
         };
         let len = len.ok_or(error(ProtocolErrorKind::BadLength, byte))?;
-        self.check_bulk(len, byte)?;
         let is_text = byte == b'=';
+        if len > self.limits.bulk || (!is_text && len > self.limits.line as u64) {
+            return self.skip(buf, len, start, sink);
+        }
         if is_text && len < PREFIX as u64 {
             return Err(error(ProtocolErrorKind::BadVerbatim, byte));
-        }
-        if !is_text && len > self.limits.line as u64 {
-            return Err(error(ProtocolErrorKind::BulkTooLong, byte));
         }
         let present = &buf[start..];
         let content = start + if is_text { PREFIX } else { 0 };
@@ -229,8 +251,10 @@ impl Parser {
     /// A value of `len` bytes begins at `content`, and not all of it, or of its CRLF, is there: what is there of it is
     /// consumed, and what is missing is the caller's to move.
     fn divert<S: FnMut(Token)>(&mut self, buf: &[u8], len: usize, content: usize, sink: &mut S) -> Step {
-        self.shown = buf.len().min(content + len);
-        self.diverted = Some((content + len - self.shown) as u64);
+        // Without a sum: where offsets have 32 bits there is none of a length near 4 GiB.
+        let there = len.min(buf.len() - content);
+        self.shown = content + there;
+        self.middle = Middle::Big((len - there) as u64);
         self.scanned = 0;
         let first = if self.depth == 0 { FIRST } else { 0 };
         let skip = if self.attributes > 0 { SKIP } else { 0 };
@@ -238,14 +262,128 @@ impl Parser {
         Ok(None)
     }
 
+    /// A string of `len` bytes that begins at `content` is over the limit.
+    #[cold]
+    fn skip<S: FnMut(Token)>(&mut self, buf: &[u8], len: u64, content: usize, sink: &mut S) -> Step {
+        self.middle = Middle::Skip(len);
+        let first = if self.depth == 0 { FIRST } else { 0 };
+        self.emit(sink, Token { flags: first | MORE, ..SKIPPED });
+        self.set_out(buf, content, sink)
+    }
+
+    /// Emits a token of a value that comes in several; the last of them completes it.
+    fn emit<S: FnMut(Token)>(&mut self, sink: &mut S, mut token: Token) {
+        // Asked first: completing the value may close the attribute that it is in.
+        let dropped = self.attributes > 0;
+        if token.flags & MORE == 0 && self.complete() {
+            token.flags |= LAST;
+        }
+        if !dropped {
+            sink(token);
+        }
+    }
+
+    /// The first look at a value that [`Parser::go_on`] may see more of.
+    fn set_out<S: FnMut(Token)>(&mut self, buf: &[u8], content: usize, sink: &mut S) -> Step {
+        self.scanned = 0;
+        self.shown = self.go_on(buf, content, sink)?;
+        Ok((self.middle == Middle::Nothing).then_some(self.shown))
+    }
+
+    /// Reads on from `at` in the middle of a value. Gives how far it came.
+    #[cold]
+    fn go_on<S: FnMut(Token)>(
+        &mut self,
+        buf: &[u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<usize, ProtocolError> {
+        match self.middle {
+            Middle::Nothing => Ok(at),
+            Middle::Big(_) => {
+                // Whoever shows bytes again has moved the content, even if its CRLF is not all there yet.
+                self.middle = Middle::Big(0);
+                if !crlf(buf, at)? {
+                    return Ok(at);
+                }
+                self.end_big(sink);
+                Ok(at + 2)
+            }
+            Middle::Skip(left) => {
+                let there = left.min((buf.len() - at) as u64);
+                let end = at + there as usize;
+                self.middle = Middle::Skip(left - there);
+                if there < left || !crlf(buf, end)? {
+                    return Ok(end);
+                }
+                self.middle = Middle::Nothing;
+                self.emit(sink, SKIPPED);
+                Ok(end + 2)
+            }
+            Middle::Text { kind, length: before } => {
+                let found = end_of_line(buf, at);
+                let end = found.unwrap_or(buf.len() - ends_with_cr(buf, at));
+                if found.is_none() && end == at {
+                    return Ok(at);
+                }
+                let length = before + (end - at) as u64;
+                let first = if self.depth == 0 && before == 0 { FIRST } else { 0 };
+                let more = if found.is_none() { MORE } else { 0 };
+                self.middle = if found.is_none() { Middle::Text { kind, length } } else { Middle::Nothing };
+                let part = &buf[at..end];
+                if length <= self.limits.bulk {
+                    // The sign stands in the first part, and a digit with it.
+                    let is_number = before == 0 && is_integer(part) || part.iter().all(u8::is_ascii_digit);
+                    if kind == Kind::BigNumber && !is_number {
+                        return Err(error(ProtocolErrorKind::BadBigNumber, b'('));
+                    }
+                    let flags = first | more | short_ascii_flag(part);
+                    self.emit(sink, Token { kind, flags, a: at as u32, b: end as u32 });
+                } else {
+                    if before <= self.limits.bulk {
+                        self.emit(sink, Token { flags: first | MORE, ..SKIPPED });
+                    }
+                    if found.is_some() {
+                        self.emit(sink, SKIPPED);
+                    }
+                }
+                Ok(found.map_or(end, |end| end + 2))
+            }
+        }
+    }
+
+    /// `+`, `-` and `(`: servers set no limit to these.
     #[inline]
     fn text_line<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, kind: Kind, sink: &mut S) -> Step {
-        let Some(end) = self.line(buf, at)? else {
-            return Ok(None);
+        let start = at + 1;
+        let Some(end) = self.end_of_text(buf, start) else {
+            let there = buf.len() - start - ends_with_cr(buf, start);
+            // A number's sign is not shown without a digit.
+            if there < self.limits.big.max(2) {
+                return Ok(None);
+            }
+            self.middle = Middle::Text { kind, length: 0 };
+            return self.set_out(buf, start, sink);
         };
-        let ascii = short_ascii_flag(&buf[at + 1..end]);
-        self.value(sink, kind, ascii, (at + 1) as u32, end as u32);
+        let text = &buf[start..end];
+        if text.len() as u64 > self.limits.bulk {
+            return self.skip(buf, text.len() as u64, start, sink);
+        }
+        if kind == Kind::BigNumber && !is_integer(text) {
+            return Err(error(ProtocolErrorKind::BadBigNumber, b'('));
+        }
+        self.value(sink, kind, short_ascii_flag(text), start as u32, end as u32);
         Ok(Some(end + 2))
+    }
+
+    /// The offset of the CRLF that ends the text at `start`.
+    #[inline(never)]
+    fn end_of_text(&mut self, buf: &[u8], start: usize) -> Option<usize> {
+        let end = end_of_line(buf, start + self.scanned);
+        if end.is_none() {
+            self.scanned = buf.len() - start - ends_with_cr(buf, start);
+        }
+        end
     }
 
     #[inline(always)]
@@ -285,8 +423,6 @@ impl Parser {
                 };
                 self.value(sink, Kind::Bool, 0, a, 0);
             }
-            b'(' if is_integer(text) => self.value(sink, Kind::BigNumber, ASCII, start, end_offset),
-            b'(' => return Err(error(ProtocolErrorKind::BadBigNumber, byte)),
             _ if text.is_empty() => self.value(sink, Kind::Null, 0, 0, 0),
             _ => return Err(error(ProtocolErrorKind::BadNull, byte)),
         }
@@ -308,8 +444,8 @@ impl Parser {
         let Ok(count) = u32::try_from(count) else {
             return Err(error(ProtocolErrorKind::AggregateTooLong, byte));
         };
-        if self.depth >= self.limits.depth {
-            return Err(error(ProtocolErrorKind::TooDeep, byte));
+        if self.depth >= self.limits.depth && byte != b'>' {
+            return self.flatten(count, next, byte, sink);
         }
         let (kind, values) = match byte {
             b'*' => (Kind::Array, u64::from(count)),
@@ -337,8 +473,34 @@ impl Parser {
         Ok(Some(next))
     }
 
+    /// An aggregate that is nested too deep: its values are counted in the frame of what is around it.
+    #[cold]
+    fn flatten<S: FnMut(Token)>(&mut self, count: u32, next: usize, byte: u8, sink: &mut S) -> Step {
+        let pairs = matches!(byte, b'%' | b'|');
+        let values = if pairs { u64::from(count) * 2 } else { u64::from(count) };
+        let is_value = byte != b'|';
+        if !is_value && count == 0 {
+            return Ok(Some(next));
+        }
+        if self.attributes == 0 && (!is_value || values > 0) {
+            sink(Token { kind: Kind::Skipped, flags: 0, a: TOO_DEEP, b: 0 });
+        }
+        if is_value && values == 0 {
+            self.value(sink, Kind::Skipped, 0, TOO_DEEP, 0);
+            return Ok(Some(next));
+        }
+        let frame = &mut self.stack[(self.depth - 1) & (STACK - 1)];
+        let left = (*frame & !ATTRIBUTE) + values - u64::from(is_value);
+        // As much would take a peer a thousand years.
+        if left >= ATTRIBUTE >> 1 {
+            return Err(error(ProtocolErrorKind::AggregateTooLong, byte));
+        }
+        *frame = *frame & ATTRIBUTE | left;
+        Ok(Some(next))
+    }
+
     fn end_big<S: FnMut(Token)>(&mut self, sink: &mut S) {
-        self.diverted = None;
+        self.middle = Middle::Nothing;
         // Asked first: completing the value may close the attribute that it is in.
         let skip = if self.attributes > 0 { SKIP } else { 0 };
         let last = if self.complete() { LAST } else { 0 };
@@ -391,14 +553,6 @@ impl Parser {
         true
     }
 
-    #[inline]
-    fn check_bulk(&self, len: u64, byte: u8) -> Result<(), ProtocolError> {
-        if len > self.limits.bulk {
-            return Err(error(ProtocolErrorKind::BulkTooLong, byte));
-        }
-        Ok(())
-    }
-
     /// The length or count behind the type byte at `at` (`None` inside for −1) and the offset behind its line.
     #[inline(always)]
     fn length(&mut self, buf: &[u8], at: usize) -> Result<Option<(Option<u64>, usize)>, ProtocolError> {
@@ -429,22 +583,32 @@ impl Parser {
         // A CRLF later than this ends a line that is too long, however the bytes were cut.
         let horizon = start.saturating_add(self.limits.line).saturating_add(2);
         let window = &buf[..buf.len().min(horizon)];
-        let mut from = start + self.scanned;
-        while let Some(found) = window.get(from..).and_then(|rest| rest.iter().position(|&b| b == b'\r')) {
-            let cr = from + found;
-            match window.get(cr + 1) {
-                Some(b'\n') => return Ok(Some(cr)),
-                Some(_) => from = cr + 1,
-                None => break,
-            }
+        if let Some(end) = end_of_line(window, start + self.scanned) {
+            return Ok(Some(end));
         }
         if window.len() == horizon {
             return Err(error(ProtocolErrorKind::LineTooLong, buf[at]));
         }
-        let at_end = window.last() == Some(&b'\r');
-        self.scanned = (window.len() - usize::from(at_end)).saturating_sub(start);
+        self.scanned = window.len() - start - ends_with_cr(window, start);
         Ok(None)
     }
+}
+
+/// The offset of the first CRLF from `from` on.
+fn end_of_line(buf: &[u8], mut from: usize) -> Option<usize> {
+    while let Some(found) = buf.get(from..).and_then(|rest| rest.iter().position(|&byte| byte == b'\r')) {
+        let cr = from + found;
+        if buf.get(cr + 1)? == &b'\n' {
+            return Some(cr);
+        }
+        from = cr + 1;
+    }
+    None
+}
+
+/// 1 when what begins at `from` ends with what may be the first half of a CRLF.
+fn ends_with_cr(buf: &[u8], from: usize) -> usize {
+    usize::from(buf.get(from..).and_then(<[u8]>::last) == Some(&b'\r'))
 }
 
 #[inline]

@@ -9,6 +9,15 @@ pub const ASCII: u8 = 4;
 /// Flag: the big value belongs to an attribute: divert its bytes and drop them. Only on `Big` and `BigEnd`.
 pub const SKIP: u8 = 8;
 
+/// Flag: the value goes on in the next token. A `Simple`, `Error` or `BigNumber` does when its line is long, in one of the same
+/// kind or, where it gets too long, in a `Skipped`; a part may end in the middle of a character. A `Skipped` ends with another.
+pub const MORE: u8 = 16;
+
+/// In `a` of a `Skipped`: a text was longer than [`Limits::bulk`](super::Limits::bulk).
+pub const TOO_LONG: u32 = 0;
+/// In `a` of a `Skipped`: aggregates were nested deeper than [`Limits::depth`](super::Limits::depth).
+pub const TOO_DEEP: u32 = 1;
+
 /// What a [`Token`] is. The numbers are part of the boundary to the shell.
 #[repr(u8)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +53,10 @@ pub enum Kind {
     Big = 13,
     /// The end of the last [`Kind::Big`]: its bytes are all there. `a` and `b` are 0.
     BigEnd = 14,
+    /// A value that breaks a limit; `a` is [`TOO_LONG`] or [`TOO_DEEP`]. The content of the former is not shown: its beginning
+    /// is told, with [`MORE`], and its end. Behind the latter the tokens of its elements follow as if they stood beside it,
+    /// up to the end of the reply: they mean nothing.
+    Skipped = 15,
 }
 
 /// One step of a reply, in the order of the bytes.
@@ -55,7 +68,7 @@ pub enum Kind {
 pub struct Token {
     /// What it is.
     pub kind: Kind,
-    /// A union of [`FIRST`], [`LAST`], [`ASCII`] and [`SKIP`].
+    /// A union of [`FIRST`], [`LAST`], [`ASCII`], [`SKIP`] and [`MORE`].
     pub flags: u8,
     /// See [`Kind`].
     pub a: u32,

@@ -238,7 +238,7 @@ test("an announced length or depth beyond the limits is a ProtocolError before m
     "*1\r\n".repeat(65),
     "$?\r\n",
     "*99999999999\r\n",
-    `+${"x".repeat(40_000)}`,
+    `:${"1".repeat(40_000)}`,
   ];
   for (const bytes of announced) {
     const peer = await scripted(([name]) => (name === "SET" ? bytes : undefined));

@@ -87,17 +87,39 @@ test("limits.bulk, a string of a reply", async (t) => {
   const client = await ready(t, { limits: { bulk: 1_000 } });
   await client.mset({ most: "x".repeat(1_000), more: "x".repeat(1_001) });
   assert.equal((await client.get("most")).length, 1_000);
-  const { reasons } = await outcomes([client.get("more")]);
-  assert.equal(reasons[0].kind, "ProtocolError");
-  assert.match(reasons[0].message, /limit/);
-  await client.ready();
-  assert.equal((await client.get("most")).length, 1_000, "the next link works");
+  const status = "return redis.status_reply(string.rep('x', ARGV[1]))";
+  assert.equal((await client.call("EVAL", status, 0, 1_000)).length, 1_000);
+  for (const form of ["bulk", "status", "error", "list"]) {
+    const over = {
+      bulk: () => client.get("more"),
+      status: () => client.call("EVAL", status, 0, 100_000),
+      error: () => client.call("EVAL", "return redis.error_reply(string.rep('x', 100000))", 0),
+      list: () => client.mget("most", "more", "most"),
+    }[form];
+    // Those around it are answered as ever, and on the same link.
+    const [before, { reason }, after] = await Promise.allSettled([client.incr(form), over(), client.incr(form)]);
+    assert.deepEqual([before.value, after.value], [1, 2], form);
+    assert.deepEqual([reason.kind, reason.sent, reason.retry], ["ProtocolError", "yes", false], form);
+    assert.match(reason.message, /^(GET|EVAL|MGET): the reply holds a text longer than limits\.bulk allows/);
+  }
+  assert.equal(client.stats().dials, 1);
 });
 
 test("limits.nesting, of a reply", async (t) => {
   const nested = (depth) => `return ${"{".repeat(depth)}1${"}".repeat(depth)}`;
   const client = await ready(t, { limits: { nesting: 5 } });
   assert.deepEqual(await client.call("EVAL", nested(5), 0), [[[[[1]]]]]);
-  const { reasons } = await outcomes([client.call("EVAL", nested(6), 0)]);
-  assert.equal(reasons[0].kind, "ProtocolError");
+  for (const depth of [6, 7, 100]) {
+    const deep = client.call("EVAL", nested(depth), 0);
+    const [{ reason }, after] = await Promise.allSettled([deep, client.incr("nested")]);
+    assert.equal(reason.kind, "ProtocolError", `${depth}`);
+    assert.match(reason.message, /^EVAL: the reply is nested deeper than limits\.nesting allows/);
+    assert.equal(after.status, "fulfilled");
+  }
+  assert.deepEqual(
+    await client.call("EVAL", "return {{}, {{{{{}, 2}}}}, 3}", 0).catch(({ kind }) => kind),
+    "ProtocolError",
+  );
+  assert.deepEqual(await client.call("EVAL", nested(5), 0), [[[[[1]]]]]);
+  assert.equal(client.stats().dials, 1);
 });

@@ -55,6 +55,7 @@ fn generated() -> String {
             ("Last", u32::from(edgis::resp::LAST)),
             ("Ascii", u32::from(edgis::resp::ASCII)),
             ("Skip", u32::from(edgis::resp::SKIP)),
+            ("More", u32::from(edgis::resp::MORE)),
         ],
     );
     table(
@@ -88,6 +89,7 @@ fn generated() -> String {
             ("Refused", Failure::Refused as u32),
             ("Closed", Failure::Closed as u32),
             ("Full", Failure::Full as u32),
+            ("TooLarge", Failure::TooLarge as u32),
         ],
     );
     table(

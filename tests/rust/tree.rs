@@ -1,7 +1,7 @@
 //! A caller of the reader as the contract of its tokens wants it: keeps unconsumed bytes, diverts big values, and
 //! builds the replies. Every flag is checked on the way.
 
-use edgis::resp::{Kind, Limits, Parser, ProtocolError, Token, ASCII, SKIP};
+use edgis::resp::{Kind, Limits, Parser, ProtocolError, Token, ASCII, MORE, SKIP, TOO_DEEP};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
@@ -18,6 +18,8 @@ pub(crate) enum Value {
     Map(Vec<Value>),
     Set(Vec<Value>),
     Push(Vec<Value>),
+    /// It broke a limit.
+    Skipped,
 }
 
 /// A big value under way: where it goes and how much of it is still to come.
@@ -34,18 +36,37 @@ struct Builder {
     open: Vec<(Kind, usize, Vec<Value>)>,
     done: Vec<Value>,
     big: Option<Diverted>,
+    /// What there is of a text that comes in parts.
+    text: Option<Vec<u8>>,
+    /// The reply is nested too deep: its tokens mean nothing any more.
+    flat: bool,
 }
 
 impl Builder {
     fn take(&mut self, token: Token, buf: &[u8]) {
         let dropped = token.flags & SKIP != 0;
-        let starts = self.open.is_empty() && token.kind != Kind::BigEnd && !dropped;
+        if self.flat && !matches!(token.kind, Kind::Big | Kind::BigEnd) {
+            return self.end_flat(token);
+        }
+        let goes_on = token.kind == Kind::BigEnd || self.text.is_some();
+        let starts = self.open.is_empty() && !goes_on && !dropped && !self.flat;
         assert_eq!(token.is_first(), starts, "FIRST of {token:?}");
-        let text = || {
+        let mut before = self.text.take().unwrap_or_default();
+        let mut text = || {
             let text = buf[token.a as usize..token.b as usize].to_vec();
             assert_eq!(token.flags & ASCII != 0, text.is_ascii(), "ASCII of {token:?}");
-            text
+            before.extend_from_slice(&text);
+            std::mem::take(&mut before)
         };
+        if token.flags & MORE != 0 {
+            assert!(!token.is_last());
+            self.text = Some(match token.kind {
+                Kind::Skipped => Vec::new(),
+                Kind::Simple | Kind::Error | Kind::BigNumber => text(),
+                kind => panic!("{kind:?} comes in parts"),
+            });
+            return;
+        }
         let value = match token.kind {
             Kind::Null => Value::Null,
             Kind::Simple => Value::Simple(text()),
@@ -69,12 +90,20 @@ impl Builder {
                 if dropped {
                     return assert!(!token.is_last());
                 }
+                if self.flat {
+                    return self.end_flat(token);
+                }
                 if big.verbatim {
                     Value::Verbatim(big.bytes)
                 } else {
                     Value::Bulk(big.bytes)
                 }
             }
+            Kind::Skipped if token.a == TOO_DEEP => {
+                self.flat = true;
+                return self.end_flat(token);
+            }
+            Kind::Skipped => Value::Skipped,
             Kind::Array | Kind::Map | Kind::Set | Kind::Push => {
                 let pairs = if token.kind == Kind::Map { 2 } else { 1 };
                 self.open.push((token.kind, token.a as usize * pairs, Vec::new()));
@@ -83,6 +112,14 @@ impl Builder {
         };
         self.add(value);
         self.close(token);
+    }
+
+    fn end_flat(&mut self, token: Token) {
+        if token.is_last() {
+            self.flat = false;
+            self.open.clear();
+            self.done.push(Value::Skipped);
+        }
     }
 
     fn add(&mut self, value: Value) {
@@ -142,7 +179,8 @@ impl Reader {
 
     /// The replies that are complete, and whether bytes or values are still open.
     pub(crate) fn into_replies(self) -> (Vec<Value>, bool) {
-        let open = !self.waiting.is_empty() || !self.builder.open.is_empty() || self.builder.big.is_some();
+        let Builder { open, big, text, .. } = &self.builder;
+        let open = !self.waiting.is_empty() || !open.is_empty() || big.is_some() || text.is_some();
         (self.builder.done, open)
     }
 }

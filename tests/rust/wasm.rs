@@ -64,6 +64,20 @@ fn a_reply_may_arrive_in_any_two_chunks() {
 }
 
 #[wasm_bindgen_test]
+fn a_length_near_the_size_of_all_memory_is_counted() {
+    let mut parser = Parser::new(Limits { bulk: u64::MAX, ..Limits::default() });
+    let stream = b"$4294967295\r\nabc";
+    let mut tokens = Vec::new();
+    assert_eq!(parser.parse(stream, |token| tokens.push(token)), Ok(stream.len()));
+    assert_eq!((tokens[0].kind, tokens[0].a, tokens[0].b), (Kind::Big, u32::MAX, 13));
+    assert_eq!(parser.big_missing(), u64::from(u32::MAX) - 3);
+    // And one over it is skipped.
+    let mut parser = Parser::new(Limits { bulk: u64::MAX, ..Limits::default() });
+    assert_eq!(parser.parse(b"$4294967296\r\nabc", |_| {}), Ok(16));
+    assert_eq!(parser.big_missing(), 0);
+}
+
+#[wasm_bindgen_test]
 fn arguments_are_cut_by_their_utf16_lengths() {
     let arguments = ["", "plain", "é", "日本語", "a😀b", "tail"];
     let text: String = arguments.iter().flat_map(|argument| [argument, "\n"]).collect();

@@ -169,7 +169,7 @@ fn a_big_value_inside_an_attribute_is_to_be_dropped() {
 #[test]
 fn what_is_not_resp_is_an_error_that_latches() {
     use ProtocolErrorKind as K;
-    let cases: [(&[u8], K, u8); 34] = [
+    let cases: [(&[u8], K, u8); 32] = [
         (b"HTTP/1.1 400\r\n", K::UnknownType, b'H'),
         (b"\0", K::UnknownType, 0),
         (b"$x\r\n", K::BadLength, b'$'),
@@ -183,8 +183,6 @@ fn what_is_not_resp_is_an_error_that_latches() {
         (b"=-1\r\n", K::BadLength, b'='),
         (b"!-1\r\n", K::BadLength, b'!'),
         (b"|-1\r\n", K::BadLength, b'|'),
-        (b"$536870913\r\n", K::BulkTooLong, b'$'),
-        (b"!536870913\r\n", K::BulkTooLong, b'!'),
         (b"*4294967296\r\n", K::AggregateTooLong, b'*'),
         (b"$1\r\nab\n", K::MissingCrlf, b'b'),
         (b"$1\r\na\rb", K::MissingCrlf, b'b'),
@@ -221,16 +219,65 @@ fn tokens_before_an_error_are_emitted() {
 }
 
 #[test]
-fn lines_end_at_their_limit_however_they_are_cut() {
+fn lines_of_numbers_end_at_their_limit_however_they_are_cut() {
     let limits = Limits { line: 40, ..Limits::default() };
-    let full = format!("+{}\r\n", "x".repeat(40));
+    let full = format!(",{}\r\n", "1".repeat(40));
     assert_eq!(read(&mut Parser::new(limits), full.as_bytes()).1, Ok(43));
-    let too_long = Err(ProtocolError { kind: ProtocolErrorKind::LineTooLong, byte: b'+' });
-    let over = format!("+{}\r\n", "x".repeat(41));
+    let too_long = Err(ProtocolError { kind: ProtocolErrorKind::LineTooLong, byte: b',' });
+    let over = format!(",{}\r\n", "1".repeat(41));
     assert_eq!(read(&mut Parser::new(limits), over.as_bytes()).1, too_long);
     let mut parser = Parser::new(limits);
     assert_eq!(read(&mut parser, &full.as_bytes()[..42]).1, Ok(0));
-    assert_eq!(read(&mut parser, full.replace('\n', "x").as_bytes()).1, too_long);
+    assert_eq!(read(&mut parser, full.replace('\n', "1").as_bytes()).1, too_long);
+}
+
+fn skipped(flags: u8, a: u32) -> Token {
+    Token { kind: Kind::Skipped, flags, a, b: 0 }
+}
+
+#[test]
+fn a_long_text_comes_in_parts() {
+    let mut parser = Parser::new(Limits { big: 4, ..Limits::default() });
+    assert_eq!(read(&mut parser, b"*2\r\n-ERR").1, Ok(4));
+    let (tokens, consumed) = read(&mut parser, b"-ERR a\r");
+    assert_eq!(tokens, [Token { kind: Kind::Error, flags: MORE | ASCII, a: 1, b: 6 }]);
+    assert_eq!(consumed, Ok(6), "the first half of a CRLF is shown again");
+    let (tokens, consumed) = read(&mut parser, b"\rb\xff");
+    assert_eq!((&tokens[..], consumed), (&[Token { kind: Kind::Error, flags: MORE, a: 0, b: 3 }][..], Ok(3)));
+    assert_eq!(read(&mut parser, b"\r"), (vec![], Ok(0)));
+    let (tokens, consumed) = read(&mut parser, b"\r\n(1\r\n");
+    assert_eq!(tokens[0], Token { kind: Kind::Error, flags: ASCII, a: 0, b: 0 });
+    assert_eq!(tokens[1].flags, LAST | ASCII);
+    assert_eq!(consumed, Ok(6));
+}
+
+#[test]
+fn what_is_too_long_is_read_to_its_end_and_not_shown() {
+    let limits = Limits { bulk: 10, line: 40, big: 4, ..Limits::default() };
+    let long = "9".repeat(30);
+    for reply in [
+        format!("${}\r\n{long}\r\n", long.len()),
+        format!("={}\r\ntxt:{long}\r\n", long.len() + 4),
+        format!("!{}\r\n{long}\r\n", long.len()),
+        format!("+{long}\r\n"),
+        format!("-{long}\r\n"),
+        format!("({long}\r\n"),
+    ] {
+        let stream = format!("{reply}*2\r\n{reply}:1\r\n+OK\r\n");
+        let mut parser = Parser::new(limits);
+        let (tokens, consumed) = read(&mut parser, stream.as_bytes());
+        assert_eq!(consumed, Ok(stream.len()));
+        assert_eq!(tokens[..2], [skipped(FIRST | MORE, TOO_LONG), skipped(LAST, TOO_LONG)], "{reply}");
+        assert_eq!(tokens[3..5], [skipped(MORE, TOO_LONG), skipped(0, TOO_LONG)], "{reply}");
+        assert_eq!(tokens[5].kind, Kind::Int);
+        // Byte by byte: what is there of a text is shown before it is known to be too long.
+        let (mut at, mut end, mut last) = (0, 0, skipped(0, 0));
+        while at < reply.len() {
+            end += 1;
+            at += parser.parse(&reply.as_bytes()[at..end], |token| last = token).expect("well formed");
+        }
+        assert_eq!((last.kind, last.is_last()), (Kind::Skipped, true), "{reply}");
+    }
 }
 
 #[test]
@@ -249,13 +296,25 @@ fn a_number_fits_every_line_limit_however_it_is_cut() {
 fn nesting_ends_at_its_limit() {
     let limits = Limits { depth: 3, ..Limits::default() };
     assert_eq!(read(&mut Parser::new(limits), b"*1\r\n*1\r\n*0\r\n").0.len(), 3);
-    let too_deep = Err(ProtocolError { kind: ProtocolErrorKind::TooDeep, byte: b'*' });
-    assert_eq!(read(&mut Parser::new(limits), b"*1\r\n*1\r\n*1\r\n*0\r\n").1, too_deep);
+    // What is deeper is counted: the next reply is found.
+    for inner in
+        ["*0\r\n", "*1\r\n:1\r\n", "%1\r\n:1\r\n*2\r\n*1\r\n:2\r\n*0\r\n", "|1\r\n:1\r\n*0\r\n:1\r\n"]
+    {
+        let stream = format!("*1\r\n*2\r\n*1\r\n{inner}:1\r\n+OK\r\n");
+        let (tokens, consumed) = read(&mut Parser::new(limits), stream.as_bytes());
+        assert_eq!((tokens[3], consumed), (skipped(0, TOO_DEEP), Ok(stream.len())), "{inner:?}");
+        let ends: Vec<_> = tokens.iter().filter(|token| token.is_last()).map(|token| token.kind).collect();
+        assert_eq!(ends, [Kind::Int, Kind::Simple], "{inner:?}");
+    }
     // A limit beyond the stack is the stack's.
     let limits = Limits { depth: usize::MAX, ..limits };
     let mut parser = Parser::new(limits);
     assert_eq!(read(&mut parser, "*1\r\n".repeat(STACK).as_bytes()).0.len(), STACK);
-    assert_eq!(read(&mut parser, b"*1\r\n").1, too_deep);
+    assert_eq!(read(&mut parser, b"*0\r\n"), (vec![skipped(LAST, TOO_DEEP)], Ok(4)));
+    // No more is counted than can be.
+    let mut parser = Parser::new(Limits { depth: 1, ..limits });
+    let heads = "%4294967295\r\n".repeat(10_000);
+    assert!(read(&mut parser, heads.as_bytes()).1.is_ok());
 }
 
 #[test]

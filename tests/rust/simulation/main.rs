@@ -5,6 +5,7 @@
 
 mod command;
 mod directed;
+mod oversized;
 mod paths;
 mod random;
 mod replaced;

@@ -3,7 +3,7 @@
 use edgis::connection::{self as rows, Row};
 use edgis::error::{Failure, Sent};
 use edgis::manager::State;
-use edgis::resp::{Kind, FIRST, LAST, SKIP};
+use edgis::resp::{Kind, FIRST, LAST, MORE, SKIP};
 
 use crate::command::{Command, Ended};
 use crate::server::Temper;
@@ -162,7 +162,9 @@ impl World {
         let texts = [Kind::Simple as u8, Kind::Error as u8, Kind::Bulk as u8];
         if texts.contains(&kind) {
             building.text.extend_from_slice(bytes.get(a as usize..b as usize).expect("a text is in bounds"));
-            building.text.push(b' ');
+            if flags & MORE == 0 {
+                building.text.push(b' ');
+            }
         } else if kind == Kind::Big as u8 {
             building.text.extend_from_slice(big);
         } else if kind == Kind::Int as u8 {
@@ -200,7 +202,7 @@ impl World {
         assert_eq!(command.ended, None, "command {tag} ends twice, now with {how:?}");
         command.ended = Some(how);
         if let Ended::Rejected { sent, failure, .. } = how {
-            assert!(failure <= Failure::Full as u32 && sent <= Sent::Maybe as u32);
+            assert!(failure <= Failure::TooLarge as u32 && sent <= Sent::Maybe as u32);
         }
     }
 }

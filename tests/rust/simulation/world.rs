@@ -115,7 +115,12 @@ impl World {
 
     /// Submits one command; its tag.
     pub fn submit(&mut self, target: u32, name: &str, policy: Policy) -> u32 {
-        let words = self.words(target, name, 0, policy);
+        self.submit_sized(target, name, 0, policy)
+    }
+
+    /// The same of one with a size, as in [`World::words`].
+    pub fn submit_sized(&mut self, target: u32, name: &str, size: usize, policy: Policy) -> u32 {
+        let words = self.words(target, name, size, policy);
         self.submit_words(target, &words.meta, &words.text, &words.bytes);
         words.meta[0]
     }
