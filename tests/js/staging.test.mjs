@@ -193,6 +193,28 @@ test("behind a link that takes nothing no more waits than limits.pending says", 
   assert.deepEqual(others, { "DisabledError queue-full no": 320 - answered });
 });
 
+test("what a link does not take goes to the link that replaces it", async (t) => {
+  const { peer, stop, go } = await slow(t);
+  const client = createClient({ url: peer.url, logger, share: false, timeouts: { command: "20s" } });
+  t.after(() => client.close());
+  await client.ping();
+  stop();
+  const first = flood(client, { count: 20, size: 1 << 20 });
+  await sleep(5);
+  const held = Array.from({ length: 100 }, (_, i) => outcome(client.call("ECHO", `held${i}`)));
+  // Nothing comes back: the link is doubted, and another one answers.
+  assert.match(await outcome(client.with({ timeout: "200ms" }).get("k")), /^TimeoutError/);
+  const doubting = await outcome(client.with({ timeouts: { command: "300ms" } }).call("ECHO", "doubt"));
+  assert.match(doubting, /^(TimeoutError|doubt)/);
+  assert.deepEqual(
+    await Promise.all(held),
+    held.map((_, i) => `held${i}`),
+  );
+  assert.equal(peer.accepted, 2);
+  go();
+  await Promise.all(first);
+});
+
 test("a ready link takes any number of commands in a tick, in any form", async (t) => {
   const client = await ready(t);
   for (const count of [9_000, 25_000, 60_000]) {
