@@ -6,6 +6,7 @@ import { isPromise, reasonOf } from "./failure.js";
 import type { Landed } from "./flight.js";
 import { Flights } from "./flights.js";
 import { Gate } from "./gate.js";
+import { BackedOff } from "./hopes.js";
 import { Invalidations, type Order } from "./invalidations.js";
 import { type CacheKey, encodeKey, encodeTag } from "./keys.js";
 import { L1 } from "./l1.js";
@@ -169,13 +170,16 @@ export class RedisCache implements Cache {
     if (look !== undefined) this.#counts.misses += 1;
     const served = works.flights.serve(call, loader, look);
     if (look?.state !== "old") return served.then(valueIn) as Promise<Loaded<T>>;
-    return served.then(valueIn, (error) => this.#grace(works, call, look, error)) as Promise<Loaded<T>>;
+    return served.then(valueIn, (error) => this.#grace(works, call, loader, look, error)) as Promise<Loaded<T>>;
   }
 
   /** The loader failed, and there is something that was not valid any more. */
-  async #grace(works: Works, call: Call, look: Look, error: unknown): Promise<unknown> {
+  async #grace(works: Works, call: Call, loader: Loader<unknown>, look: Look, error: unknown): Promise<unknown> {
     const kept = await this.#stillOld(works, call, look);
-    if (kept === undefined || call.inside.wallClock() >= kept.freshUntil + call.settings.grace) throw error;
+    if (kept === undefined || call.inside.wallClock() >= kept.freshUntil + call.settings.grace) {
+      if (error instanceof BackedOff) return valueIn(await works.flights.serve(call, loader, undefined));
+      throw error;
+    }
     this.#counts.graced += 1;
     return kept.value;
   }
@@ -338,6 +342,7 @@ export class RedisCache implements Cache {
     for (const order of orders) {
       this.#forgetNear(order);
       this.#forgetLoads(order);
+      if (order.operation.kind === "key") this.#ready.space.hopes.regain(order.operation.name);
     }
     try {
       return await act();

@@ -14,10 +14,12 @@ import type { CacheStats, Fallback } from "./types.js";
 const BUDGET = 1_000;
 
 const nothing: Content = { kind: CONTENT.Absent, data: "" };
+const left = Promise.resolve<Filled>("left");
 const noTags: readonly Tagged[] = [];
 const anyTag: readonly string[] = [ANY_TAG];
-/** The lease is to be given back. */
-export const left = Promise.resolve(true);
+/** What becomes of the lease: it is gone; it is to be given back; or a mark takes its place. */
+export type Filled = "stored" | "left" | "unstorable";
+export const unstorable = Promise.resolve<Filled>("unstorable");
 /** Entries that fit are built here, one after the other: arguments of up to 16 KiB are copied when they are staged. */
 const scratch = new Uint8Array(8 << 10);
 
@@ -45,13 +47,13 @@ export class Filler {
     this.#fallback = fallback;
   }
 
-  /** Says whether the lease needs to be given back: one under which something was stored does not. Never rejects. */
-  store(flight: Flight, landed: Landed): Promise<boolean> {
+  /** Never rejects. */
+  store(flight: Flight, landed: Landed): Promise<Filled> {
     try {
       const { call } = flight;
       const life = flight.isDetached ? 0 : this.#lifeOf(flight, landed);
       const content = life === 0 ? undefined : this.#contentOf(landed);
-      if (content === undefined) return left;
+      if (content === undefined) return flight.isDetached ? left : unstorable;
       const tags = this.#tagsOf(call.settings, landed);
       const fresh = life * (1 - this.#settings.jitter * Math.random());
       const { swr, grace } = call.settings;
@@ -62,24 +64,29 @@ export class Filler {
           : this.#tagged(flight, tags, lasts).then(
               (tagged) => tagged && this.#fill(flight, content, fresh, lasts, tagged),
             );
-      return stored.then(this.#judged, this.#failed);
+      return stored.then(this.#judged, (error) => this.#failed(flight, error));
     } catch (error) {
-      return Promise.resolve(this.#failed(error));
+      return Promise.resolve(this.#failed(flight, error));
     }
   }
 
   /** 1: it is stored. Otherwise something was invalidated meanwhile. */
-  readonly #judged = (reply: unknown): boolean => {
+  readonly #judged = (reply: unknown): Filled => {
     if (Number(reply) === 1) this.#counts.fills += 1;
     else this.#counts.fillsRefused += 1;
-    return reply === undefined;
+    return reply === undefined ? "left" : "stored";
   };
 
-  readonly #failed = (error: unknown): true => {
-    if ((error as { kind?: unknown })?.kind === "UsageError") this.#counts.unserialisable += 1;
+  #failed({ call, name }: Flight, error: unknown): Filled {
+    const { kind, message } = Object(error) as { kind?: unknown; message?: unknown };
+    const isValue = kind === "UsageError";
+    if (isValue) {
+      this.#counts.unserialisable += 1;
+      this.#space.notices.unstorable(call.inside, this.#settings.namespace, name, String(message));
+    }
     this.#fallback(error, "fill");
-    return true;
-  };
+    return isValue ? "unstorable" : "left";
+  }
 
   #contentOf({ value, isAbsent }: Landed): Content | undefined {
     if (isAbsent) return nothing;

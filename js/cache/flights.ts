@@ -1,7 +1,8 @@
 /** Loads on behalf of calls: once for all of them, in this process and beside others, and stores what was loaded. */
 import type { Call } from "./call.js";
-import { Filler, left } from "./filler.js";
+import { Filler, unstorable } from "./filler.js";
 import { Flight, type Landed } from "./flight.js";
+import { BackedOff, type Cause, causeIn, hopeless } from "./hopes.js";
 import { isOther, isOurs, Leases, type Made, RENEWAL } from "./lease.js";
 import type { Loads } from "./loads.js";
 import type { Look, Lookup } from "./lookup.js";
@@ -36,6 +37,8 @@ export class Flights {
   readonly #counts: CacheStats;
   readonly #fallback: Parts["fallback"];
   readonly #leaseWait: number;
+  readonly #backoff: number;
+  readonly #space: Space;
   readonly #leases: Leases;
   readonly #filler: Filler;
 
@@ -45,13 +48,19 @@ export class Flights {
     this.#counts = counts;
     this.#fallback = fallback;
     this.#leaseWait = settings.leaseWait;
+    this.#backoff = settings.graceBackoff;
+    this.#space = space;
     const markers = new Markers(sender, space);
     this.#leases = new Leases(sender, space, markers);
     this.#filler = new Filler(sender, space, markers, settings, counts, fallback);
   }
 
-  /** The value, by whoever loads it. `look` is what Redis had; undefined when it could not be asked. */
+  /**
+   * The value, by whoever loads it. `look` is what Redis had; undefined when it could not be asked. Rejects with what the loader
+   * throws; with `BackedOff` where the loader has just failed, and what Redis had will do.
+   */
   serve(call: Call, loader: Loader<unknown>, look: Look | undefined): Promise<Landed> {
+    if (look !== undefined && this.#isSpared(call, look)) return Promise.reject(new BackedOff());
     const known = call.zone.flights.get(call.name);
     if (known?.accepts(call, look)) return this.#join(known, call, loader);
     // What has only to be stored may still be: the lease says whether it holds.
@@ -71,9 +80,21 @@ export class Flights {
 
   /** Loads anew what has just been served stale, unless somebody does. */
   refresh(call: Call, loader: Loader<unknown>, look: Look): void {
-    if (call.zone.flights.has(call.name)) return;
+    if (call.zone.flights.has(call.name) || this.#space.hopes.isFailing(call.name, call.inside.now())) return;
     const { landed } = this.#begin(call, loader, look, true);
     call.inside.waitUntil(landed.catch(() => {}));
+  }
+
+  /** There is an old value to serve, and the loader has just failed, here or elsewhere. */
+  #isSpared({ name, inside, settings }: Call, look: Look): boolean {
+    if (look.state !== "old" || inside.wallClock() >= look.freshUntil + settings.grace) return false;
+    return this.#space.hopes.isFailing(name, inside.now());
+  }
+
+  /** Nobody need wait for what will not be there. */
+  #mark(flight: Flight, token: string, cause: Cause): Promise<unknown> {
+    this.#space.hopes.lose(flight.name, cause, flight.call.inside.now(), this.#backoff);
+    return this.#leases.mark(flight.name, token, cause, this.#backoff);
   }
 
   /** Its value is too old for whoever comes from now on. */
@@ -117,8 +138,12 @@ export class Flights {
       }
       return landed;
     } catch (error) {
-      this.#counts.loadErrors += 1;
-      if (flight.token !== undefined) this.#leases.release(flight.name, flight.token);
+      if (!(error instanceof BackedOff)) {
+        this.#counts.loadErrors += 1;
+        if (flight.token === undefined) this.#space.hopes.lose(flight.name, "failed", inside.now(), this.#backoff);
+        else if (flight.isDetached) this.#leases.release(flight.name, flight.token);
+        else this.#mark(flight, flight.token, "failed");
+      }
       throw error;
     } finally {
       if (!isStoring) this.#leave(flight);
@@ -140,17 +165,24 @@ export class Flights {
   /** Never rejects. */
   #store(flight: Flight, landed: Landed | undefined): Promise<void> {
     const token = flight.token as string;
-    const stored = landed === undefined ? left : this.#filler.store(flight, landed);
-    return stored.then(async (isLeft) => {
-      if (isLeft) await this.#leases.release(flight.name, token);
+    const stored = landed === undefined ? unstorable : this.#filler.store(flight, landed);
+    return stored.then(async (filled) => {
+      if (filled === "stored") this.#space.hopes.regain(flight.name);
+      else if (filled === "unstorable") await this.#mark(flight, token, "unstorable");
+      else await this.#leases.release(flight.name, token);
       this.#leave(flight);
     });
+  }
+
+  #token({ name, inside }: Call): string {
+    const cause = this.#space.hopes.lost(name, inside.now());
+    return cause === undefined ? unique() : hopeless(unique(), cause);
   }
 
   /** Gets the right to load; or waits for another process that has it, and gives what that has stored. */
   async #lease(flight: Flight, look: Look): Promise<Leased> {
     const { call } = flight;
-    const token = unique();
+    const token = this.#token(call);
     call.begin();
     flight.foundFor = call.zone.calls;
     try {
@@ -161,8 +193,11 @@ export class Flights {
       const isNew = isOther(reply, look);
       if (isOurs(reply) && !isNew) return this.#grant(flight, look, token, made);
       if (isOurs(reply)) this.#leases.release(call.name, token);
-      return flight.isBackground ? "busy" : this.#wait(flight, look, isNew);
+      if (flight.isBackground) return "busy";
+      if (!isNew && causeIn(token) !== undefined) return "none";
+      return await this.#wait(flight, look, isNew);
     } catch (error) {
+      if (error instanceof BackedOff) throw error;
       return this.#unknown(flight, token, error);
     }
   }
@@ -174,13 +209,15 @@ export class Flights {
     const deadline = inside.now() + this.#leaseWait;
     if (!isThere) this.#counts.leaseWaits += 1;
     let look = first;
-    for (let pause = FIRST_PAUSE, isNew = isThere; ; pause = Math.min(LONGEST_PAUSE, 1.6 * pause), isNew = false) {
+    // The first time at once: it may be a mark that is there, and not a lease.
+    for (let pause = 0, isNew = isThere; ; pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE, 1.6 * pause))) {
       // Nothing was found: who comes until the next look may have what that finds.
       flight.foundFor = Number.POSITIVE_INFINITY;
       const left = deadline - inside.now();
       if (left <= 0) return "none";
-      if (!isNew) await sleep(call, Math.min(left, pause * (0.75 + Math.random() / 2)));
-      const token = unique();
+      if (!isNew && pause > 0) await sleep(call, Math.min(left, pause * (0.75 + Math.random() / 2)));
+      isNew = false;
+      const token = this.#token(call);
       const { spent } = call;
       flight.foundFor = call.zone.calls;
       try {
@@ -192,10 +229,19 @@ export class Flights {
         if (isOurs(reply) && (isFound || !isSame)) this.#leases.release(call.name, token);
         if (isFound) return { value: seen.value, isAbsent: seen.isAbsent };
         if (isOurs(reply) && isSame) return this.#grant(flight, seen, token, made);
+        const cause = causeIn(seen.lease);
+        if (cause !== undefined) {
+          this.#space.hopes.lose(call.name, cause, inside.now(), this.#backoff);
+          if (this.#isSpared(call, seen)) throw new BackedOff();
+          flight.foundFor = Number.POSITIVE_INFINITY;
+          // Where a mark is the lease can be had; whoever has it is not waited for.
+          return causeIn(token) === undefined ? await this.#lease(flight, seen) : "none";
+        }
         // Redis has answered: it is the other process that is waited for, and that has a limit of its own.
         call.spent = spent;
         look = seen;
       } catch (error) {
+        if (error instanceof BackedOff) throw error;
         return this.#unknown(flight, token, error);
       }
     }

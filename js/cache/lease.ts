@@ -5,10 +5,11 @@
 import type { Call } from "./call.js";
 import { HEADER, type Held, signOf } from "./envelope.js";
 import { nothingThere, ReadFailure } from "./failure.js";
+import { type Cause, causeIn, MARK_LIFE, markOf } from "./hopes.js";
 import type { Look } from "./lookup.js";
 import type { Markers } from "./markers.js";
 import type { CallSettings } from "./options.js";
-import { EXTEND } from "./scripts.js";
+import { EXTEND, MARK, TAKE } from "./scripts.js";
 import type { Sender, View } from "./sender.js";
 import type { Space } from "./space.js";
 
@@ -55,7 +56,11 @@ export class Leases {
     if (call.left < 1) throw new ReadFailure("timeout");
     const { names } = this.#space;
     const view = this.#sender.within(call.left);
-    const taking = view.send(["SET", names.lease(call.name), token, "NX", "PX", `${LEASE}`]);
+    const lease = names.lease(call.name);
+    const taking =
+      causeIn(token) === undefined
+        ? view.send(["SET", lease, token, "NX", "PX", `${LEASE}`])
+        : this.#sender.run(view, TAKE, [lease], [token, LEASE]);
     // In this order: once the lease is ours nobody stores what was loaded under another.
     const looking = view.send(["GETRANGE", names.entry(call.name), "0", `${HEADER - 1}`]).catch(nothingThere);
     return Promise.all([taking, looking]) as Promise<unknown> as Promise<Reply>;
@@ -92,6 +97,13 @@ export class Leases {
   release(name: string, token: string): Promise<unknown> {
     // It ends by itself.
     return this.#extend(name, token, 0).catch(() => {});
+  }
+
+  /** Tells those who wait for it that nothing will come, and why. Never rejects. */
+  mark(name: string, token: string, cause: Cause, backoff: number): Promise<unknown> {
+    const view = this.#sender.within(BUDGET);
+    const args = [token, markOf(cause), cause === "failed" ? Math.max(MARK_LIFE, backoff) : MARK_LIFE];
+    return this.#sender.run(view, MARK, [this.#space.names.lease(name)], args).catch(() => {});
   }
 
   #extend(name: string, token: string, milliseconds: number): Promise<unknown> {

@@ -20,6 +20,7 @@ export interface Settings {
   readonly ttl: number;
   readonly swr: number;
   readonly grace: number;
+  readonly graceBackoff: number;
   readonly negativeTtl: number;
   readonly jitter: number;
   /** Undefined: the default, which depends on whether there has been a link yet. */
@@ -54,6 +55,7 @@ const known = new Set<keyof CacheOptions>([
   "ttl",
   "staleWhileRevalidate",
   "graceOnError",
+  "graceBackoff",
   "negativeTtl",
   "jitter",
   "timeout",
@@ -105,6 +107,7 @@ export function settingsOf(options: CacheOptions): Settings {
     ttl,
     swr: lifetime(options.staleWhileRevalidate, "staleWhileRevalidate") ?? 0,
     grace: lifetime(options.graceOnError, "graceOnError") ?? 0,
+    graceBackoff: span(options.graceBackoff, "graceBackoff") ?? 1_000,
     negativeTtl: lifetime(options.negativeTtl, "negativeTtl") ?? Math.min(ttl, 30_000),
     jitter,
     timeout: span(options.timeout, "timeout"),

@@ -21,6 +21,23 @@ if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
 };
 
+/** Takes a lease where there is none, or a mark. */
+export const TAKE: Script = {
+  sha: "abe0ab1c7c112bcdd129c6d60f62d3063270bdf8",
+  text: `local old = redis.call('GET', KEYS[1])
+if old and string.sub(old, 1, 1) ~= '!' then return false end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 'OK'`,
+};
+
+/** Replaces a lease that is still ours by a mark. */
+export const MARK: Script = {
+  sha: "9c1f7015792515f6a8d0de9823048b9e340ad193",
+  text: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`,
+};
+
 /** Stores an entry, if the lease under which it was loaded still stands: an invalidation deletes that. */
 export const FILL: Script = {
   sha: "cf691de9df6088d9cbd7af954fb4149bc76342a0",

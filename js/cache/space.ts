@@ -3,10 +3,12 @@ import type { Inside } from "../client/inside.js";
 import { Breaker } from "./breaker.js";
 import type { ReadFailure } from "./failure.js";
 import type { Flight } from "./flight.js";
+import { Hopes } from "./hopes.js";
 import { Journal } from "./journal.js";
 import { Names } from "./keys.js";
 import type { L1 } from "./l1.js";
 import { Lives } from "./markers.js";
+import { Notices } from "./notices.js";
 import { Recent } from "./recent.js";
 import { Replays } from "./replays.js";
 import { Servers } from "./servers.js";
@@ -37,6 +39,8 @@ export class Space {
   readonly recent: Recent;
   readonly servers = new Servers();
   readonly lives = new Lives();
+  readonly hopes = new Hopes();
+  readonly notices = new Notices();
   /** Makes up for the journal. */
   readonly replays = new Replays(this);
   readonly breaker = new Breaker();

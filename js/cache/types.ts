@@ -16,6 +16,8 @@ export interface CacheOptions {
   staleWhileRevalidate?: Duration | undefined;
   /** For so long after its `ttl` a value is served when the loader fails. Default: not at all. */
   graceOnError?: Duration | undefined;
+  /** When a loader has failed it is not run again before, where there is an old value to serve. Default 1 s. */
+  graceBackoff?: Duration | undefined;
   /** How long it is remembered that there is nothing (`absent`). Default 30 s, and `ttl` where that is shorter. */
   negativeTtl?: Duration | undefined;
   /** The part of a lifetime that is cut at random, so that what was stored together does not end together. Default 0.1. */

@@ -47,6 +47,8 @@ export interface Inside {
   afterPoll(act: () => void): void;
   /** As it was at load; keeps nothing alive unless told to. */
   setTimer(act: () => void, milliseconds: number): Timer;
+  /** Tells the loggers of the target. */
+  warn?(line: string): void;
   /** Keeps the request that is here alive until the promise has settled, where there are requests. */
   waitUntil(promise: Promise<unknown>): void;
   ascii(bytes: Uint8Array, start: number, end: number): string;
@@ -88,6 +90,9 @@ export function insideOf(runtime: Runtime, engine?: Engine, target?: Target, sta
     },
     afterPoll: (act) => runtime.afterPoll(act),
     setTimer: (act, milliseconds) => runtime.setTimer(act, milliseconds),
+    warn(line) {
+      for (const { log } of target?.logs.values() ?? []) log.warn?.(line);
+    },
     waitUntil: (promise) => runtime.waitUntil?.(promise),
     ascii: (bytes, start, end) => runtime.ascii(bytes, start, end),
     utf8: (bytes, start, end) => runtime.utf8(bytes, start, end),

@@ -44,6 +44,8 @@ export interface Log {
   /** Good news may come to it a moment later: to begin to write takes time that others wait for. */
   readonly waits: boolean;
   changed(status: Status, display: string, who: string, story: string): void;
+  /** Something that is no state change but should be known. */
+  warn?(line: string): void;
 }
 
 /** A client's part in a target. */

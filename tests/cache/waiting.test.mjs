@@ -99,3 +99,112 @@ test("a lease that is granted to a load which has been given up keeps nobody wai
   assert.ok(performance.now() - start < 1_000);
   assert.equal(await old, "old");
 });
+
+/** Caches of as many processes, and how many of their loaders run at once. */
+function processes(make, count, options = {}) {
+  const running = { now: 0, most: 0, runs: 0 };
+  const loader = (end) => async (context) => {
+    running.runs += 1;
+    running.now += 1;
+    running.most = Math.max(running.most, running.now);
+    await sleep(80);
+    running.now -= 1;
+    return end(context);
+  };
+  const caches = Array.from({ length: count }, (_, i) => make(options, { name: `p${i}` }));
+  return { caches, running, loader };
+}
+
+class Row {}
+
+for (const [kind, end, options] of [
+  ["skipped", ({ skip }) => skip(1)],
+  ["no data", () => new Row()],
+  ["not to be kept", () => 1, { ttl: 0 }],
+  [
+    "an error",
+    () => {
+      throw new Error("away");
+    },
+  ],
+]) {
+  test(`processes do not queue for what is never stored: ${kind}`, async (t) => {
+    const { cache: make } = await cacheScene(t);
+    const { caches, running, loader } = processes(make, 6);
+    const read = (cache) => cache.getOrSet("k", loader(end), options).catch(() => {});
+    for (let i = 0; i < 3; i += 1) await Promise.all(caches.map(read));
+    assert.equal(running.runs, 18);
+    assert.ok(running.most >= 4, `${running.most} at once`);
+    // As soon as it can be stored it is.
+    assert.equal(await caches[0].getOrSet("k", () => "kept"), "kept");
+    await until(async () => (await caches[1].get("k")) === "kept");
+  });
+}
+
+test("what has just failed is not tried again where there is an old value, by nobody", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  const settings = { ttl: 50, jitter: 0, graceOnError: "1m", graceBackoff: 600 };
+  const [one, other] = [make(settings), make(settings, { name: "other" })];
+  let runs = 0;
+  let isAway = true;
+  const load = () => {
+    runs += 1;
+    if (isAway) throw new Error("away");
+    return "new";
+  };
+  await one.set("k", "old");
+  await sleep(70);
+  const start = performance.now();
+  do {
+    assert.equal(await one.getOrSet("k", load), "old");
+    // A tick later, so that it finds what the first has left.
+    await sleep(5);
+    assert.equal(await other.getOrSet("k", load), "old");
+  } while (performance.now() - start < 400);
+  assert.equal(runs, 1);
+  await until(async () => (await one.getOrSet("k", load)) && runs === 2);
+  // It is given up all the same.
+  await other.delete("k");
+  isAway = false;
+  assert.deepEqual([await one.getOrSet("k", load), await other.getOrSet("k", load)], ["new", "new"]);
+});
+
+test("a stale value is not refreshed at each call while the loader fails", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  const cache = make({ ttl: 30, staleWhileRevalidate: "1m", graceBackoff: 500 });
+  await cache.set("k", "old");
+  await sleep(50);
+  const load = counting(() => {
+    throw new Error("away");
+  });
+  const start = performance.now();
+  while (performance.now() - start < 300) {
+    assert.equal(await cache.getOrSet("k", load), "old");
+    await sleep(2);
+  }
+  assert.equal(load.runs, 1);
+});
+
+test("what is never stored, and what Redis refuses, is said once, without a key", async (t) => {
+  const lines = [];
+  const log = (line) => lines.push(line);
+  const { server, client, cache: make } = await cacheScene(t, ["--user", "app", "on", "nopass", "~*", "&*", "+@all"]);
+  const cache = make(
+    {},
+    { url: server.url.replace("//", "//app:x@"), logger: { debug: log, info: log, warn: log, error: log } },
+  );
+  for (let i = 0; i < 5; i += 1) {
+    await cache.getOrSet(`user:secret${i}`, () => [new Row()]);
+    await cache.getOrSet(["post", `secret${i}`], () => new Row());
+    await cache.getOrSet(`secret${i}`, () => new Row());
+  }
+  await until(() => cache.stats().unserialisable === 15);
+  await client().call("ACL", "SETUSER", "app", "-del");
+  for (let i = 0; i < 5; i += 1) await cache.delete(`secret${i}`);
+  const told = lines.filter((line) => line.includes('cache "app"'));
+  assert.equal(told.length, 4, told.join("\n"));
+  for (const [i, pattern] of ["like user:* ", 'like ["post", *] ', "like * ", "NOPERM"].entries()) {
+    assert.ok(told[i].includes(pattern), told[i]);
+  }
+  assert.ok(!told.some((line) => line.includes("secret")), told.join("\n"));
+});
