@@ -63,7 +63,7 @@ export function abandon(engine: Engine, target: Target, tags: readonly number[])
   }
   const rest = unsent.size === 0 ? tags : tags.filter((tag) => !unsent.has(tag));
   for (let at = 0; at < rest.length; at += abi.META_WORDS) {
-    const some = Uint32Array.from(rest.slice(at, at + abi.META_WORDS));
+    const some = new Uint32Array(rest.slice(at, at + abi.META_WORDS));
     engine.enterFor(target, (core, now) => {
       for (const tag of core.abandon(target.id, some, now)) unsent.add(tag);
     });

@@ -5,32 +5,34 @@
  */
 import * as abi from "../core/abi.js";
 import type { Status } from "../core/status.js";
-import type { Ended } from "../pending/pending.js";
 import type { Engine } from "./engine.js";
 import { died, failure } from "./failures.js";
 import type { Handle, Target } from "./target.js";
 
 /** So many are rejected before anything else runs. */
-const AT_ONCE = 500;
+const AT_ONCE = 100;
 /** A portion takes so many milliseconds… */
-const PORTION = 2;
+const PORTION = 1;
 /** …and the clock is asked after each so many. */
 const ASKED = 64;
 
-type Command = Ended<Handle>;
-
-/** A part of the commands is rejected, the others are still to be. */
+/** A part of the commands is rejected, the others are still to be: until then they are pending, and may end otherwise. */
 interface Portion {
-  readonly all: readonly Command[];
+  /** For each its tag, and behind it the words of its row in one. */
+  readonly all: readonly number[];
   /** Makes the error of each. */
-  readonly explain: (command: Command) => unknown;
+  readonly explain: (owner: Handle, name: string, word: number) => unknown;
   at: number;
 }
+
+// A word holds the kind, whether the server may have seen the command, and the detail.
+const wordOf = (kind: number, detail: number, sent: number): number => kind | (sent << 6) | (detail << 8);
+const kindOf = (word: number): number => word & 0x3f;
 
 export class Rejections {
   readonly #engine: Engine;
   /** Of the rows that are being read. */
-  #fresh: Command[] = [];
+  #fresh: number[] = [];
   #left: Portion[] = [];
   #after: (() => void)[] = [];
 
@@ -38,10 +40,9 @@ export class Rejections {
     this.#engine = engine;
   }
 
-  /** Takes a command that has ended, unless it had before. */
+  /** A command has ended, unless it had before. */
   add(tag: number, kind: number, detail: number, sent: number): void {
-    const ended = this.#engine.pending.take(tag, kind, detail, sent);
-    if (ended !== undefined) this.#fresh.push(ended);
+    this.#fresh.push(tag, wordOf(kind, detail, sent));
   }
 
   /**
@@ -57,31 +58,34 @@ export class Rejections {
       return;
     }
     const engine = this.#engine;
-    const statuses = new Map<Target, Status>();
-    let last: Target | undefined;
-    for (const { owner } of all) {
-      if (owner.target === last) continue;
-      last = owner.target;
-      if (!statuses.has(last)) statuses.set(last, engine.statusOf(last));
-    }
+    const statuses = this.#statuses(all);
     const refusal = (code: number) =>
       (engine.core.calls.refusal_text(code) as string | undefined) ?? "cannot be sent on a shared connection";
-    this.#reject(all, ({ owner, name, kind, detail, sent }) => {
-      const status = statuses.get(owner.target) as Status;
-      return failure(owner.target, status, name, owner.policy, kind, detail, sent, refusal);
+    this.#reject(all, ({ target, policy }, name, word) => {
+      const status = statuses.get(target) as Status;
+      return failure(target, status, name, policy, kindOf(word), word >>> 8, (word >>> 6) & 3, refusal);
     });
+  }
+
+  #statuses(all: readonly number[]): Map<Target, Status> {
+    const { pending } = this.#engine;
+    const statuses = new Map<Target, Status>();
+    let last: Target | undefined;
+    for (let at = 0; at < all.length; at += 2) {
+      const target = pending.owner(all[at] as number)?.target;
+      if (target === last || target === undefined) continue;
+      last = target;
+      if (!statuses.has(target)) statuses.set(target, this.#engine.statusOf(target));
+    }
+    return statuses;
   }
 
   /** The core has died: rejects all that is pending. */
   died(cause: unknown): void {
-    const { pending } = this.#engine;
-    const all = this.#fresh;
     this.#fresh = [];
-    for (const tag of pending.tags()) {
-      const ended = pending.take(tag, 0, 0, 0);
-      if (ended !== undefined) all.push(ended);
-    }
-    this.#reject(all, ({ name }) => died(name, cause));
+    const all: number[] = [];
+    for (const tag of this.#engine.pending.tags()) all.push(tag, 0);
+    this.#reject(all, (_, name) => died(name, cause));
   }
 
   /** Runs `act` once everything that has ended so far is rejected. */
@@ -90,12 +94,12 @@ export class Rejections {
     else this.#after.push(act);
   }
 
-  #reject(all: readonly Command[], explain: Portion["explain"]): void {
+  #reject(all: readonly number[], explain: Portion["explain"]): void {
     const portion = { all, explain, at: 0 };
     // A request may be over before its timers fire: there, nothing waits.
     const isScoped = this.#engine.requests !== undefined;
-    this.#rejectSome(portion, isScoped ? all.length : AT_ONCE, Number.POSITIVE_INFINITY);
-    if (portion.at === all.length) return;
+    this.#rejectSome(portion, isScoped ? all.length : 2 * AT_ONCE, Number.POSITIVE_INFINITY);
+    if (portion.at >= all.length) return;
     this.#left.push(portion);
     if (this.#left.length === 1) this.#engine.runtime.afterPoll(this.#next);
   }
@@ -105,14 +109,18 @@ export class Rejections {
     const [portion] = this.#left;
     if (portion === undefined) return;
     this.#rejectSome(portion, portion.all.length, runtime.now() + PORTION);
-    if (portion.at === portion.all.length) this.#left.shift();
-    if (this.#left.length > 0) runtime.afterPoll(this.#next);
-    else for (const act of this.#after.splice(0)) act();
+    if (portion.at >= portion.all.length) this.#left.shift();
+    if (this.#left.length > 0) {
+      runtime.afterPoll(this.#next);
+      return;
+    }
+    this.#engine.balance();
+    for (const act of this.#after.splice(0)) act();
   };
 
   #rejectSome(portion: Portion, most: number, until: number): void {
     const { all, explain } = portion;
-    const { now } = this.#engine.runtime;
+    const { pending, runtime } = this.#engine;
     const { stackTraceLimit } = Error;
     limitFrames(0);
     // On Bun an error without frames has no stack at all, which loggers do not expect.
@@ -120,12 +128,15 @@ export class Rejections {
     limitFrames(fewest);
     try {
       for (const end = Math.min(all.length, portion.at + most); portion.at < end; ) {
-        const command = all[portion.at] as Command;
-        portion.at += 1;
+        const tag = all[portion.at] as number;
+        const word = all[portion.at + 1] as number;
+        portion.at += 2;
+        const owner = pending.owner(tag);
+        if (owner === undefined) continue;
+        const error = explain(owner, pending.name(tag), word);
         // A fire-and-forget write must not end a process because Redis is away; a mistake in a call should be seen.
-        if (command.kind !== abi.FAILURE_REFUSED) command.promise.catch(nobody);
-        command.reject(explain(command));
-        if (portion.at % ASKED === 0 && now() >= until) return;
+        pending.reject(tag, error, kindOf(word) !== abi.FAILURE_REFUSED);
+        if (portion.at % ASKED === 0 && runtime.now() >= until) return;
       }
     } finally {
       limitFrames(stackTraceLimit);
@@ -136,4 +147,3 @@ export class Rejections {
 let fewest: number | undefined;
 /** Not by an assignment, which throws where an app has frozen its globals. */
 const limitFrames = (limit: number): boolean => Reflect.set(Error, "stackTraceLimit", limit);
-const nobody = (): void => {};

@@ -14,18 +14,6 @@ export interface External {
   readonly byteLength: number;
 }
 
-/** A promise that was taken out, to be rejected by whoever has it, and why. */
-export interface Ended<Owner> {
-  readonly promise: Promise<unknown>;
-  readonly reject: Reject;
-  readonly owner: Owner;
-  readonly name: string;
-  /** The words of the row that ended it. */
-  readonly kind: number;
-  readonly detail: number;
-  readonly sent: number;
-}
-
 /** Places, and with them the commands that may wait in a thread. Tags have 30 bits, which are small integers everywhere. */
 const PLACES = 1 << 21;
 const MASK = PLACES - 1;
@@ -134,23 +122,6 @@ export class Pending<Owner> {
     if (handled) (this.#promises[place] as Promise<unknown>).catch(nobody);
     this.#forget(tag);
     reject(error);
-  }
-
-  /** Takes the promise of a command out that has not ended. */
-  take(tag: number, kind: number, detail: number, sent: number): Ended<Owner> | undefined {
-    const owner = this.owner(tag);
-    if (owner === undefined) return undefined;
-    const ended = {
-      promise: this.promise(tag),
-      reject: this.#rejects[tag & MASK] as Reject,
-      owner,
-      name: this.name(tag),
-      kind,
-      detail,
-      sent,
-    };
-    this.#forget(tag);
-    return ended;
   }
 
   #forget(tag: number): void {
