@@ -27,6 +27,7 @@ export class Call {
   /** Milliseconds of Redis time so far. */
   spent = 0;
   #begun = 0;
+  #lost = 0;
 
   constructor(name: string, settings: CallSettings, inside: Inside, space: Space, scope: object) {
     this.name = name;
@@ -48,13 +49,18 @@ export class Call {
 
   /** From here on Redis is waited for… */
   begin(now: number = this.inside.now()): void {
+    const { pulse } = this.zone;
+    pulse.begin(this.inside, now);
     this.#begun = now;
+    this.#lost = pulse.lost(now);
   }
 
-  /** …until here, unless it was counted before. */
+  /** …until here, unless it was counted before. What nobody could have read an answer in does not count. */
   spend(now: number = this.inside.now()): void {
     if (now <= this.#begun) return;
-    this.spent += now - this.#begun;
+    const lost = this.zone.pulse.lost(now);
+    this.spent += Math.max(0, now - this.#begun - (lost - this.#lost));
     this.#begun = now;
+    this.#lost = lost;
   }
 }

@@ -92,7 +92,8 @@ export class Loads {
 /** A limit in time, and what is told of until then. One timer for both: most loads are over before it. */
 class Watch<K> {
   readonly #inside: Inside;
-  readonly #until: number;
+  /** Milliseconds that are left, of those in which the process ran. */
+  #left: number;
   readonly #isBackground: boolean;
   readonly #key: K;
   readonly #events: LoadEvents<K>;
@@ -108,7 +109,7 @@ class Watch<K> {
     expired: () => void,
   ) {
     this.#inside = inside;
-    this.#until = inside.now() + limit;
+    this.#left = limit;
     this.#isBackground = isBackground;
     this.#key = key;
     this.#events = events;
@@ -117,20 +118,20 @@ class Watch<K> {
   }
 
   #wait(): void {
-    const left = this.#until - this.#inside.now();
-    this.#timer = this.#inside.setTimer(this.#look, Math.min(left, this.#events.interval));
+    const wait = Math.min(this.#left, this.#events.interval);
+    // Timers are counted, and no clock: one that is set, or a machine that sleeps, takes none of the loader's time.
+    this.#timer = this.#inside.setTimer(() => {
+      this.#left -= wait;
+      if (this.#left < 1) {
+        this.#expired();
+        return;
+      }
+      this.#events.goesOn(this.#key);
+      this.#wait();
+    }, wait);
     // Somebody awaits it: without this a process whose loader does nothing that keeps it alive would end under it.
     this.#timer.hold(!this.#isBackground);
   }
-
-  readonly #look = (): void => {
-    if (this.#until - this.#inside.now() < 1) {
-      this.#expired();
-      return;
-    }
-    this.#events.goesOn(this.#key);
-    this.#wait();
-  };
 
   clear(): void {
     this.#timer?.clear();

@@ -167,11 +167,14 @@ export class Reader {
   /** Never rejects: what went wrong is the batch's to tell. */
   async #ask(batch: Batch, zone: Zone, scope: object, budget: number, inside: Inside): Promise<void> {
     const start = inside.now();
+    const { pulse } = zone;
+    const lost = pulse.lost(start);
+    const spent = (now: number): number => now - start - (pulse.lost(now) - lost);
     const keys = batch.keys;
     batch.askedAt = start;
     try {
       let left = budget;
-      for (let attempt = 0; attempt < ATTEMPTS; attempt += 1, left = budget - (inside.now() - start)) {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt += 1, left = budget - spent(inside.now())) {
         if (left < 1) throw new ReadFailure("timeout");
         const epoch = this.#sender.nextEpoch;
         const { l1 } = this.#space;

@@ -9,6 +9,7 @@ import { Names } from "./keys.js";
 import type { L1 } from "./l1.js";
 import { Lives } from "./markers.js";
 import { Notices } from "./notices.js";
+import { Pulse } from "./pulse.js";
 import { Recent } from "./recent.js";
 import { Replays } from "./replays.js";
 import { Servers } from "./servers.js";
@@ -25,6 +26,7 @@ export class Zone {
   /** When it was last asked. */
   fencedAt = Number.NEGATIVE_INFINITY;
   fencing: { readonly epoch: number; readonly done: Promise<Fenced> } | undefined;
+  readonly pulse = new Pulse();
   readonly flights = new Map<string, Flight>();
   /** Calls so far: tells which came before a load began. */
   calls = 0;

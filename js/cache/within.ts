@@ -3,7 +3,8 @@ import type { Inside } from "../client/inside.js";
 /** What the promise comes to within so many milliseconds; `late` where that takes longer. */
 export function within<T, L>(promise: Promise<T>, inside: Inside, milliseconds: number, late: L): Promise<T | L> {
   return new Promise((resolve, reject) => {
-    const timer = inside.setTimer(() => resolve(late), milliseconds);
+    // A loop that was blocked has not read yet what came meanwhile.
+    const timer = inside.setTimer(() => inside.afterPoll(() => resolve(late)), milliseconds);
     timer.hold(true);
     promise.then(resolve, reject).finally(() => timer.clear());
   });
