@@ -16,6 +16,7 @@ const TOO_LONG = "more than 512 MiB (proto-max-bulk-len)";
 /** More than any command's, and little enough to stand in one piece anywhere. */
 const LONGEST_NAME = 256;
 const ADVICE = "a value is a string, a number, a bigint or a Uint8Array";
+const PLACES = "objects and arrays stand only where a method takes options, fields or a list";
 
 /**
  * The arguments of a command, whose name is the first: scalars, but where its grammar takes more. `args` is used up where
@@ -235,8 +236,10 @@ class Line {
     if (behind < length) this.options(grammar, behind, count);
   }
 
-  #wrong(position: number, what: string, advice = `; ${ADVICE}`): UsageError {
-    return new UsageError(`${this.#name}: argument ${position} is ${what}${advice}. Nothing was sent`, this.#name);
+  #wrong(position: number, what: string, advice?: string): UsageError {
+    const isPlace = what === "an array" || what === "an object";
+    const hint = advice ?? `; ${isPlace ? PLACES : ADVICE}`;
+    return new UsageError(`${this.#name}: argument ${position} is ${what}${hint}. Nothing was sent`, this.#name);
   }
 }
 
@@ -315,7 +318,7 @@ function described(value: unknown): string {
 
 /** A field by its name, if that is one a program would give, and not data; else by its number. */
 function shown(name: unknown, number: number): string {
-  return typeof name === "string" && /^\w{1,40}$/.test(name) ? `field ${name}` : `field number ${number}`;
+  return typeof name === "string" && /^[\w:.]{1,40}$/.test(name) ? `field ${name}` : `field number ${number}`;
 }
 
 function unknownOption(name: string, options: Grammar["options"]): string {
