@@ -18,6 +18,8 @@ export class Ledger {
   /** Calls that have not settled. */
   open = 0;
   answered = 0;
+  /** How often the core was made to die. */
+  deaths = 0;
   /** How calls failed, by kind of error. */
   failures = new Map();
   misrouted = [];
@@ -45,15 +47,16 @@ export class Ledger {
    * @param {() => Promise<unknown>} call
    * @param {number} limit milliseconds within which it must settle, as far as the event loop runs
    * @param {(reply: unknown) => boolean} owned whether the reply can be the caller's
+   * @param {(error: unknown) => boolean} [expected] errors that are what the caller asked for
    * @returns {Promise<"yes" | "no" | "maybe">} whether it was executed
    */
-  async enter(what, call, limit, owned) {
+  async enter(what, call, limit, owned, expected = () => false) {
     this.calls += 1;
     this.open += 1;
     const [start, behind] = [performance.now(), this.behind];
     const outcome = await call().then(
       (reply) => this.#answered(what, reply, owned),
-      (error) => this.#failed(what, error),
+      (error) => (expected(error) ? "no" : this.#failed(what, error)),
     );
     const took = performance.now() - start;
     this.open -= 1;
@@ -74,12 +77,14 @@ export class Ledger {
 
   #failed(what, error) {
     const name = error?.kind ?? error?.name;
-    this.failures.set(name, (this.failures.get(name) ?? 0) + 1);
+    const told = [name, error?.reason ?? error?.phase].filter((word) => word !== undefined).join(" ");
+    this.failures.set(told, (this.failures.get(told) ?? 0) + 1);
     // The command may have been under way when its caller gave up.
     if (name === "AbortError") return "maybe";
     // A server that has just been started says so, and executes nothing.
     if (name === "ReplyError" && error.code === "LOADING") return "no";
-    if (!["DisabledError", "TimeoutError", "ConnectionLostError", "ProtocolError"].includes(name))
+    const explained = name === "InternalError" && this.deaths > 0;
+    if (!explained && !["DisabledError", "TimeoutError", "ConnectionLostError", "ProtocolError"].includes(name))
       this.strange.push(`${what}: ${error?.stack ?? error}`);
     return error?.sent ?? "maybe";
   }
