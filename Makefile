@@ -13,7 +13,7 @@ PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 WORKER := --target wasm32-unknown-unknown --features worker
 
-.PHONY: help setup demo demo-cache test test-packaging fuzz bench bench-runtimes bench-caches soak build package release lint fmt clean
+.PHONY: help setup demo demo-cache test test-packaging test-frameworks test-newest fuzz bench bench-runtimes bench-caches soak build package release lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
@@ -31,12 +31,21 @@ demo-cache: ## serves a shop whose Redis you can kill and restore with old data,
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node examples/cache-outage/server.mjs $(PORT)
 
 test: ## runs all tests; ONLY="rust node" runs some (rust, worker, fuzz, wasm, browser, node, bun, deno, packaging)
-	@scripts/setup.sh build redis servers wasm browser c++ runtimes apps workerd
+	@scripts/setup.sh build redis servers wasm browser c++ runtimes apps workerd frameworks
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node scripts/test.mjs $(ONLY)
 
-test-packaging: ## runs the tarball in real apps: runtimes, bundlers, Next.js; ONLY="deno vite" runs some
-	@scripts/setup.sh build redis runtimes apps workerd
+test-packaging: ## runs the tarball in real apps: runtimes, bundlers, a framework of the day; ONLY="deno vite" runs some
+	@scripts/setup.sh build redis runtimes apps workerd frameworks
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/packaging/table.mjs $(ONLY)
+
+test-frameworks: ## builds an app with each framework for Workers and runs it, some minutes; ONLY="nuxt" runs some
+	@FRAMEWORKS=all scripts/setup.sh build redis runtimes workerd frameworks
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && FRAMEWORKS=all node tests/packaging/table.mjs $(or $(ONLY),"in workerd" ", workerd")
+
+# Before a release: what is pinned may be yesterday's.
+test-newest: ## the same and test-packaging with the newest of every runtime, bundler and framework; ONLY="nuxt" runs some
+	@EDGIS_NEWEST=1 FRAMEWORKS=all scripts/setup.sh build redis runtimes workerd apps frameworks
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && EDGIS_NEWEST=1 FRAMEWORKS=all node tests/packaging/table.mjs $(ONLY)
 
 fuzz: ## fuzzes the core; ARGS="manager --seconds=3600" says what and how long each
 	@scripts/setup.sh build c++ fuzz

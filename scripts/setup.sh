@@ -8,10 +8,12 @@
 #   runtimes Bun, Deno and several Nodes
 #   workerd  Cloudflare's runtime in three generations, each with its wrangler; the newest runs on a Node of `runtimes`
 #   apps     bundlers, checkers of packages, Next.js, Jest and Nest
+#   frameworks  Hono, Vitest's pool for Workers, and the frameworks that tests/packaging/drawn.mjs names
 #   c++      a C++ compiler, for libFuzzer
 #   fuzz     cargo-fuzz, for `make fuzz`
 # A step that is done already is skipped; each prints one line with its duration. What the steps found is left in
-# target/setup/env.sh, which everything else sources. EDGIS_WASM_STD=apt takes the wasm32 target from Debian.
+# target/setup/env.sh, which everything else sources. EDGIS_WASM_STD=apt takes the wasm32 target from Debian;
+# EDGIS_NEWEST=1 takes the newest of what tests/packaging pins.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -191,29 +193,38 @@ step_npm() {
 }
 
 # Installs a pinned package.json of tests/packaging, once for all clones, and links its node_modules. Nothing in it may
-# run a script: what downloads at install time does not work everywhere.
+# run a script: what downloads at install time does not work everywhere. With EDGIS_NEWEST it is the newest of everything,
+# once a day, and links of its own.
 npm_app() { # npm_app NAME
-  local source=tests/packaging/$1 home
-  home=$tools/npm/$1-$(cat "$source/package.json" "$source/package-lock.json" | cksum | tr ' ' '-')
+  local source=tests/packaging/$1 home links=$state/npm
+  if [ -n "${EDGIS_NEWEST:-}" ]; then
+    links=$state/npm-newest
+    home=$tools/npm/newest-$1-$(date -u +%F)-$(cksum <"$source/package.json" | tr ' ' '-')
+  else
+    home=$tools/npm/$1-$(cat "$source/package.json" "$source/package-lock.json" | cksum | tr ' ' '-')
+  fi
   if [ ! -d "$home" ]; then
     working "installing the npm packages of $source"
     mkdir -p "$tools/npm"
     rm -rf "$home.$$"
     cp -R "$source" "$home.$$"
+    [ -z "${EDGIS_NEWEST:-}" ] || node scripts/newest.mjs "$home.$$" >&2
     # Not `npm ci`: it refuses a lock file that was made where some platforms' optional packages were not to be had.
     (cd "$home.$$" && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel error) >&2
     # Another clone may have been quicker.
     mv -T "$home.$$" "$home" 2>/dev/null || mv "$home.$$" "$home" || rm -rf "$home.$$"
   fi
-  mkdir -p "$state/npm"
-  ln -sfn "$home" "$state/npm/$1"
+  mkdir -p "$links"
+  ln -sfn "$home" "$links/$1"
 }
 
-installed_version() { sed -n 's/^ *"version": "\(.*\)".*/\1/p' "$state/npm/$1/node_modules/$2/package.json"; }
+installed_version() { # installed_version NAME PACKAGE
+  sed -n 's/^ *"version": "\(.*\)".*/\1/p' "$state/npm${EDGIS_NEWEST:+-newest}/$1/node_modules/$2/package.json"
+}
 
 step_runtimes() {
   npm_app runtimes
-  echo "$(cd "$state/npm/runtimes/node_modules" && echo node-* @deno/* @oven/*) in $tools/npm"
+  echo "$(cd "$state/npm${EDGIS_NEWEST:+-newest}/runtimes/node_modules" && echo node-* @deno/* @oven/*) in $tools/npm"
 }
 
 step_workerd() {
@@ -231,6 +242,14 @@ step_apps() {
   npm_app commonjs
   npm_app next
   echo "vite $(installed_version bundlers vite), jest $(installed_version commonjs jest), next $(installed_version next next) and others in $tools/npm"
+}
+
+step_frameworks() {
+  local tree trees
+  npm_app workers-tools
+  trees=$(node tests/packaging/drawn.mjs)
+  for tree in $trees; do npm_app "$tree"; done
+  echo "hono $(installed_version workers-tools hono), vitest $(installed_version workers-tools vitest)," $trees "in $tools/npm"
 }
 
 # --- servers and browsers ------------------------------------------------------------------------------------------
@@ -332,9 +351,10 @@ for wanted in "$@"; do
     runtimes) step runtimes ;;
     workerd) step workerd ;;
     apps) step apps ;;
+    frameworks) step frameworks ;;
     c++) step cxx ;;
     fuzz) step cargo_fuzz ;;
-    *) fail "Unknown step \"$wanted\"." "Steps: build redis servers wasm browser runtimes workerd apps c++ fuzz" ;;
+    *) fail "Unknown step \"$wanted\"." "Steps: build redis servers wasm browser runtimes workerd apps frameworks c++ fuzz" ;;
   esac
 done
 write_env

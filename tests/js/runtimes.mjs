@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-const installed = fileURLToPath(new URL("../../target/setup/npm/runtimes/node_modules", import.meta.url));
+const trees = process.env.EDGIS_NEWEST ? "npm-newest" : "npm";
+const installed = fileURLToPath(new URL(`../../target/setup/${trees}/runtimes/node_modules`, import.meta.url));
 const { arch, platform } = process;
 const bunArch = arch === "arm64" ? "aarch64" : arch;
 

@@ -28,9 +28,9 @@ process.on("exit", () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** What `scripts/setup.sh runtimes apps` installed of a package.json below tests/packaging. */
+/** What `scripts/setup.sh runtimes apps` installed of a package.json below tests/packaging; for `make test-newest` at its newest. */
 export function installed(name, ...parts) {
-  const folder = join(repository, "target/setup/npm", name);
+  const folder = join(repository, "target/setup", process.env.EDGIS_NEWEST ? "npm-newest" : "npm", name);
   if (!existsSync(folder)) throw new Error(`tests/packaging/${name} is not installed: scripts/setup.sh apps`);
   return join(realpathSync(folder), ...parts);
 }
@@ -61,6 +61,17 @@ export function newFolder(source) {
   folders.add(folder);
   if (source !== undefined)
     cpSync(join(here, source), folder, { recursive: true, filter: (path) => !/package-lock|node_modules/.test(path) });
+  return folder;
+}
+
+/** A folder of `source` with the packages of `tree`, as links of their files where the file system allows, and with edgis. */
+export async function appWith(source, tree) {
+  const folder = newFolder(source);
+  const modules = installed(tree, "node_modules");
+  await execute("cp", ["-Rl", modules, folder]).catch(() => execute("cp", ["-R", modules, folder]));
+  const edgis = join(folder, "node_modules/edgis");
+  mkdirSync(edgis);
+  await execute("tar", ["-xzf", tarball, "-C", edgis, "--strip-components=1"]);
   return folder;
 }
 

@@ -4,12 +4,14 @@ import { availableParallelism } from "node:os";
 import { cells as bundlers } from "./cells/bundlers.mjs";
 import { cells as checks } from "./cells/checks.mjs";
 import { cells as commonjs } from "./cells/commonjs.mjs";
+import { cells as frameworks } from "./cells/frameworks.mjs";
 import * as handlers from "./cells/handlers.mjs";
 import { cells as next } from "./cells/next.mjs";
 import { cells as runtimes } from "./cells/runtimes.mjs";
 import { cells as workerd } from "./cells/workerd.mjs";
+import { drawing } from "./drawn.mjs";
 
-const all = [...next, ...checks, ...workerd, ...handlers.cells, ...runtimes, ...commonjs, ...bundlers];
+const all = [...next, ...checks, ...workerd, ...frameworks, ...handlers.cells, ...runtimes, ...commonjs, ...bundlers];
 
 /**
  * A cell is `{ name, version(), run() }`; `impossible` in its place of `run` says why nobody can run it. One whose tools
@@ -40,6 +42,7 @@ async function take({ name, version, run, impossible }) {
 
 const words = process.argv.slice(2).map((word) => word.toLowerCase());
 const chosen = all.filter(({ name }) => words.length === 0 || words.some((word) => name.toLowerCase().includes(word)));
+console.log(`frameworks: ${drawing}`);
 console.log(`${"cell".padEnd(46)} ${"version".padEnd(12)} result      seconds`);
 const results = [];
 const waiting = [...chosen];

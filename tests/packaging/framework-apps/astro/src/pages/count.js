@@ -1,0 +1,3 @@
+import { redis } from "../redis.js";
+
+export const GET = async () => Response.json({ count: await redis.incr("count") });
