@@ -1,13 +1,13 @@
 /** A client: one handle on a target that may have many. */
 import { nothing } from "../core/core.js";
-import { DisabledError, type RedisError, UsageError } from "../core/errors.js";
+import { DisabledError, UsageError } from "../core/errors.js";
 import { engineIfAny, engineOf } from "../core/registry.js";
 import type { DisabledStatus, Stats, Status } from "../core/status.js";
 import { isNews } from "../loop/actions.js";
 import { attach, connect, hold, isDead, nudge, policyOf } from "../loop/attach.js";
 import { drain } from "../loop/drain.js";
 import { Engine } from "../loop/engine.js";
-import { disabled, unreachable } from "../loop/failures.js";
+import { disabled } from "../loop/failures.js";
 import type { Scope } from "../loop/scope.js";
 import type { Argument } from "../loop/stage.js";
 import type { Handle, Subscriber, Target } from "../loop/target.js";
@@ -33,6 +33,7 @@ import {
   readyLimit,
   settingsOf,
 } from "./options.js";
+import { notReady, untilReady } from "./ready.js";
 import { collected, giveBack, type Share } from "./share.js";
 import { endedBy, forgiven, underSignal } from "./signals.js";
 import { brokenStatus, misused, outsideStatus } from "./statuses.js";
@@ -242,42 +243,13 @@ export class BaseClient implements Subscriber {
   }
 
   async ready(options: { timeout?: Duration | undefined } = {}): Promise<this> {
-    const { timeOrigin, setTimer } = this.#runtime;
-    const engine = this.#attached?.engine;
-    const now = () => engine?.now() ?? this.#runtime.now();
     const wait = readyLimit(options);
     if (typeof wait !== "number") throw wait;
-    const limit = now() + wait;
-    for (;;) {
-      const left = limit - now();
-      const status = await this.#within(this.init(), Math.max(0, left));
-      if (status?.state === "ready") return this;
-      const current = status ?? this.status();
-      const told = current as Partial<DisabledStatus>;
-      const pause = Math.max(5, (told.retryAt ?? 0) - timeOrigin() - now());
-      if (status === undefined || current.state === "closed" || told.retryable === false || pause >= limit - now()) {
-        throw this.#notReady(current);
-      }
-      await new Promise<void>((resolve) => setTimer(resolve, pause).hold(true));
-    }
-  }
-
-  #within(promise: Promise<Status>, wait: number): Promise<Status | undefined> {
-    return new Promise((resolve) => {
-      const timer = this.#runtime.setTimer(() => resolve(undefined), wait);
-      timer.hold(true);
-      promise.then((status) => {
-        timer.clear();
-        resolve(status);
-      });
-    });
-  }
-
-  #notReady(status: Status): RedisError {
-    const target = this.#present?.target ?? { display: "redis" };
-    if (status.state === "disabled") return status.retryable ? unreachable(status, target) : disabled(status, target);
-    if (status.state === "closed") return new DisabledError("the client was closed", "closed", {});
-    return new DisabledError(`${target.display} is not ready in time (${status.state})`, "timeout", { retry: true });
+    const engine = this.#attached?.engine;
+    const status = await untilReady(this, wait, this.#runtime, () => engine?.now() ?? this.#runtime.now());
+    // When the time is over the client may be ready for all that.
+    if (status.state !== "ready") throw notReady(status, this.#present?.target ?? { display: "redis" });
+    return this;
   }
 
   status(): Status {
