@@ -13,7 +13,7 @@ PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 WORKER := --target wasm32-unknown-unknown --features worker
 
-.PHONY: help setup demo demo-cache test test-packaging test-frameworks test-newest fuzz bench bench-runtimes bench-caches soak build package release lint fmt clean
+.PHONY: help setup demo demo-cache test test-packaging test-frameworks test-newest fuzz bench bench-runtimes bench-caches bench-workers soak build package release lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
@@ -62,6 +62,10 @@ bench-caches: ## measures edgis/cache beside other caches; ARGS are handed on
 bench-runtimes: ## measures edgis on Bun and on Deno, beside a client of theirs; ARGS are handed on
 	@scripts/setup.sh build redis runtimes
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/runtimes.mjs $(ARGS)
+
+bench-workers: ## measures a request to a Worker beside a bare socket and other clients: CPU of workerd; ARGS are handed on
+	@scripts/setup.sh build redis runtimes workerd
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/workers.mjs $(ARGS)
 
 soak: ## watches memory under mixed load for an hour; MINUTES=5 for less
 	@scripts/setup.sh build redis
