@@ -54,6 +54,9 @@ export class Place {
   /** Its client has been used. Its links are closed when it has done nothing for so many milliseconds. */
   used(idleAfter: number): void {
     this.#scope = engineIfAny<Engine>()?.requests?.known();
-    if (this.#scope?.request !== undefined) this.#scope.request.idleAfter = idleAfter;
+    const request = this.#scope?.request;
+    if (request === undefined) return;
+    request.isPlace = true;
+    request.idleAfter = idleAfter;
   }
 }

@@ -48,8 +48,10 @@ function close(engine: Engine, id: number, gracefully: boolean): void {
   engine.links.delete(id);
   engine.linksChanged();
   if (link === undefined) return;
+  link.target.scope.links.delete(link);
   link.close(gracefully);
   const { target } = link;
+  engine.requests?.emptied(target.scope);
   if (target.link !== link) return;
   target.link = undefined;
   handOverLater(engine, target);
@@ -64,6 +66,7 @@ function open(engine: Engine, id: number, target: Target | undefined, candidate:
   if (target === undefined) return;
   const link = new Link(engine, target, id);
   engine.links.set(id, link);
+  target.scope.links.add(link);
   const host = target.addresses[candidate];
   const endpoint: Endpoint = host === undefined ? target.endpoint : bare(target.endpoint, { host });
   try {
@@ -208,6 +211,7 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
   if (state === READY || state === DISABLED || state === CLOSED) settle(engine, target, status);
   if (state === CLOSED) {
     engine.targets.delete(target.id);
+    target.scope.targets.delete(target);
     // The core has forgotten it.
     target.dead = status;
     rejectStaged(engine, target);
@@ -215,6 +219,7 @@ function changed(engine: Engine, target: Target | undefined, state: number): voi
     target.scope.rest();
     // close() leaves no timer behind, and no line that is still to be written.
     engine.runtime.defer(() => engine.news.flush());
+    engine.requests?.emptied(target.scope);
   }
   if (status.state === "disabled")
     target.retryAt = (status.retryAt ?? Number.POSITIVE_INFINITY) - engine.runtime.timeOrigin();

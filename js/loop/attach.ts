@@ -48,6 +48,7 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
   }
   const target = new Target(settings, registered, scope, kind);
   engine.targets.set(registered.target, target);
+  scope.targets.add(target);
   if (registered.target < 0) target.dead = internalStatus(engine);
   target.stateNumber = engine.statusOf(target).state === "disabled" ? 3 : 0;
   if (share) {
@@ -73,6 +74,7 @@ export function release(engine: Engine, target: Target, closed: () => void): voi
   for (const key of target.keys) target.scope.byKey.delete(key);
   if (target.dead !== undefined) {
     if (engine.targets.get(target.id) === target) engine.targets.delete(target.id);
+    target.scope.targets.delete(target);
     closed();
     return;
   }
@@ -84,8 +86,8 @@ export function release(engine: Engine, target: Target, closed: () => void): voi
 /** A request has no more use for what it has: links drain and close. */
 export function releaseAll(engine: Engine, scope: Scope): void {
   scope.request?.seats.clear();
-  for (const target of [...engine.targets.values()]) {
-    if (target.scope !== scope || target.dead !== undefined) continue;
+  for (const target of [...scope.targets]) {
+    if (target.dead !== undefined) continue;
     target.handles = 1;
     release(engine, target, () => {});
   }
@@ -189,6 +191,7 @@ function move(engine: Engine): void {
     target.connection = undefined;
     if (target.handles === 0) {
       // It was draining: there is nothing left to drain.
+      target.scope.targets.delete(target);
       target.dead = closedStatus(engine);
       settle(engine, target, target.dead);
       for (const closed of target.closers.splice(0)) closed();

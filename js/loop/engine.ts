@@ -515,7 +515,10 @@ export class Engine {
     this.deaths.push(this.now());
     this.requests?.forgetOthers();
     this.#thread.clear();
-    for (const link of this.links.values()) link.close(false);
+    for (const link of this.links.values()) {
+      link.target.scope.links.delete(link);
+      link.close(false);
+    }
     this.links.clear();
     for (const target of this.targets.values()) {
       target.stage.clear();

@@ -4,23 +4,27 @@ import type { Runtime } from "../transport/types.js";
 import type { Link } from "./link.js";
 
 /**
- * Nobody says that a request has ended. But its timers end with it: each request has one that beats, at first after so
- * many milliseconds, then less and less often; one that has missed its beat is over.
+ * Nobody says that a request has ended. But its timers end with it, and its scope's timer is set so that it goes off at the
+ * latest after so many milliseconds, then less and less often: it beats, and a request that has missed its beat is over.
  */
 const FIRST_BEAT = 10;
+/** Where requests have tokens the dead are in nobody's way, and few requests live for so long. */
+const FIRST_BEAT_BESIDE_TOKENS = 100;
 const SLOWEST_BEAT = 10_000;
+/** What has done nothing for so long beats no more: a timer would keep an object awake that could sleep. */
+const DORMANT = 5_000;
 /** A blocked event loop makes beats late, but all of them: a beat that was due so much later has come… */
 const ORDER = 15;
 /** …or this has passed… */
 const GRACE = 1_000;
 /** …and who waits for a reply may only be forgotten when there can be no doubt. */
 const GRACE_IF_WAITING = 10_000;
-/** Links of a request, or an object, that does nothing for so long are closed, unless it says otherwise. */
-const IDLE = 60_000;
 /** The flush comes after so many rounds of microtasks in which no command was staged… */
 const QUIET_ROUNDS = 12;
 /** …and after so many in any case. */
 const ROUNDS = 256;
+
+const settled = Promise.resolve();
 
 /** A rejection that is still owed to somebody. */
 export interface Owed {
@@ -45,21 +49,18 @@ export class Presence {
   /** Functions that run in it explicitly. */
   runs = 0;
   lastUsed: number;
-  /** It is idle when it has done nothing for so many milliseconds. */
-  idleAfter = IDLE;
-  /** It goes by several tokens, as a Durable Object does, whose events are a request each. */
-  get isObject(): boolean {
-    return this.token !== this.firstToken;
-  }
-
+  /** It is a Durable Object that says so. */
+  isPlace = false;
+  /** Its links are closed when it has done nothing for so many milliseconds; otherwise they stay while it lives. */
+  idleAfter = Number.POSITIVE_INFINITY;
   /** When it must have given a sign of life. */
-  #beatAt = 0;
-  #beat = FIRST_BEAT;
+  beatAt: number;
+  #beat: number;
   #staged = 0;
   #done: (() => void) | undefined;
   #waitUntil: ((promise: Promise<unknown>) => void) | undefined;
   #left: { links: Link[]; owed: Owed[] } | undefined;
-  readonly #runtime: Runtime;
+  readonly #signs: Signs;
   /** What the runtime calls it: at its beginning, and last. */
   firstToken: object | undefined;
   token: object | undefined;
@@ -68,29 +69,45 @@ export class Presence {
   older: Presence | undefined;
 
   constructor(runtime: Runtime, isHere: () => boolean, signs: Signs) {
-    this.#runtime = runtime;
     this.isHere = isHere;
+    this.#signs = signs;
     this.lastUsed = runtime.now();
     this.#waitUntil = runtime.waitUntil;
-    this.#next(signs);
+    this.token = this.firstToken = runtime.token?.();
+    this.#beat = this.token === undefined ? FIRST_BEAT : FIRST_BEAT_BESIDE_TOKENS;
+    this.beatAt = this.lastUsed + this.#beat;
   }
 
-  #next(signs: Signs): void {
-    const { now, setTimer } = this.#runtime;
-    this.#beatAt = now() + this.#beat;
-    setTimer(() => {
-      signs.served(this.#beatAt);
-      if (this.#left !== undefined) return this.bury();
-      if (this.open === 0 && now() - this.lastUsed >= this.idleAfter) return signs.idle();
-      this.#beat = Math.min(SLOWEST_BEAT, 1.5 * this.#beat, this.idleAfter);
-      this.#next(signs);
-    }, this.#beat);
+  /** It goes by several tokens, as a Durable Object does, whose events are a request each. */
+  get isObject(): boolean {
+    return this.isPlace || this.token !== this.firstToken;
+  }
+
+  /** It is used: whatever was dormant beats again. */
+  use(now: number): void {
+    this.lastUsed = now;
+    if (this.beatAt === Number.POSITIVE_INFINITY) this.beatAt = now + this.#beat;
+  }
+
+  /** Its timer went off. Says whether it goes on. */
+  alive(now: number): boolean {
+    this.#signs.served(this.beatAt);
+    const idle = this.open > 0 ? 0 : now - this.lastUsed;
+    if (idle >= this.idleAfter) {
+      this.#signs.idle();
+      return false;
+    }
+    this.#beat = Math.min(SLOWEST_BEAT, 1.5 * this.#beat);
+    const next = Math.min(now + this.#beat, this.lastUsed + this.idleAfter);
+    const isDormant = idle >= DORMANT && this.idleAfter === Number.POSITIVE_INFINITY;
+    this.beatAt = isDormant ? Number.POSITIVE_INFINITY : Math.max(now + 1, next);
+    return true;
   }
 
   /** Whether it has not given the sign of life that it must have given; `served`: others that were due then have. */
   isOverdue(now: number, served: number): boolean {
-    if (this.open > 0) return now > this.#beatAt + GRACE_IF_WAITING;
-    return served > this.#beatAt + ORDER || now > this.#beatAt + GRACE;
+    if (this.open > 0) return now > this.beatAt + GRACE_IF_WAITING;
+    return served > this.beatAt + ORDER || now > this.beatAt + GRACE;
   }
 
   /** The request is to be kept alive by this, which belongs to it, instead of by what the runtime offers to all. */
@@ -126,10 +143,10 @@ export class Presence {
       quiet = seen === this.#staged ? quiet + 1 : 0;
       seen = this.#staged;
       rounds += 1;
-      if (quiet < QUIET_ROUNDS && rounds < ROUNDS) this.#runtime.defer(look);
+      if (quiet < QUIET_ROUNDS && rounds < ROUNDS) settled.then(look);
       else flush();
     };
-    this.#runtime.defer(look);
+    settled.then(look);
   }
 
   /** It is taken for over. What it leaves is not touched: that would be another request's input and output. */

@@ -20,6 +20,10 @@ const ASKED_OF_WAITING = 2;
  * So many are asked at the most: objects first, and others now and then.
  */
 const ASKED_BESIDE_TOKENS = 8;
+/** Where whoever is not known by a token was found as seldom as this, the one that was used last is not asked any more. */
+const LITTLE_LUCK = 0.1;
+/** What beats no more may have ended: so many of it are remembered. */
+const MOST_DORMANT = 500;
 /** Milliseconds between two looks for requests that are over. */
 const SWEEP = 20;
 
@@ -61,9 +65,7 @@ export class Requests {
       this.#touch(named);
       return this.#scopes.get(named);
     }
-    const newest = this.#newest;
-    if (newest === undefined) return undefined;
-    const presence = newest.isHere() ? newest : this.#ask(newest.older, token !== undefined);
+    const presence = this.#ask(token !== undefined);
     if (presence === undefined) return undefined;
     if (token !== undefined && named === undefined) this.#name(presence, token);
     this.#touch(presence);
@@ -81,29 +83,38 @@ export class Requests {
     return this.known() ?? this.#make();
   }
 
-  /** Asks the likely ones first, and as many as pays. */
-  #ask(first: Presence | undefined, hasToken: boolean): Presence | undefined {
+  #ask(hasToken: boolean): Presence | undefined {
+    const newest = this.#newest;
+    if (newest === undefined) return undefined;
     this.#searches += 1;
     const isSample = this.#searches % SAMPLE === 0;
+    // The runtime makes an error for each "no"; nobody reads its stack.
     const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
+    // Not by an assignment, which throws where an app has frozen its globals.
+    Reflect.set(Error, "stackTraceLimit", 0);
     try {
-      return hasToken ? this.#askBesideTokens(first, isSample) : this.#askAll(first, isSample);
+      if (hasToken) return this.#askBesideTokens(newest, isSample);
+      return this.#isHere(newest) ?? this.#askAll(newest.older, isSample);
     } finally {
-      Error.stackTraceLimit = stackTraceLimit;
+      Reflect.set(Error, "stackTraceLimit", stackTraceLimit);
     }
   }
 
-  #askBesideTokens(first: Presence | undefined, isSample: boolean): Presence | undefined {
+  #askBesideTokens(newest: Presence, isSample: boolean): Presence | undefined {
+    const isLikely = isSample || this.#luck > LITTLE_LUCK;
     let asked = 0;
-    for (let presence = first; presence !== undefined && asked < ASKED_BESIDE_TOKENS; presence = presence.older) {
-      if (!presence.isObject && !isSample) continue;
+    let found: Presence | undefined;
+    for (let one: Presence | undefined = newest; one !== undefined && asked < ASKED_BESIDE_TOKENS; one = one.older) {
+      if (!(one.isObject || isSample || (isLikely && one === newest))) continue;
       asked += 1;
-      if (this.#isHere(presence) !== undefined) return presence;
+      found = this.#isHere(one);
+      if (found !== undefined) break;
     }
-    return undefined;
+    if (asked > 0) this.#luck += (+(found !== undefined) - this.#luck) / 8;
+    return found;
   }
 
+  /** Asks the likely ones first, and as many as pays. */
   #askAll(first: Presence | undefined, isSample: boolean): Presence | undefined {
     const now = this.#engine.runtime.now();
     const idle: Presence[] = [];
@@ -129,8 +140,9 @@ export class Requests {
   }
 
   #isHere(presence: Presence): Presence | undefined {
+    if (presence.isHere()) return presence;
     this.misses += 1;
-    return presence.isHere() ? presence : undefined;
+    return undefined;
   }
 
   #isOver(presence: Presence, now: number): boolean {
@@ -148,12 +160,10 @@ export class Requests {
       },
     });
     const scope: Scope = new Scope(this.#engine, this.#count, presence);
+    // Where there is no request this throws as well.
+    scope.arm(Number.POSITIVE_INFINITY);
     this.#scopes.set(presence, scope);
-    const token = this.#engine.runtime.token?.();
-    if (token !== undefined) {
-      presence.firstToken = token;
-      this.#name(presence, token);
-    }
+    if (presence.token !== undefined) this.#byToken.set(presence.token, presence);
     this.#push(presence);
     return scope;
   }
@@ -164,7 +174,7 @@ export class Requests {
   }
 
   #touch(presence: Presence): void {
-    presence.lastUsed = this.#engine.runtime.now();
+    presence.use(this.#engine.now());
     if (presence === this.#newest) return;
     this.#unlink(presence);
     this.#push(presence);
@@ -189,7 +199,23 @@ export class Requests {
     const now = this.#engine.runtime.now();
     if (now - this.#swept < SWEEP) return;
     this.#swept = now;
-    for (const [presence, scope] of this.#scopes) if (this.#isOver(presence, now)) this.forget(scope, true);
+    const dormant: Scope[] = [];
+    for (const [presence, scope] of this.#scopes) {
+      if (this.#isOver(presence, now)) this.forget(scope, true);
+      else if (presence.beatAt === Number.POSITIVE_INFINITY) dormant.push(scope);
+    }
+    for (const scope of dormant.slice(0, Math.max(0, dormant.length - MOST_DORMANT))) this.forget(scope, true);
+  }
+
+  /** A link or a target of a request is gone: when it was the last, the request has no use for a timer. */
+  emptied(scope: Scope): void {
+    this.#engine.runtime.defer(() => {
+      const { request } = scope;
+      if (scope.isOver || request === undefined || request.open > 0 || request.runs > 0) return;
+      if (scope.links.size > 0) return;
+      this.forget(scope, true);
+      scope.clear();
+    });
   }
 
   /** Forgets a request without touching what belongs to it. `inCore`: the core lives, and is to forget it too. */
@@ -200,9 +226,9 @@ export class Requests {
     this.#scopes.delete(request);
     this.#unlink(request);
     request.seats.clear();
-    const links = [...engine.links.values()].filter((link) => link.target.scope === scope);
+    const links = [...scope.links];
     for (const link of links) engine.links.delete(link.abandon());
-    for (const target of engine.targets.values()) if (target.scope === scope) engine.targets.delete(target.id);
+    for (const target of scope.targets) engine.targets.delete(target.id);
     const waits = request.open > 0;
     // From here on nothing settles its promises.
     request.leave(links, []);

@@ -4,6 +4,7 @@
  */
 import type { Timer } from "../transport/types.js";
 import type { Engine } from "./engine.js";
+import type { Link } from "./link.js";
 import type { Presence } from "./presence.js";
 import type { Target } from "./target.js";
 
@@ -20,6 +21,9 @@ export class Scope {
   readonly request: Presence | undefined;
   /** It is taken for over: nothing of it is believed any more. */
   isOver = false;
+  /** All its targets and links. */
+  readonly targets = new Set<Target>();
+  readonly links = new Set<Link>();
   /** Targets that are shared, by what was asked for and by what it means. */
   readonly byKey = new Map<string, Target>();
   readonly #engine: Engine;
@@ -74,7 +78,7 @@ export class Scope {
   /** The core has something to do at that moment, and nothing before. */
   arm(deadline: number): void {
     this.#deadline = deadline;
-    const at = Math.max(deadline, this.#graceEnds);
+    const at = Math.min(Math.max(deadline, this.#graceEnds), this.request?.beatAt ?? Number.POSITIVE_INFINITY);
     if (at >= this.#timerAt) return;
     this.disarm();
     this.#timerAt = at;
@@ -85,7 +89,8 @@ export class Scope {
 
   /** Sets the timer to rest if there is nothing to do: between commands it is left to fire in vain, which costs less. */
   rest(): void {
-    if (this.#deadline === Number.POSITIVE_INFINITY) this.disarm();
+    // A request's timer is its sign of life as well.
+    if (this.request === undefined && this.#deadline === Number.POSITIVE_INFINITY) this.disarm();
   }
 
   disarm(): void {
@@ -109,8 +114,9 @@ export class Scope {
       return;
     }
     const now = engine.now();
+    if (this.request !== undefined && now >= this.request.beatAt && !this.request.alive(now)) return;
     // Once for each deadline.
-    if (now - due > BLOCKED && this.#graceEnds < this.#deadline) this.#graceEnds = now + GRACE;
+    if (now - due > BLOCKED && due >= this.#deadline && this.#graceEnds < this.#deadline) this.#graceEnds = now + GRACE;
     if (Math.max(this.#deadline, this.#graceEnds) > now) {
       this.arm(this.#deadline);
       return;

@@ -37,7 +37,7 @@ use crate::connection::{Deadline, Link, Output, PREPARE};
 use crate::error::{Failure, Phase, Reason, Sent};
 use crate::resp::owned;
 use crate::time::{Duration, Time};
-use slots::Slots;
+use slots::{place_of, Slots};
 use target::Target;
 
 /// How long commands may take, and whether they wait for a target that is disabled: what handles differ in.
@@ -86,6 +86,8 @@ impl Policy {
 #[derive(Debug)]
 pub struct Manager {
     targets: Slots<Target>,
+    /// The scope of the target at each place: looked through in place of the targets, which are large.
+    owners: Vec<u32>,
     links: Slots<Link>,
     policies: Vec<Policy>,
     breakers: Breakers,
@@ -101,6 +103,7 @@ impl Manager {
     pub fn new(seed: u64) -> Manager {
         Manager {
             targets: Slots::default(),
+            owners: Vec::new(),
             links: Slots::default(),
             policies: Vec::new(),
             breakers: Breakers::default(),
@@ -128,7 +131,10 @@ impl Manager {
         self.begin(options.scope);
         let mut target = Target::new(Config::new(options), options.scope, now);
         self.breakers.join(&mut target, options.kind, now);
-        self.targets.insert(|_| target)
+        let number = self.targets.insert(|_| target);
+        self.owners.resize(self.targets.places(), options.scope);
+        self.owners[place_of(number)] = options.scope;
+        number
     }
 
     /// The settings of a target, or why there are none.

@@ -5,7 +5,7 @@
 
 use crate::time::Time;
 
-use super::target::State;
+use super::target::{State, Target};
 use super::Manager;
 
 impl Manager {
@@ -32,10 +32,16 @@ impl Manager {
         self.scope
     }
 
+    /// The scope's targets.
+    fn numbers_of(&self, scope: u32) -> impl Iterator<Item = u32> + '_ {
+        let owned = self.owners.iter().enumerate().filter(move |(_, owner)| **owner == scope);
+        owned.filter_map(|(place, _)| self.targets.number_at(place))
+    }
+
     /// The earliest moment at which [`Manager::advance`] has something to do in the scope.
     pub fn deadline(&self, scope: u32, now: Time) -> Time {
         let mut earliest = Time::NEVER;
-        for target in self.targets.iter().filter(|target| target.scope == scope) {
+        for target in self.numbers_of(scope).filter_map(|target| self.targets.get(target)) {
             if let Some(dial) = &target.dial {
                 earliest = earliest.min(dial.next_deadline());
             } else if target.state == State::Disabled && !target.staged.is_empty() {
@@ -54,11 +60,11 @@ impl Manager {
     /// Time has passed in a scope.
     pub fn advance(&mut self, scope: u32, now: Time) {
         self.begin(scope);
-        for place in 0..self.targets.places() {
-            let Some(target) = self.targets.number_at(place) else { continue };
-            if self.targets.get(target).is_none_or(|known| known.scope != scope) {
+        for place in 0..self.owners.len() {
+            if self.owners[place] != scope {
                 continue;
             }
+            let Some(target) = self.targets.number_at(place) else { continue };
             self.advance_dial(target, now);
             self.advance_links(target, now);
             self.close_if_idle(target, now);
@@ -72,8 +78,14 @@ impl Manager {
     /// vain, and nobody else may tell him.
     pub fn forget(&mut self, scope: u32) {
         self.begin(scope);
-        let Manager { targets, links, .. } = self;
-        links.retain(|link| targets.get(link.target).is_none_or(|target| target.scope != scope));
-        targets.retain(|target| target.scope != scope);
+        for place in 0..self.owners.len() {
+            if self.owners[place] != scope {
+                continue;
+            }
+            let gone = self.targets.number_at(place).and_then(|target| self.targets.remove(target));
+            for link in gone.iter().flat_map(Target::links) {
+                self.links.remove(link);
+            }
+        }
     }
 }

@@ -5,10 +5,17 @@
 const INDEX_BITS: u32 = 16;
 const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 
+/// Where the one with this number stands.
+pub fn place_of(number: u32) -> usize {
+    (number & INDEX_MASK) as usize
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Slots<T> {
     slots: Vec<Slot<T>>,
+    /// Places that are free and have numbers left: a look at each slot would cost where there are hundreds.
+    free: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -20,15 +27,14 @@ struct Slot<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Slots<T> {
-        Slots { slots: Vec::new() }
+        Slots { slots: Vec::new(), free: Vec::new() }
     }
 }
 
 impl<T> Slots<T> {
     /// Adds what `make` makes of its number, which is the result.
     pub fn insert(&mut self, make: impl FnOnce(u32) -> T) -> u32 {
-        let free = self.slots.iter().position(|slot| slot.item.is_none() && slot.number.is_some());
-        let index = free.unwrap_or_else(|| {
+        let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { number: Some(self.slots.len() as u32 & INDEX_MASK), item: None });
             self.slots.len() - 1
         });
@@ -39,7 +45,7 @@ impl<T> Slots<T> {
     }
 
     fn slot_mut(&mut self, number: u32) -> Option<&mut Slot<T>> {
-        self.slots.get_mut((number & INDEX_MASK) as usize).filter(|slot| slot.number == Some(number))
+        self.slots.get_mut(place_of(number)).filter(|slot| slot.number == Some(number))
     }
 
     /// The one with this number, unless it is gone.
@@ -50,22 +56,18 @@ impl<T> Slots<T> {
 
     /// The one with this number, unless it is gone.
     pub fn get(&self, number: u32) -> Option<&T> {
-        let slot = self.slots.get((number & INDEX_MASK) as usize)?;
+        let slot = self.slots.get(place_of(number))?;
         slot.item.as_ref().filter(|_| slot.number == Some(number))
     }
 
     /// Takes one out. Its number is never used again.
     pub fn remove(&mut self, number: u32) -> Option<T> {
-        self.slot_mut(number)?.take()
-    }
-
-    /// Drops those that `stays` says no to.
-    pub fn retain(&mut self, stays: impl Fn(&T) -> bool) {
-        for slot in &mut self.slots {
-            if slot.item.as_ref().is_some_and(|item| !stays(item)) {
-                slot.take();
-            }
+        let slot = self.slot_mut(number)?;
+        let item = slot.take()?;
+        if slot.number.is_some() {
+            self.free.push(place_of(number));
         }
+        Some(item)
     }
 
     /// The number of the one at a place, from 0 on; places that are free have none.
@@ -121,17 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_by_retain_is_gone_by_number_too() {
+    fn places_that_are_free_are_used_first() {
         let mut slots = Slots::default();
         let numbers: Vec<u32> = (0..4).map(|value| slots.insert(|_| value)).collect();
-        slots.retain(|value| value % 2 == 0);
-        assert_eq!(
-            numbers.iter().map(|number| slots.get(*number)).collect::<Vec<_>>(),
-            [Some(&0), None, Some(&2), None]
-        );
-        let again = slots.insert(|number| number);
-        assert!(!numbers.contains(&again));
-        assert_eq!(slots.number_at(1), Some(again));
-        assert_eq!((slots.number_at(3), slots.iter().count()), (None, 3));
+        assert_eq!((slots.remove(numbers[1]), slots.remove(numbers[3])), (Some(1), Some(3)));
+        assert_eq!((slots.number_at(1), slots.number_at(3), slots.iter().count()), (None, None, 2));
+        let again = [slots.insert(|number| number), slots.insert(|number| number)];
+        assert!(again.iter().all(|number| !numbers.contains(number)));
+        assert_eq!(slots.places(), 4);
     }
 }
