@@ -17,8 +17,8 @@ import type { Fenced, Space, Zone } from "./space.js";
 const PATIENCE = 1_000;
 /** For so long a link that lives on is believed to lead where it led. */
 const FRESH = 1_000;
-/** The namespace of a server is known again if somebody reads it in half of that time. */
-const IDENTITY_LIFE = 30 * 86_400_000;
+/** Whose data a namespace is on is remembered for so long at least, and for as long as its generation lives. */
+const IDENTITY_LIFE = 86_400_000;
 
 export interface GateCounts {
   replayed: number;

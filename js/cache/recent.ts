@@ -17,6 +17,7 @@ export class Recent {
   readonly #kept = new Map<string, { readonly operation: Operation; readonly at: number }>();
   /** When the last of those was applied that are not listed for want of room. */
   #unlisted = Number.NEGATIVE_INFINITY;
+  #latest = Number.NEGATIVE_INFINITY;
 
   constructor(names: Names) {
     this.#names = names;
@@ -26,8 +27,14 @@ export class Recent {
     return this.#kept.size === 0 && this.#unlisted === Number.NEGATIVE_INFINITY;
   }
 
+  /** When the last one was applied. */
+  get latest(): number {
+    return this.#latest;
+  }
+
   add(operation: Operation, now: number): void {
     const key = this.#names.of(operation);
+    this.#latest = now;
     this.#kept.delete(key);
     this.#kept.set(key, { operation, at: now });
     if (this.#kept.size <= MOST) return;

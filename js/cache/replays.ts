@@ -51,6 +51,12 @@ export class Replays implements Watcher {
     return this.#someone() !== undefined;
   }
 
+  /** Whether there is a cache, of a client that may be closed. */
+  get isHeld(): boolean {
+    for (const reference of this.#parties) if (reference.deref() !== undefined) return true;
+    return this.#party !== undefined;
+  }
+
   linked(): void {
     this.soon();
   }

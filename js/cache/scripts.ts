@@ -79,7 +79,7 @@ return old or ARGV[1]`,
  * replicated under it.
  */
 export const FENCE: Script = {
-  sha: "8bebbef82c29e984cd83e6d2600114cce7c0fd0b",
+  sha: "87bb5ed8cb6ab1909b0a07ba80ac2d95dbc55e0c",
   text: `local info = redis.pcall('INFO', 'replication')
 if type(info) ~= 'string' then return {0} end
 local id, offset = string.match(info, 'master_replid:(%x+)'), string.match(info, 'master_repl_offset:(%d+)')
@@ -88,7 +88,7 @@ if not id then
   id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
   if not id then return {0} end
 elseif string.match(info, 'role:slave') then return {3, id, offset} end
-local keep = tonumber(ARGV[1])
+local keep = math.max(tonumber(ARGV[1]), redis.call('PTTL', KEYS[1]))
 local found = 1
 local old = redis.call('GET', KEYS[2])
 if old ~= id then
@@ -99,7 +99,6 @@ if old ~= id then
   redis.call('SET', KEYS[2], id, 'PX', keep)
 elseif redis.call('PTTL', KEYS[2]) < keep / 2 then
   redis.call('PEXPIRE', KEYS[2], keep)
-  if redis.call('PTTL', KEYS[1]) < keep then redis.call('PEXPIRE', KEYS[1], keep) end
 end
 return {found, id, offset}`,
 };

@@ -16,8 +16,13 @@ import { Servers } from "./servers.js";
 import { Turns } from "./turns.js";
 
 const key = Symbol.for("edgis.cache.1");
-/** Keys whose tags are remembered. */
+/** Keys whose tags are remembered, and characters of them. */
 const MOST_HINTS = 20_000;
+const MOST_HINTED = 2 << 20;
+/** Namespaces of a thread; beyond that those that nobody uses are let go of. */
+const MOST_SPACES = 200;
+/** Milliseconds for which one that has invalidated anything is kept in mind all the same. */
+const MINDED = 600_000;
 
 /** What belongs to those who may await each other: the users of a target. */
 export class Zone {
@@ -59,6 +64,7 @@ export class Space {
   isScattered = false;
   readonly #zones = new WeakMap<object, Zone>();
   readonly #hints = new Map<string, readonly string[]>();
+  #hinted = 0;
 
   constructor(namespace: string) {
     this.names = new Names(namespace);
@@ -81,19 +87,31 @@ export class Space {
   }
 
   remember(entry: string, tags: readonly string[]): void {
-    if (tags.length === 0) {
-      if (this.#hints.size > 0) this.#hints.delete(entry);
-      return;
-    }
-    if (this.#hints.size >= MOST_HINTS && !this.#hints.has(entry)) {
-      for (const oldest of this.#hints.keys()) {
-        this.#hints.delete(oldest);
-        break;
-      }
-    }
+    this.#forget(entry);
+    if (tags.length === 0) return;
     this.#hints.set(entry, tags);
+    this.#hinted += sizeOf(entry, tags);
+    for (const oldest of this.#hints.keys()) {
+      if (this.#hints.size <= MOST_HINTS && this.#hinted <= MOST_HINTED) break;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(entry: string): void {
+    const tags = this.#hints.get(entry);
+    if (tags === undefined) return;
+    this.#hints.delete(entry);
+    this.#hinted -= sizeOf(entry, tags);
+  }
+
+  /** Nobody has a cache of it any more, and nobody has to be told anything. */
+  isUnused(now: number): boolean {
+    return this.journal.size === 0 && !this.replays.isHeld && this.recent.latest < now - MINDED;
   }
 }
+
+const sizeOf = (entry: string, tags: readonly string[]): number =>
+  tags.reduce((sum, tag) => sum + tag.length, entry.length);
 
 /** The space of a namespace. A client without a target has one of its own. */
 export function spaceOf(inside: Inside, namespace: string): Space {
@@ -106,8 +124,16 @@ export function spaceOf(inside: Inside, namespace: string): Space {
   const name = `${namespace}\n${inside.identity}`;
   let space = spaces.get(name);
   if (space === undefined) {
+    if (spaces.size >= MOST_SPACES) letGo(spaces, inside.now());
     space = new Space(namespace);
     spaces.set(name, space);
   }
   return space;
+}
+
+/** Not each time: as many may be made again first as there are. */
+function letGo(spaces: Map<string, Space> & { next?: number }, now: number): void {
+  if (spaces.size < (spaces.next ?? 0)) return;
+  for (const [name, space] of spaces) if (space.isUnused(now)) spaces.delete(name);
+  spaces.next = Math.max(MOST_SPACES, 2 * spaces.size);
 }

@@ -252,7 +252,7 @@ export interface Cache {
   delete(keys: CacheKey | readonly CacheKey[], options?: InvalidateOptions): Promise<Invalidation>;
   /** Gives up all entries with one of the tags. */
   deleteByTag(tags: string | readonly string[], options?: InvalidateOptions): Promise<Invalidation>;
-  /** Gives up all entries of the namespace. */
+  /** Gives up all entries of the namespace. They stay in Redis until their lifetimes end, and nobody reads them any more. */
   clear(options?: InvalidateOptions): Promise<Invalidation>;
   stats(): CacheStats;
   /** Called each time the cache was gone without. */

@@ -318,7 +318,8 @@ export class World {
     await this.#promote();
     const primary = this.#replica;
     const kill = () => this.#askOf(primary, "CLIENT", "KILL", "TYPE", "normal");
-    await Promise.all([this.#askOf(primary, "REPLICAOF", "127.0.0.1", String(this.#server.port)), kill()]);
+    await this.#askOf(primary, "REPLICAOF", "127.0.0.1", String(this.#server.port));
+    await kill();
     this.#tell("the primary is a replica");
     const isUp = async () => /master_link_status:up/.test(await this.#askOf(primary, "INFO", "replication"));
     await until(async () => (await isUp()) === true);

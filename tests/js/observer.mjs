@@ -19,6 +19,10 @@ class Observer {
   constructor(socket) {
     this.socket = socket;
     socket.on("error", () => {});
+    // A server that is killed answers nobody.
+    socket.on("close", () => {
+      for (const resolve of this.#waiting.splice(0)) resolve(new Error("the connection was closed"));
+    });
     socket.on("data", (chunk) => {
       this.#received = Buffer.concat([this.#received, chunk]);
       for (let read = reply(this.#received, 0); read !== undefined; read = reply(this.#received, 0)) {
