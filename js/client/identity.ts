@@ -44,7 +44,9 @@ export function conflicts(engine: Engine, target: Target, { id, place, target: o
   const first = target.place;
   if (id !== undefined && place !== undefined && first !== undefined && first !== place)
     tell(`id ${id}`, `one id is given for ${first} and for ${place}: all go to ${first}`);
-  if (id === undefined && share && own.credentials !== undefined && target.handles === 1) {
+  // Where links belong to requests each has one of its own in any case.
+  const isShared = share && engine.requests === undefined;
+  if (id === undefined && isShared && own.credentials !== undefined && target.handles === 1) {
     for (const other of engine.targets.values()) {
       const { credentials } = other.settings;
       const isLike = other !== target && other.scope === target.scope && other.place === place && place !== undefined;
