@@ -61,14 +61,10 @@ class Fields {
   readonly entries: readonly (readonly [name: string, value: unknown])[];
 
   constructor(object: object) {
-    this.entries = Object.entries(object).map(([name, value]) => [name, Array.isArray(value) ? copied(value) : value]);
+    const entries = Object.entries(object);
+    for (const entry of entries) if (Array.isArray(entry[1])) entry[1] = [...entry[1]];
+    this.entries = entries;
   }
-}
-
-function copied(array: readonly unknown[]): unknown[] {
-  const copy: unknown[] = [];
-  for (let i = 0; i < array.length; i += 1) copy.push(array[i]);
-  return copy;
 }
 
 /** Puts copies in the place of arrays and objects. */
@@ -76,7 +72,7 @@ function read(name: string, args: unknown[], from: number): void {
   try {
     for (let i = from; i < args.length; i += 1) {
       const value = args[i];
-      if (Array.isArray(value)) args[i] = copied(value);
+      if (Array.isArray(value)) args[i] = [...value];
       else if (isPlain(value)) args[i] = new Fields(value);
     }
   } catch (cause) {
@@ -119,8 +115,10 @@ class Line {
   }
 
   #array(array: readonly unknown[], position: number): void {
+    const { flat } = this;
     for (const item of array) {
-      if (!this.#takes(item)) throw this.#wrong(position, `an array that holds ${described(item)}`);
+      if (typeof item === "string") flat.push(item);
+      else if (!this.#takes(item)) throw this.#wrong(position, `an array that holds ${described(item)}`);
     }
   }
 
@@ -191,13 +189,20 @@ class Line {
         if (value !== true) throw this.#wrong(position, `an object whose option ${name} is neither true nor false`, "");
         continue;
       }
-      const count = arity === "keys" ? keys : arity;
-      const values = count !== 1 && Array.isArray(value) ? value : [value];
-      if (values.length !== count)
-        throw this.#wrong(position, `an object whose option ${name} has not ${count} values`, "");
-      for (const item of values)
-        if (!this.#takes(item)) throw this.#wrong(position, `an object whose option ${name} is ${described(item)}`);
+      if (arity === 1) this.#setting(name, value, position);
+      else this.#settings(name, value, arity === "keys" ? keys : arity, position);
     }
+  }
+
+  #settings(name: string, values: unknown, count: number, position: number): void {
+    if (count === 1 && !Array.isArray(values)) this.#setting(name, values, position);
+    else if (!Array.isArray(values) || values.length !== count)
+      throw this.#wrong(position, `an object whose option ${name} has not ${count} values`, "");
+    else for (const value of values) this.#setting(name, value, position);
+  }
+
+  #setting(name: string, value: unknown, position: number): void {
+    if (!this.#takes(value)) throw this.#wrong(position, `an object whose option ${name} is ${described(value)}`);
   }
 
   /** Words, scores and members; an object of options before the scores; or one array of scores and members alone. */
