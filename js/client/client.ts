@@ -262,7 +262,10 @@ export class BaseClient implements Subscriber {
 
   stats(): Stats {
     const handle = this.#attached;
-    const known = handle && handle.target.dead === undefined ? handle.engine.core.stats(handle.target.id) : undefined;
+    const known =
+      handle && handle.target.dead === undefined
+        ? handle.engine.query((core) => core.stats(handle.target.id))
+        : undefined;
     const core = known ?? nothing();
     if (handle === undefined) {
       return { ...core, joins: 0, writes: 0, handles: 0, pending: 0, crossings: 0, memoryBytes: 0 };

@@ -185,7 +185,8 @@ export function renew(engine: Engine, target: Target): void {
   // It lives as long as the link, and would keep the context of whoever came first.
   target.connection = engine.runtime.outside?.(make) ?? make();
   target.scope.request?.begun();
-  engine.core.calls.keep_connection(target.id, target.connection);
+  const { connection } = target;
+  engine.query((core) => core.calls.keep_connection(target.id, connection));
 }
 
 /** Settles the connection promise. It never rejects. */

@@ -46,7 +46,8 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
     }
     return hold(same);
   }
-  const target = new Target(settings, registered, scope, kind);
+  // Held from the start: what nobody holds does not outlive a death of the core.
+  const target = hold(new Target(settings, registered, scope, kind));
   engine.targets.set(registered.target, target);
   scope.targets.add(target);
   if (registered.target < 0) target.dead = internalStatus(engine);
@@ -55,7 +56,7 @@ export function attach(engine: Engine, scope: Scope, settings: TargetSettings, k
     target.keys.push(key, identity);
     for (const name of target.keys) byKey.set(name, target);
   }
-  return hold(target);
+  return target;
 }
 
 /** One handle more. */
@@ -100,7 +101,7 @@ export function policyOf(engine: Engine, settings: Omit<Policy, "id">): Policy {
   const key = `${connect} ${command} ${waits} ${total}`;
   let policy = engine.policies.get(key);
   if (policy === undefined) {
-    const id = engine.isDown ? 0 : engine.core.policy(connect, command, waits, total);
+    const id = engine.query((core) => core.policy(connect, command, waits, total)) ?? 0;
     policy = { connect, command, waits, total, id };
     engine.policies.set(key, policy);
   }
@@ -181,6 +182,7 @@ function recover(engine: Engine): boolean {
 /** Makes the targets known to the new core; or dead, where there is none. */
 function move(engine: Engine): void {
   const now = engine.now();
+  const { epoch } = engine;
   const targets = [...engine.targets.values()];
   // Under numbers that no core gives, until the new one knows them.
   engine.targets.clear();
@@ -218,7 +220,10 @@ function move(engine: Engine): void {
       target.dial = 0;
     }
     engine.targets.set(target.id, target);
-    settle(engine, target, engine.statusOf(target));
+    const status = engine.statusOf(target);
+    // Its successor has been told of all targets.
+    if (engine.epoch !== epoch) return;
+    settle(engine, target, status);
     watch(target, (watcher) => watcher.moved(target));
   }
 }

@@ -78,6 +78,8 @@ export class Engine {
   pauses = 0;
   readonly #reader: TextReader;
   #busy = false;
+  /** Calls of `enter` that are under way. */
+  #depth = 0;
   readonly #clock: Clock;
   readonly #cancellations = new WeakMap<AbortSignal, Cancellation>();
   /** Nothing was in flight when the tick's first command was staged. */
@@ -292,14 +294,34 @@ export class Engine {
       // Whoever goes on because of what follows is found at once.
       this.requests.use(scope);
     }
+    let cause: unknown;
+    let isDead = false;
+    this.#depth += 1;
     try {
       this.crossings += 1;
       call(this.core, this.now());
       this.#drain(scope, link);
     } catch (error) {
-      // Only the first to see it replaces the core.
-      if (this.epoch === epoch) this.replace(error);
+      cause = error;
+      isDead = true;
     }
+    this.#depth -= 1;
+    // Only the first to see it replaces the core.
+    if (isDead && this.epoch === epoch) this.replace(cause);
+  }
+
+  /** Asks the core for what changes nothing. One that dies of it is replaced, and its successor is asked. */
+  query<T>(ask: (core: Core) => T): T | undefined {
+    // Whoever entered it sees it die.
+    if (this.#depth > 0) return ask(this.core);
+    for (let tries = 0; tries < 2 && !this.isDown; tries += 1) {
+      try {
+        return ask(this.core);
+      } catch (error) {
+        this.replace(error);
+      }
+    }
+    return undefined;
   }
 
   /**
@@ -537,8 +559,9 @@ export class Engine {
 
   statusOf(target: Target): Status {
     if (target.dead !== undefined) return target.dead;
-    const status = this.core.status(target.id);
+    const status = this.query((core) => core.status(target.id));
     const origin = this.runtime.timeOrigin();
+    if (target.dead !== undefined) return target.dead;
     if (status === undefined) return { state: "closed", attempts: 0, since: origin };
     status.since += origin;
     if (status.state === "disabled" && status.retryAt !== undefined) status.retryAt += origin;

@@ -60,7 +60,8 @@ export class Rejections {
     const engine = this.#engine;
     const statuses = this.#statuses(all);
     const refusal = (code: number) =>
-      (engine.core.calls.refusal_text(code) as string | undefined) ?? "cannot be sent on a shared connection";
+      (engine.query((core) => core.calls.refusal_text(code)) as string | undefined) ??
+      "cannot be sent on a shared connection";
     this.#reject(all, ({ target, policy }, name, word) => {
       const status = statuses.get(target) as Status;
       return failure(target, status, name, policy, kindOf(word), word >>> 8, (word >>> 6) & 3, refusal);
@@ -125,6 +126,7 @@ export class Rejections {
     limitFrames(0);
     // On Bun an error without frames has no stack at all, which loggers do not expect.
     fewest ??= typeof new Error("").stack === "string" ? 0 : 1;
+    const deaths: unknown[] = [];
     limitFrames(fewest);
     try {
       for (const end = Math.min(all.length, portion.at + most); portion.at < end; ) {
@@ -133,14 +135,22 @@ export class Rejections {
         portion.at += 2;
         const owner = pending.owner(tag);
         if (owner === undefined) continue;
-        const error = explain(owner, pending.name(tag), word);
+        let error: unknown;
+        try {
+          error = explain(owner, pending.name(tag), word);
+        } catch (cause) {
+          // The core has died of being asked: whoever entered it is told when all have their errors.
+          error = died(pending.name(tag), cause);
+          deaths.push(cause);
+        }
         // A fire-and-forget write must not end a process because Redis is away; a mistake in a call should be seen.
         pending.reject(tag, error, kindOf(word) !== abi.FAILURE_REFUSED);
-        if (portion.at % ASKED === 0 && runtime.now() >= until) return;
+        if (portion.at % ASKED === 0 && runtime.now() >= until) break;
       }
     } finally {
       limitFrames(stackTraceLimit);
     }
+    if (deaths.length > 0) throw deaths[0];
   }
 }
 

@@ -237,7 +237,7 @@ export class Requests {
         links,
         engine.pending.disown((handle) => handle.target.scope === scope),
       );
-    if (inCore) engine.core.calls.forget(scope.id);
+    if (inCore) engine.query((core) => core.calls.forget(scope.id));
   }
 
   /** The core is dead: only who is here can be told. */
