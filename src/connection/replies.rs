@@ -101,6 +101,11 @@ impl Replies<'_> {
         if self.is_over() {
             return;
         }
+        if self.handshaking && token.kind == Kind::Skipped {
+            // No server greets so: whoever waited for the end of it would wait for its peer's whole patience.
+            self.failed = Some(owned("the answer to the handshake is longer, or deeper, than any server's"));
+            return;
+        }
         let is_big = token.kind == Kind::Big;
         match *self.current {
             Current::User { tag, .. } if token.kind == Kind::Skipped => {
