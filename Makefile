@@ -39,7 +39,7 @@ test-packaging: ## runs the tarball in real apps: runtimes, bundlers, a framewor
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/packaging/table.mjs $(ONLY)
 
 test-frameworks: ## builds an app with each framework for Workers and runs it, some minutes; ONLY="nuxt" runs some
-	@FRAMEWORKS=all scripts/setup.sh build redis runtimes workerd frameworks
+	@FRAMEWORKS=all scripts/setup.sh build redis runtimes workerd apps frameworks
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && FRAMEWORKS=all node tests/packaging/table.mjs $(or $(ONLY),"in workerd" ", workerd")
 
 # Before a release: what is pinned may be yesterday's.

@@ -56,7 +56,7 @@ export function moduleOf(imported: unknown): WebAssembly.Module {
   if (imported instanceof WebAssembly.Module) return imported;
   const rule = '"rules": [{ "type": "CompiledWasm", "globs": ["**/*.wasm"] }] in wrangler.jsonc';
   throw Object.assign(new Error(`the import of edgis.wasm gave no WebAssembly.Module but ${kindOf(imported)}`), {
-    hint: `bundle it as a module: ${rule}, or the loader "copy" with esbuild; wrangler alone does so by itself`,
+    hint: `bundle it as a module: ${rule}, or the loader "copy" with esbuild, or leave it external with webpack and Rspack; wrangler alone does so by itself`,
   });
 }
 

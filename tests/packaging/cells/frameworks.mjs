@@ -99,6 +99,17 @@ const inlined = {
   },
 };
 
+/** Bundlers that know the runtime's condition, and leave the core to wrangler. */
+const bundled = (name, dependency) => ({
+  name: `${name}, workerd`,
+  version: () => versionOf("bundlers", dependency),
+  run: async () => {
+    const folder = await appWith("bundled-worker", "bundlers");
+    await runProgram([process.execPath, "build.mjs", dependency], { cwd: folder });
+    await played(join(folder, "wrangler.json"), visit);
+  },
+});
+
 const vite = ["vite/bin/vite.js", "build"];
 const opennext = ["@opennextjs/cloudflare/dist/cli/index.js", "build"];
 
@@ -184,6 +195,8 @@ async function vitest() {
 }
 
 export const cells = [
+  bundled("webpack", "webpack"),
+  bundled("Rspack", "@rspack/core"),
   hono,
   { name: "Vitest in workerd", version: () => versionOf("workers-tools", "@cloudflare/vitest-plugin"), run: vitest },
   ...drawn.flatMap((name) => frameworks[name]),
