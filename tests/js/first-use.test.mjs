@@ -45,7 +45,7 @@ test("an error for a reply over a limit names the limit", async () => {
   await client.set("long", "x".repeat(200));
   const error = await client.get("long").then(assert.fail, (reason) => reason);
   assert.equal(error.name, "ProtocolError");
-  assert.match(error.message, /size limit/);
+  assert.match(error.message, /limits\.bulk/);
   await client.close();
 });
 
