@@ -79,7 +79,7 @@ export const PREFIX = "ec:";
 export const ANY_TAG = PARTS;
 
 export class Names {
-  readonly #namespace: string;
+  readonly namespace: string;
   readonly generation: string;
   /** Whose data it was last written on. */
   readonly identity: string;
@@ -87,29 +87,23 @@ export class Names {
   readonly sequence: string;
 
   constructor(namespace: string) {
-    this.#namespace = namespace;
+    this.namespace = namespace;
     this.generation = `${PREFIX}n{${namespace}}`;
     this.identity = `${PREFIX}r{${namespace}}`;
     this.sequence = `${PREFIX}s{${namespace}}`;
   }
 
-  /** Whether it is the key of this namespace, and not of another with the same prefix. */
-  owns(key: string): boolean {
-    const end = PREFIX.length + 2 + this.#namespace.length;
-    return key.startsWith(this.#namespace, PREFIX.length + 2) && (key[end] === "|" || key[end] === "}");
-  }
-
   entry(key: string): string {
-    return `${PREFIX}e{${this.#namespace}|${key}}`;
+    return `${PREFIX}e{${this.namespace}|${key}}`;
   }
 
   lease(key: string): string {
-    return `el:{${this.#namespace}|${key}}`;
+    return `el:{${this.namespace}|${key}}`;
   }
 
   tag(tag: string): string {
     if (tag === ANY_TAG) return this.sequence;
-    return `${PREFIX}t{${this.#namespace}|${tag}}`;
+    return `${PREFIX}t{${this.namespace}|${tag}}`;
   }
 
   /** The key that an operation removes. */
@@ -121,3 +115,12 @@ export class Names {
 /** Its characters must not end a hash tag or be taken for the separator. */
 export const isNamespace = (text: unknown): text is string =>
   typeof text === "string" && /^[\w.:/@+-]{1,64}$/.test(text);
+
+/** The namespace of a key that begins with the prefix: what stands before the separator or the end of the hash tag. */
+export function namespaceOf(key: string): string {
+  const start = PREFIX.length + 2;
+  for (let at = start; at < key.length; at += 1) {
+    if (key[at] === "|" || key[at] === "}") return key.slice(start, at);
+  }
+  return "";
+}

@@ -3,8 +3,10 @@ import type { Inside } from "../client/inside.js";
 import type { Target } from "../loop/target.js";
 import type { Watcher } from "../loop/watchers.js";
 import { copy } from "./copy.js";
+import { Footprints } from "./footprint.js";
 import { type Names, PREFIX } from "./keys.js";
 import { type Mark, Memory, type MemoryOptions } from "./memory.js";
+import { News } from "./news.js";
 import type { Sender } from "./sender.js";
 
 /** A value in memory. Nobody else has it: callers get copies. */
@@ -20,6 +22,9 @@ export class L1 implements Watcher {
   readonly #names: Names;
   /** Whose news it hears; undefined where it hears none. */
   readonly #target: Target | undefined;
+  /** Held by those who listen. */
+  readonly #news: News | undefined;
+  readonly #footprints = new Footprints();
   #asking = false;
 
   constructor(options: MemoryOptions, inside: Inside, names: Names) {
@@ -27,14 +32,14 @@ export class L1 implements Watcher {
     this.#names = names;
     this.#target = inside.isScoped ? undefined : inside.target;
     if (this.#target === undefined) return;
-    this.#target.watchers.add(new WeakRef(this));
+    this.#news = News.of(this.#target, names.namespace, this);
     this.linked(this.#target);
     inside.track(PREFIX);
   }
 
   /** Whether it hears what concerns this target, or none can. */
   hears(inside: Inside): boolean {
-    return inside.isScoped || this.#target === inside.target;
+    return (this.#news === undefined && inside.isScoped) || this.#target === inside.target;
   }
 
   linked({ tracks }: Target): void {
@@ -42,8 +47,7 @@ export class L1 implements Watcher {
   }
 
   invalidated(keys: readonly string[] | undefined): void {
-    // The prefix is that of all namespaces.
-    this.#memory.invalidated(keys?.filter((key) => this.#names.owns(key)));
+    this.#memory.invalidated(keys);
   }
 
   moved(): void {}
@@ -102,15 +106,7 @@ export class L1 implements Watcher {
   }
 
   /** Keeps what was read. `life` is in milliseconds. */
-  fill(
-    mark: Mark,
-    name: string,
-    value: unknown,
-    isAbsent: boolean,
-    bytes: number,
-    tags: readonly string[],
-    life: number,
-  ) {
+  fill(mark: Mark, name: string, value: unknown, isAbsent: boolean, tags: readonly string[], life: number) {
     const isFixed = typeof value !== "object" || value === null;
     const own = isFixed ? value : copy(value);
     // What only a codec knows how to make is read each time.
@@ -120,7 +116,7 @@ export class L1 implements Watcher {
       mark,
       this.#names.entry(name),
       { value: own, isAbsent, isFixed },
-      bytes,
+      this.#footprints.of(own),
       generations,
       mark.at + life,
     );

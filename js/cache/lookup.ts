@@ -175,9 +175,9 @@ export class Lookup {
     if (keys.some((key) => batch.blocks(key) || more?.blocks(key))) throw new ReadFailure("journal");
   }
 
-  #keep(call: Call, mark: Mark, look: Look, { tags, size, freshUntil }: Entry, now: number): void {
+  #keep(call: Call, mark: Mark, look: Look, { tags, freshUntil }: Entry, now: number): void {
     const names = tags.map(({ tag }) => tag);
-    this.#space.l1?.fill(mark, call.name, look.value, look.isAbsent, size, names, freshUntil - now);
+    this.#space.l1?.fill(mark, call.name, look.value, look.isAbsent, names, freshUntil - now);
   }
 
   async #validated(

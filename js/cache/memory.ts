@@ -16,7 +16,7 @@
  */
 
 /** What an entry costs beside its value and its key: the objects around it, and its place in the map. */
-const OVERHEAD = 160;
+const OVERHEAD = 280;
 /** What one more generation costs. */
 const PER_GENERATION = 16;
 /** Larger ones than this part of all would make everything else leave. */
@@ -145,7 +145,7 @@ export class Memory<V> {
     if (before !== undefined) this.#remove(before);
     if (mark.changes < this.#floor || this.#hasChanged(key, mark)) return false;
     for (const generation of generations) if (this.#hasChanged(generation, mark)) return false;
-    const cost = bytes + 2 * key.length + OVERHEAD + PER_GENERATION * generations.length;
+    const cost = bytes + key.length + OVERHEAD + PER_GENERATION * generations.length;
     if (cost > this.#maxBytes * LARGEST) return false;
     while (this.#bytes + cost > this.#maxBytes) this.#evict();
     const entry: Entry<V> = {

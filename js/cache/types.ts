@@ -39,7 +39,7 @@ export interface CacheOptions {
   /** A larger value, as bytes, is returned but not stored. Default 16 MiB. */
   maxValueBytes?: number | undefined;
   /**
-   * Values are kept in memory, too: `true`, or with `maxBytes` (default 32 MiB) and `maxStale`, which is how long after an
+   * Values are kept in memory, too: `true`, or with `maxBytes` (of the heap, about; default 32 MiB) and `maxStale`, which is how long after an
    * invalidation by another process the old value may be served (default 1 s). Default `false`: never. Caches of a namespace
    * and a target share it; the first decides.
    */

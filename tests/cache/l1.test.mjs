@@ -1,6 +1,8 @@
 // Values in memory: a hit costs nothing, and what another process invalidates is served for `maxStale` at the most.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { createCache } from "edgis/cache";
+import { source } from "../js/source.mjs";
 import { cacheScene, protocols, sleep, until } from "./scene.mjs";
 
 for (const protocol of protocols) {
@@ -142,4 +144,63 @@ test("negative entries, schemas and codecs in memory", async (t) => {
   await until(async () => (await plain.get("n", { schema })) === 2 && plain.stats().l1Hits > 2);
   await plain.set("n", 9);
   for (let i = 0; i < 5; i += 1) assert.equal(await plain.get("n", { schema }), undefined);
+});
+
+test("what is in memory is counted as the heap holds it", async () => {
+  const { Footprints } = await source("cache/footprint.ts");
+  const { setFlagsFromString } = await import("node:v8");
+  const { runInNewContext } = await import("node:vm");
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc");
+  const heap = () => {
+    gc();
+    gc();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const many = (count, make) => Array.from({ length: count }, (_, i) => make(i));
+  const kinds = {
+    // Texts of their own, and no ropes.
+    text: (i) => Buffer.from(`${i}`.repeat(300)).toString(),
+    wide: (i) => Buffer.from("ж".repeat(900) + i).toString(),
+    fields: (i) => Object.fromEntries(many(10, (j) => [`field${j}`, `value ${i} ${j}`])),
+    arrays: () => many(100, () => []),
+    objects: () => many(100, () => ({})),
+    doubles: () => many(100, (i) => i + 0.5),
+    own: (i) => many(50, (j) => ({ [`k${i}_${j}`]: 1 })),
+    bytes: () => new Uint8Array(1_000),
+    map: () => new Map(many(100, (i) => [i, i])),
+    set: () => new Set(many(100, (i) => i)),
+    dates: () => many(100, (i) => new Date(i)),
+  };
+  // A function each, which lets go of what it made.
+  const ratioOf = (make) => {
+    const footprints = new Footprints();
+    const before = heap();
+    const kept = many(2_000, (i) => structuredClone(make(i)));
+    const held = heap() - before;
+    return held / kept.reduce((sum, value) => sum + footprints.of(value), 0);
+  };
+  for (const [kind, make] of Object.entries(kinds)) {
+    const ratio = ratioOf(make);
+    assert.ok(ratio > 0.5 && ratio < 1.6, `${kind}: ${ratio.toFixed(2)} times of what is counted`);
+  }
+});
+
+test("changes are told those whose they are, however many namespaces there are", async (t) => {
+  const { client: makeClient } = await cacheScene(t);
+  const [client, other] = [makeClient(), makeClient({ name: "other" })];
+  const caches = Array.from({ length: 50 }, (_, i) =>
+    createCache({ client, namespace: `ns${i}`, ttl: "1m", l1: { maxStale: "1m" } }),
+  );
+  for (const cache of caches) {
+    await cache.set("k", 1);
+    await cache.get("k");
+  }
+  for (const cache of caches) assert.equal(await cache.get("k"), 1);
+  const hits = () => caches.map((cache) => cache.stats().l1Hits);
+  assert.deepEqual(new Set(hits()), new Set([1]));
+  await createCache({ client: other, namespace: "ns7", ttl: "1m" }).delete("k");
+  await until(() => caches[7].stats().l1Entries === 0);
+  for (const [i, cache] of caches.entries()) if (i !== 7) assert.equal(cache.stats().l1Entries, 1);
 });
