@@ -52,10 +52,22 @@ pub enum Reason {
     Runtime = 20,
     /// The Durable Object that holds the connection failed.
     Object = 21,
+    /// A script or a function keeps the server from everything else.
+    Busy = 22,
+    /// What the options hold as certificate or key cannot be used.
+    Certificate = 23,
+    /// The process or the machine has run out of something.
+    Resources = 24,
+    /// The path of the Unix socket leads nowhere.
+    Path = 25,
+    /// This process may not open such a connection.
+    Permission = 26,
+    /// The connection could not be made, and the code of the error is not known.
+    Unknown = 27,
 }
 
 impl Reason {
-    const ALL: [Reason; 21] = [
+    const ALL: [Reason; 27] = [
         Reason::Unconfigured,
         Reason::BadUrl,
         Reason::BadOption,
@@ -77,6 +89,12 @@ impl Reason {
         Reason::Credentials,
         Reason::Runtime,
         Reason::Object,
+        Reason::Busy,
+        Reason::Certificate,
+        Reason::Resources,
+        Reason::Path,
+        Reason::Permission,
+        Reason::Unknown,
     ];
 
     /// From its number at the boundary.
@@ -108,6 +126,12 @@ impl Reason {
             Reason::Credentials => "credentials",
             Reason::Runtime => "runtime",
             Reason::Object => "object",
+            Reason::Busy => "busy",
+            Reason::Certificate => "certificate",
+            Reason::Resources => "resources",
+            Reason::Path => "path",
+            Reason::Permission => "permission",
+            Reason::Unknown => "unknown",
         }
     }
 
@@ -127,7 +151,8 @@ impl Reason {
             }
             Reason::Closed => {
                 "something accepted the connection and closed it without an answer: check that it is Redis that listens \
-                 on this address, and without TLS (else rediss://); if the host is localhost try 127.0.0.1"
+                 on this address, and without TLS (else rediss://); if the host is localhost try 127.0.0.1; before a proxy that \
+                 knows no HELLO (twemproxy) use protocol: 2"
             }
             Reason::Unreachable => "this address cannot be reached: check host and port, the network, the address family and firewalls",
             Reason::Tls => {
@@ -145,6 +170,18 @@ impl Reason {
             Reason::Credentials => "the credentials function threw or took too long; its error is the cause",
             Reason::Runtime => "the connection cannot be made as things are set up here: the message says what to change",
             Reason::Object => "the Durable Object failed: its logs say why; it is asked again by itself",
+            Reason::Busy => "a script keeps the server busy: SCRIPT KILL ends one that has written nothing; it is tried again by itself",
+            Reason::Certificate => {
+                "correct tls.ca, tls.cert or tls.key: the text of a PEM file with real line ends and no path, a key that belongs to \
+                 the certificate, and tls.passphrase where it is encrypted"
+            }
+            Reason::Resources => {
+                "this process or machine has no file descriptors or memory left: close what is open, or raise the limit \
+                 (ulimit -n); it is tried again by itself"
+            }
+            Reason::Path => "correct the path of the Unix socket: a part of it is no folder, or it is too long, or no socket",
+            Reason::Permission => "allow this process to connect: --allow-net, which Node and Deno ask for where permissions are on",
+            Reason::Unknown => "the message says what happened; it is tried again by itself",
         }
     }
 
@@ -152,7 +189,13 @@ impl Reason {
     pub fn retryable(self) -> bool {
         !matches!(
             self,
-            Reason::Unconfigured | Reason::BadUrl | Reason::BadOption | Reason::Wasm | Reason::Runtime
+            Reason::Unconfigured
+                | Reason::BadUrl
+                | Reason::BadOption
+                | Reason::Wasm
+                | Reason::Runtime
+                | Reason::Certificate
+                | Reason::Permission
         )
     }
 
@@ -176,17 +219,28 @@ impl Reason {
                 Reason::Dns
             }
             b"END" => Reason::Closed,
-            _ if listed("EHOSTUNREACH ENETUNREACH EADDRNOTAVAIL EAFNOSUPPORT EACCES EPERM", code) => {
+            _ if listed(
+                "EHOSTUNREACH ENETUNREACH EADDRNOTAVAIL EAFNOSUPPORT EACCES EPERM ENETDOWN EHOSTDOWN",
+                code,
+            ) =>
+            {
                 Reason::Unreachable
             }
+            _ if listed("EMFILE ENFILE ENOBUFS ENOMEM EAGAIN", code) => Reason::Resources,
+            _ if listed("ENOTDIR EISDIR ELOOP ENAMETOOLONG ENOTSOCK EPROTOTYPE", code) => Reason::Path,
+            b"ERR_ACCESS_DENIED" => Reason::Permission,
+            _ if listed("ECONNRESET EPIPE ECONNABORTED ESHUTDOWN ENOTCONN", code) => Reason::Reset,
             b"ETIMEDOUT" => Reason::Timeout,
             b"ECREDENTIALS" => Reason::Credentials,
             b"ERUNTIME" => Reason::Runtime,
             b"EPROTO" => Reason::Tls,
+            // What is wrong with a certificate or key of one's own shows before anything is dialled.
+            _ if CERTIFICATE_CODES.iter().any(|start| code.starts_with(start.as_bytes())) => {
+                Reason::Certificate
+            }
             // OpenSSL's and Node's names for what goes wrong in TLS.
             _ if TLS_CODES.iter().any(|start| code.starts_with(start.as_bytes())) => Reason::Tls,
-            // ECONNRESET, EPIPE, ECONNABORTED, and what nobody has seen yet.
-            _ => Reason::Reset,
+            _ => Reason::Unknown,
         }
     }
 }
@@ -198,6 +252,7 @@ fn number(digits: core::str::Bytes<'_>) -> u32 {
     digits.take_while(u8::is_ascii_digit).fold(0, next)
 }
 
+const CERTIFICATE_CODES: [&str; 4] = ["ERR_OSSL_", "ERR_CRYPTO_", "ERR_INVALID_ARG_", "ERR_TLS_INVALID"];
 const TLS_CODES: [&str; 6] = ["ERR_SSL", "ERR_TLS", "CERT_", "UNABLE_TO_", "SELF_SIGNED", "DEPTH_ZERO"];
 
 /// Whether `word` is one of the names, which a space divides. Patterns of texts would each be code of their own.
@@ -269,6 +324,8 @@ pub enum ServerError {
     MaxClients,
     /// `DENIED`: protected mode.
     Denied,
+    /// `BUSY`: a script or a function takes too long, and the server takes nothing but what ends it.
+    Busy,
     /// `MOVED`, `ASK`, `CLUSTERDOWN`: a server in cluster mode.
     Cluster,
     /// Concerns its command alone, as most do: also `TRYAGAIN`, `CROSSSLOT`, `OOM`, `NOREPLICAS`, `MISCONF`, `NOPERM`.
@@ -284,6 +341,7 @@ impl ServerError {
             _ if listed("NOAUTH WRONGPASS", code) => ServerError::Auth,
             _ if listed("LOADING MASTERDOWN", code) => ServerError::Loading,
             b"READONLY" => ServerError::ReadOnly,
+            b"BUSY" => ServerError::Busy,
             b"DENIED" => ServerError::Denied,
             _ if listed("MOVED ASK CLUSTERDOWN", code) => ServerError::Cluster,
             b"ERR" if contains(text, b"max number of clients") => ServerError::MaxClients,
@@ -356,6 +414,21 @@ mod tests {
         assert_eq!(Reason::of_code("ECONNREFUSED"), Reason::Refused);
         assert_eq!(Reason::of_code("ERR_SSL_WRONG_VERSION_NUMBER"), Reason::Tls);
         assert_eq!(Reason::of_code("END"), Reason::Closed);
+        for (code, reason) in [
+            ("ERR_OSSL_X509_KEY_VALUES_MISMATCH", Reason::Certificate),
+            ("ERR_OSSL_PEM_NO_START_LINE", Reason::Certificate),
+            ("ERR_INVALID_ARG_TYPE", Reason::Certificate),
+            ("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", Reason::Tls),
+            ("DEPTH_ZERO_SELF_SIGNED_CERT", Reason::Tls),
+            ("EMFILE", Reason::Resources),
+            ("ENOTDIR", Reason::Path),
+            ("ERR_ACCESS_DENIED", Reason::Permission),
+            ("ECONNRESET", Reason::Reset),
+            ("EWHATEVER", Reason::Unknown),
+            ("", Reason::Unknown),
+        ] {
+            assert_eq!(Reason::of_code(code), reason, "{code}");
+        }
         for reason in Reason::ALL {
             assert_eq!(Reason::of_code(&format!("#{}", reason as u8)), reason);
         }

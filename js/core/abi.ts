@@ -85,6 +85,12 @@ export const REASONS = [
   "credentials",
   "runtime",
   "object",
+  "busy",
+  "certificate",
+  "resources",
+  "path",
+  "permission",
+  "unknown",
 ] as const;
 
 /** Kinds of arguments in a batch, in the upper bits of their words: `src/manager/batch.rs`. */

@@ -36,7 +36,7 @@ export interface Standing {
 const encoder = new TextEncoder();
 /** The end of the core's handshake, and what a server answers to the whole of it. */
 const PING = encoder.encode("*1\r\n$4\r\nPING\r\n");
-const WELCOME = encoder.encode("%1\r\n$5\r\nproto\r\n:3\r\n+OK\r\n+OK\r\n+PONG\r\n");
+const WELCOME = encoder.encode("%1\r\n$5\r\nproto\r\n:3\r\n+PONG\r\n");
 const noBytes = new Uint8Array(0);
 
 export class ObjectLink implements Link {

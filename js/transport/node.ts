@@ -179,7 +179,7 @@ function gather(content: Uint8Array | string, byteLength: number, asciiWriter: A
   return gatherBuffer.utf8Write(content, gathered, byteLength);
 }
 
-/** Deno's flags forbid it: no fault of the network's, and not worth another try. */
+/** Deno's flags forbid it, as Node's do by a code of its own: no fault of the network's, and not worth another try. */
 function isForbidden({ name, code, syscall }: NodeJS.ErrnoException): boolean {
   return name === "NotCapable" || (code === "EPERM" && syscall === "getaddrinfo");
 }
@@ -202,7 +202,10 @@ class NodeLink implements Link {
       events.drained();
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      this.#error ??= { code: isForbidden(error) ? "ERUNTIME" : (error.code ?? "EPROTO"), message: error.message };
+      this.#error ??= {
+        code: isForbidden(error) ? "ERR_ACCESS_DENIED" : (error.code ?? "EPROTO"),
+        message: error.message,
+      };
     });
     socket.once("end", () => {
       this.#error ??= { code: "END", message: "the peer closed the connection" };

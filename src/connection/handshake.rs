@@ -1,15 +1,21 @@
 //! What is said to a server before anything else, and what its answers mean.
 //!
-//! With RESP3 all of it leaves in one write: `HELLO 3 [AUTH user password] [SETNAME name]`, `SELECT db`, two
-//! `CLIENT SETINFO` (Redis 7.2), whose failure means nothing, `CLIENT TRACKING` where somebody wants to be told of changes,
-//! and `PING`. A server that is loading its dataset, or a
-//! replica without its primary, answers all of these but PING as if nothing were wrong. Only HELLO's own error leads to
-//! RESP2 (`AUTH`, `CLIENT SETNAME`, `SELECT`, `PING`): a wrong password must not be tried twice.
+//! With RESP3 all of it leaves in one write: `HELLO 3 [AUTH user password] [SETNAME name]`, `SELECT db`, `CLIENT TRACKING`
+//! where somebody wants to be told of changes, and `PING`. A server that is loading its dataset, or a replica without its
+//! primary, answers all of these but PING as if nothing were wrong.
+//!
+//! What is no answer to HELLO leads to RESP2 (`AUTH`, `CLIENT SETNAME`, `SELECT`, `PING`), and each server and proxy that does
+//! not know HELLO says so in words of its own: so everything but a verdict on the credentials, or on all connections, counts
+//! as that. A wrong password is not tried twice.
+//!
+//! `CLIENT SETINFO` names the library, and follows once the link is ready, in the write of the first commands: from Redis 7.2
+//! on, which HELLO tells; before that it would add two errors to the server's statistics for each connection. Where RESP2 is
+//! wanted from the start, `COMMAND INFO` tells, which no server counts as an error.
 
 use core::fmt;
 
 use crate::error::{Reason, ServerError};
-use crate::resp::{decimal, frame, owned};
+use crate::resp::{decimal, frame, owned, whole};
 
 use super::inflight::Inflight;
 use super::output::Frames;
@@ -27,6 +33,8 @@ pub struct Introduction {
     pub resp2: bool,
     /// Changes of keys that begin so are to be told.
     pub tracking: Option<String>,
+    /// Ask nothing that one can do without: the peer may be a proxy that hangs up on what it does not know.
+    pub bare: bool,
 }
 
 impl Introduction {
@@ -47,16 +55,25 @@ impl Introduction {
             return said;
         }
         let (mut shown, mut rest) = (String::new(), said.as_str());
+        let mut follows_a_word = false;
         while let Some((before, behind)) =
             position(rest, user).and_then(|at| Some((rest.get(..at)?, rest.get(at + user.len()..)?)))
         {
+            // Letters of a name may be part of any word.
+            let begins = before.chars().next_back().map_or(!follows_a_word, |last| !is_of_a_word(last));
+            let is_name = begins && !behind.starts_with(is_of_a_word);
             shown.push_str(before);
-            shown.push_str("***");
+            shown.push_str(if is_name { "***" } else { user });
+            follows_a_word = user.ends_with(is_of_a_word);
             rest = behind;
         }
         shown.push_str(rest);
         shown
     }
+}
+
+fn is_of_a_word(letter: char) -> bool {
+    letter == '_' || !letter.is_ascii_punctuation() && !letter.is_ascii_whitespace()
 }
 
 /// Where `part` stands in `text`; one that is empty stands nowhere.
@@ -68,7 +85,7 @@ fn position(text: &str, part: &str) -> Option<usize> {
 
 impl fmt::Debug for Introduction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Introduction { credentials, name, db, resp2, tracking } = self;
+        let Introduction { credentials, name, db, resp2, tracking, bare } = self;
         let credentials = credentials.as_ref().map(|_| "***");
         f.debug_struct("Introduction")
             .field("credentials", &credentials)
@@ -76,6 +93,7 @@ impl fmt::Debug for Introduction {
             .field("db", db)
             .field("resp2", resp2)
             .field("tracking", tracking)
+            .field("bare", bare)
             .finish()
     }
 }
@@ -98,6 +116,10 @@ pub enum Step {
     Ping = 5,
     /// `CLIENT TRACKING`: where it fails nothing is told, and a cache must do without.
     Track = 6,
+    /// `COMMAND INFO client|setinfo`: whether the server knows `CLIENT SETINFO`.
+    Knows = 7,
+    /// `INFO server`, behind an error that only a server in cluster mode gives.
+    Mode = 8,
 }
 
 impl Step {
@@ -110,6 +132,8 @@ impl Step {
             3 => Step::SetName,
             4 => Step::SetInfo,
             6 => Step::Track,
+            7 => Step::Knows,
+            8 => Step::Mode,
             _ => Step::Ping,
         }
     }
@@ -128,12 +152,41 @@ pub enum Progress {
     Failed(Reason, String),
 }
 
+/// An answer to a question of ours.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// An error, in the server's words.
+    Error(&'a str),
+    /// A map, which only RESP3 has.
+    Map,
+    /// Anything else.
+    Other,
+}
+
+/// What is known of whether the server is in cluster mode. A script may make up any error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Unknown,
+    Cluster,
+    Alone,
+    /// It was asked, because of this error.
+    Asked(String),
+}
+
 /// Where the handshake stands.
 #[derive(Debug, Default)]
 pub struct Handshake {
     /// Answers that must be good before the link is ready.
     owed: u32,
     downgraded: bool,
+    /// The server knows no users: `AUTH` takes the password alone.
+    password_only: bool,
+    mode: Mode,
+    /// What HELLO tells next, by the name before it.
+    telling: Told,
+    /// The server knows `CLIENT SETINFO`.
+    knows_set_info: bool,
     /// HELLO was refused, so the answers to so many questions behind it, which may come along with it, count for
     /// nothing.
     stale: u32,
@@ -155,7 +208,6 @@ impl Handshake {
         }
         self.ask(Step::Hello, &hello, inflight, frames);
         self.select(introduction, inflight, frames);
-        set_info(inflight, frames);
         track(introduction, inflight, frames);
         self.ask(Step::Ping, &[b"PING"], inflight, frames);
     }
@@ -163,7 +215,7 @@ impl Handshake {
     fn begin_resp2(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
         if let Some((user, password)) = &introduction.credentials {
             // Redis before 6 knows no users: AUTH with one argument is what it understands.
-            if user.is_empty() {
+            if user.is_empty() || self.password_only {
                 self.ask(Step::Auth, &[b"AUTH", password.as_bytes()], inflight, frames);
             } else {
                 self.ask(Step::Auth, &[b"AUTH", user.as_bytes(), password.as_bytes()], inflight, frames);
@@ -174,6 +226,10 @@ impl Handshake {
             write(frames, &[b"CLIENT", b"SETNAME", name.as_bytes()]);
         }
         self.select(introduction, inflight, frames);
+        if introduction.resp2 && !introduction.bare {
+            inflight.push_internal(Step::Knows as u32);
+            write(frames, &[b"COMMAND", b"INFO", b"client|setinfo"]);
+        }
         self.ask(Step::Ping, &[b"PING"], inflight, frames);
     }
 
@@ -195,10 +251,10 @@ impl Handshake {
         self.begin_resp2(introduction, inflight, frames);
     }
 
-    /// An answer came: `error` is the server's text when it is one.
-    pub fn answered(&mut self, step: Step, error: Option<&str>) -> Progress {
+    /// An answer came.
+    pub fn answered(&mut self, step: Step, answer: Answer<'_>, introduction: &Introduction) -> Progress {
         match step {
-            Step::SetName | Step::SetInfo | Step::Track => return Progress::Wait,
+            Step::SetName | Step::SetInfo | Step::Track | Step::Knows | Step::Mode => return Progress::Wait,
             Step::Hello => {}
             _ if self.stale > 0 => {
                 self.stale -= 1;
@@ -206,10 +262,68 @@ impl Handshake {
             }
             _ => {}
         }
-        if let Some(text) = error {
-            return self.refused(step, text);
+        match answer {
+            Answer::Error(text) => self.refused(step, text, introduction),
+            // Who says OK to whatever it is asked, or answers as before, has not understood.
+            Answer::Other if step == Step::Hello && !self.downgraded => self.begin_again(),
+            Answer::Map if step == Step::Hello => {
+                self.mode = Mode::Alone;
+                self.proven()
+            }
+            _ => self.proven(),
         }
-        self.proven()
+    }
+
+    /// Something behind the first token of an answer: text, or whether there is nothing.
+    pub fn learn(&mut self, step: Step, text: &[u8], is_nothing: bool) {
+        match step {
+            Step::Hello => {
+                match self.telling {
+                    Told::Mode if text == b"cluster" => self.mode = Mode::Cluster,
+                    Told::Version => self.knows_set_info = is_since_7_2(text),
+                    _ => {}
+                }
+                self.telling = match text {
+                    b"mode" => Told::Mode,
+                    b"version" => Told::Version,
+                    _ => Told::Nothing,
+                };
+            }
+            Step::Knows => self.knows_set_info |= !is_nothing,
+            _ => {}
+        }
+    }
+
+    /// A server has given an error that tells of a cluster. Says whether that is to be believed; where it is not known the
+    /// server is asked.
+    pub fn believes(&mut self, error: &str, inflight: &mut Inflight, frames: &mut Frames) -> bool {
+        if self.mode == Mode::Unknown {
+            self.mode = Mode::Asked(owned(error));
+            inflight.push_internal(Step::Mode as u32);
+            write(frames, &[b"INFO", b"server"]);
+        }
+        self.mode == Mode::Cluster
+    }
+
+    /// What the server says of itself, since it was asked. Gives the error that it was asked for, if it was no lie.
+    pub fn reveal(&mut self, info: &[u8]) -> Option<String> {
+        let wanted = b"redis_mode:cluster";
+        let is_cluster = info.windows(wanted.len()).any(|window| window == wanted);
+        match core::mem::replace(&mut self.mode, if is_cluster { Mode::Cluster } else { Mode::Alone }) {
+            Mode::Asked(error) if is_cluster => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Names the library in `CLIENT LIST`, where the server can take that. The link is ready.
+    pub fn introduce_library(&self, inflight: &mut Inflight, frames: &mut Frames) {
+        if !self.knows_set_info {
+            return;
+        }
+        for (attribute, value) in [("LIB-NAME", "edgis"), ("LIB-VER", env!("CARGO_PKG_VERSION"))] {
+            inflight.push_internal(Step::SetInfo as u32);
+            write(frames, &[b"CLIENT", b"SETINFO", attribute.as_bytes(), value.as_bytes()]);
+        }
     }
 
     /// One answer that was owed has come.
@@ -222,17 +336,36 @@ impl Handshake {
         }
     }
 
-    fn refused(&mut self, step: Step, text: &str) -> Progress {
-        let reason = match ServerError::of(text.as_bytes()) {
-            ServerError::NoHello if step == Step::Hello && !self.downgraded => {
-                self.downgraded = true;
-                self.stale = self.owed - 1;
-                return Progress::Downgrade;
+    fn begin_again(&mut self) -> Progress {
+        self.downgraded = true;
+        self.stale = self.owed - 1;
+        Progress::Downgrade
+    }
+
+    fn refused(&mut self, step: Step, text: &str, introduction: &Introduction) -> Progress {
+        let meaning = ServerError::of(text.as_bytes());
+        let is_first_hello = step == Step::Hello && !self.downgraded;
+        let reason = match meaning {
+            // Who had understood HELLO would have looked at the credentials in it.
+            ServerError::Auth if is_first_hello && introduction.credentials.is_some() && is_no_auth(text) => {
+                return self.begin_again();
             }
             ServerError::Auth => Reason::Auth,
             ServerError::Loading => Reason::Loading,
             ServerError::MaxClients => Reason::MaxClients,
             ServerError::Cluster => Reason::Cluster,
+            ServerError::Denied => Reason::Denied,
+            // It serves, only not at this moment: SCRIPT KILL is one of the commands that it takes.
+            ServerError::Busy if step == Step::Ping => return self.proven(),
+            ServerError::Busy => Reason::Busy,
+            _ if is_first_hello => return self.begin_again(),
+            _ if step == Step::Auth
+                && !self.password_only
+                && position(text, "wrong number of arg").is_some() =>
+            {
+                self.password_only = true;
+                return self.begin_again();
+            }
             _ if step == Step::Auth => Reason::Auth,
             // Whoever may not PING is served all the same.
             ServerError::Command | ServerError::ReadOnly if step == Step::Ping => return self.proven(),
@@ -244,12 +377,24 @@ impl Handshake {
     }
 }
 
-/// Names the library in `CLIENT LIST`.
-fn set_info(inflight: &mut Inflight, frames: &mut Frames) {
-    for (attribute, value) in [("LIB-NAME", "edgis"), ("LIB-VER", env!("CARGO_PKG_VERSION"))] {
-        inflight.push_internal(Step::SetInfo as u32);
-        write(frames, &[b"CLIENT", b"SETINFO", attribute.as_bytes(), value.as_bytes()]);
-    }
+/// What HELLO is about to tell.
+#[derive(Clone, Copy, Debug, Default)]
+enum Told {
+    #[default]
+    Nothing,
+    Mode,
+    Version,
+}
+
+fn is_no_auth(text: &str) -> bool {
+    text.starts_with("NOAUTH")
+}
+
+/// Whether a version is 7.2 or later.
+fn is_since_7_2(version: &[u8]) -> bool {
+    let mut numbers = version.split(|byte| *byte == b'.').map(|part| whole(part).unwrap_or_default());
+    let major = numbers.next().unwrap_or_default();
+    major > 7 || major == 7 && numbers.next() >= Some(2)
 }
 
 /// Asks to be told of changes, where that is wanted. Of all of them, whoever makes them: of two that change a key in one
@@ -281,6 +426,10 @@ mod tests {
         (handshake, inflight, String::from_utf8(frames.bytes.to_vec()).unwrap())
     }
 
+    fn no(text: &str) -> Answer<'_> {
+        Answer::Error(text)
+    }
+
     #[test]
     fn everything_leaves_in_one_write() {
         let introduction = Introduction {
@@ -293,14 +442,16 @@ mod tests {
         assert!(text.starts_with("*7\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$6\r\nsecret\r\n$7\r\nSETNAME\r\n"));
         assert!(text.contains("$6\r\nSELECT\r\n$1\r\n3\r\n"));
         assert!(text.ends_with("*1\r\n$4\r\nPING\r\n"), "{text}");
-        assert_eq!(inflight.len(), 5);
+        assert_eq!(inflight.len(), 3);
     }
 
     #[test]
     fn what_a_server_repeats_of_credentials_is_not_shown() {
         let credentials = Some(("app".to_string(), "secret".to_string()));
         let introduction = Introduction { credentials, ..Introduction::default() };
-        assert_eq!(introduction.conceal("ERR app maps app".into()), "ERR *** maps ***");
+        let said = "ERR app: 'app' has no application, apps, wrapp or app_1 app";
+        let shown = "ERR ***: '***' has no application, apps, wrapp or app_1 ***";
+        assert_eq!(introduction.conceal(said.into()), shown);
         assert!(!introduction.conceal("ERR secret".into()).contains("secret"));
         assert!(!format!("{introduction:?}").contains("secret"));
         assert!(!format!("{introduction:?}").contains("app"));
@@ -315,7 +466,10 @@ mod tests {
     fn a_wrong_password_is_not_tried_again_in_resp2() {
         let (mut handshake, ..) = begin(&Introduction::default());
         let text = "WRONGPASS invalid username-password pair or user is disabled.";
-        assert_eq!(handshake.answered(Step::Hello, Some(text)), Progress::Failed(Reason::Auth, text.into()));
+        let introduction =
+            Introduction { credentials: Some(("app".into(), "x".into())), ..Introduction::default() };
+        let failed = Progress::Failed(Reason::Auth, text.into());
+        assert_eq!(handshake.answered(Step::Hello, no(text), &introduction), failed);
     }
 
     #[test]
@@ -324,7 +478,7 @@ mod tests {
         // They come before the questions of the second round are asked, or after.
         for in_one_piece in [false, true] {
             let (mut handshake, mut inflight, _) = begin(&introduction);
-            let refused = handshake.answered(Step::Hello, Some("ERR unknown command `HELLO`"));
+            let refused = handshake.answered(Step::Hello, no("ERR unknown command `HELLO`"), &introduction);
             assert_eq!(refused, Progress::Downgrade);
             let mut downgrade = |handshake: &mut Handshake| {
                 handshake.downgrade(&introduction, &mut inflight, &mut Frames::default());
@@ -332,43 +486,142 @@ mod tests {
             if !in_one_piece {
                 downgrade(&mut handshake);
             }
-            let no = Some("NOAUTH Authentication required.");
-            assert_eq!(handshake.answered(Step::Select, no), Progress::Wait);
-            assert_eq!(handshake.answered(Step::SetInfo, Some("ERR unknown subcommand")), Progress::Wait);
-            assert_eq!(handshake.answered(Step::Ping, no), Progress::Wait);
+            let again = no("NOAUTH Authentication required.");
+            assert_eq!(handshake.answered(Step::Select, again, &introduction), Progress::Wait);
+            assert_eq!(
+                handshake.answered(Step::SetInfo, no("ERR unknown subcommand"), &introduction),
+                Progress::Wait
+            );
+            assert_eq!(handshake.answered(Step::Ping, again, &introduction), Progress::Wait);
             if in_one_piece {
                 downgrade(&mut handshake);
             }
-            assert_eq!(handshake.answered(Step::Select, None), Progress::Wait);
-            assert_eq!(handshake.answered(Step::Ping, None), Progress::Done);
+            assert_eq!(handshake.answered(Step::Select, Answer::Other, &introduction), Progress::Wait);
+            assert_eq!(handshake.answered(Step::Ping, Answer::Other, &introduction), Progress::Done);
         }
     }
 
     #[test]
     fn a_server_that_is_loading_fails_at_the_ping() {
         let (mut handshake, ..) = begin(&Introduction::default());
-        assert_eq!(handshake.answered(Step::Hello, None), Progress::Wait);
+        assert_eq!(handshake.answered(Step::Hello, Answer::Map, &Introduction::default()), Progress::Wait);
         let text = "LOADING Redis is loading the dataset in memory";
         let failed = Progress::Failed(Reason::Loading, text.into());
-        assert_eq!(handshake.answered(Step::Ping, Some(text)), failed);
+        assert_eq!(handshake.answered(Step::Ping, no(text), &Introduction::default()), failed);
     }
 
     #[test]
     fn a_user_who_may_not_ping_is_served() {
         let (mut handshake, ..) = begin(&Introduction::default());
-        assert_eq!(handshake.answered(Step::Hello, None), Progress::Wait);
+        assert_eq!(handshake.answered(Step::Hello, Answer::Map, &Introduction::default()), Progress::Wait);
         let text = "NOPERM User app has no permissions to run the 'ping' command";
-        assert_eq!(handshake.answered(Step::Ping, Some(text)), Progress::Done);
+        assert_eq!(handshake.answered(Step::Ping, no(text), &Introduction::default()), Progress::Done);
     }
 
     #[test]
     fn a_db_that_does_not_exist_fails_the_handshake() {
         let (mut handshake, ..) = begin(&Introduction { db: 99, ..Introduction::default() });
-        assert_eq!(handshake.answered(Step::Hello, None), Progress::Wait);
+        assert_eq!(handshake.answered(Step::Hello, Answer::Map, &Introduction::default()), Progress::Wait);
         let text = "ERR DB index is out of range";
         assert_eq!(
-            handshake.answered(Step::Select, Some(text)),
+            handshake.answered(Step::Select, no(text), &Introduction::default()),
             Progress::Failed(Reason::Denied, text.into())
         );
+    }
+
+    #[test]
+    fn whatever_is_no_answer_to_hello_leads_to_resp2() {
+        let introduction =
+            Introduction { credentials: Some(("app".into(), "secret".into())), ..Introduction::default() };
+        for answer in [
+            Answer::Other,
+            no("unsupported command 'HELLO'"),
+            no("ERR Unknown Redis command 'HELLO'"),
+            no("ERR command not supported"),
+            no("ERR handle request, command 'HELLO' is not allowed"),
+            no("ERR Syntax error in HELLO option 'setname'"),
+            no("NOPERM this user has no permissions to run the 'hello' command"),
+            // A proxy with a password that looks at each command before AUTH alike.
+            no("NOAUTH Authentication required."),
+        ] {
+            let (mut handshake, mut inflight, _) = begin(&introduction);
+            assert_eq!(
+                handshake.answered(Step::Hello, answer, &introduction),
+                Progress::Downgrade,
+                "{answer:?}"
+            );
+            let mut frames = Frames::default();
+            handshake.downgrade(&introduction, &mut inflight, &mut frames);
+            assert!(frames.bytes.starts_with(b"*3\r\n$4\r\nAUTH\r\n$3\r\napp\r\n"));
+        }
+        let (mut handshake, ..) = begin(&Introduction::default());
+        let text = "NOAUTH HELLO must be called with the client already authenticated";
+        let failed = Progress::Failed(Reason::Auth, text.into());
+        assert_eq!(handshake.answered(Step::Hello, no(text), &Introduction::default()), failed);
+    }
+
+    #[test]
+    fn a_user_that_the_server_cannot_know_is_left_out() {
+        let introduction =
+            Introduction { credentials: Some(("x".into(), "secret".into())), ..Introduction::default() };
+        let (mut handshake, mut inflight, _) = begin(&introduction);
+        handshake.answered(Step::Hello, no("ERR unknown command"), &introduction);
+        assert_eq!(handshake.answered(Step::Ping, no("NOAUTH"), &introduction), Progress::Wait);
+        handshake.downgrade(&introduction, &mut inflight, &mut Frames::default());
+        let arity = no("ERR wrong number of arguments for 'auth' command");
+        assert_eq!(handshake.answered(Step::Auth, arity, &introduction), Progress::Downgrade);
+        assert_eq!(handshake.answered(Step::Ping, no("NOAUTH"), &introduction), Progress::Wait);
+        let mut frames = Frames::default();
+        handshake.downgrade(&introduction, &mut inflight, &mut frames);
+        assert!(frames.bytes.starts_with(b"*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n"));
+        let wrong = handshake.answered(Step::Auth, no("ERR invalid password"), &introduction);
+        assert_eq!(wrong, Progress::Failed(Reason::Auth, "ERR invalid password".into()));
+    }
+
+    #[test]
+    fn a_server_that_is_busy_serves_but_no_other_database() {
+        let busy = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+        let introduction = Introduction { db: 1, ..Introduction::default() };
+        let (mut handshake, ..) = begin(&introduction);
+        handshake.answered(Step::Hello, Answer::Map, &introduction);
+        let failed = Progress::Failed(Reason::Busy, busy.into());
+        assert_eq!(handshake.answered(Step::Select, no(busy), &introduction), failed);
+        let (mut handshake, ..) = begin(&Introduction::default());
+        handshake.answered(Step::Hello, Answer::Map, &Introduction::default());
+        assert_eq!(handshake.answered(Step::Ping, no(busy), &Introduction::default()), Progress::Done);
+    }
+
+    #[test]
+    fn the_library_is_named_where_that_is_no_error() {
+        let lines = |handshake: &Handshake| {
+            let mut frames = Frames::default();
+            handshake.introduce_library(&mut Inflight::default(), &mut frames);
+            frames.bytes.split(|byte| *byte == b'*').count() - 1
+        };
+        for (version, expected) in [
+            ("7.1.9", 0),
+            ("6.2.5", 0),
+            ("7.2.0", 2),
+            ("7.10.1", 2),
+            ("8.0", 2),
+            ("10", 2),
+            ("x", 0),
+            ("", 0),
+        ] {
+            let (mut handshake, ..) = begin(&Introduction::default());
+            for text in ["server", "redis", "version", version, "mode", "standalone"] {
+                handshake.learn(Step::Hello, text.as_bytes(), false);
+            }
+            assert_eq!(lines(&handshake), expected, "{version}");
+        }
+        let introduction = Introduction { resp2: true, ..Introduction::default() };
+        for (is_nothing, expected) in [(true, 0), (false, 2)] {
+            let (mut handshake, _, text) = begin(&introduction);
+            assert!(text.contains("client|setinfo"));
+            handshake.learn(Step::Knows, b"", is_nothing);
+            assert_eq!(lines(&handshake), expected);
+        }
+        let (.., text) = begin(&Introduction { bare: true, ..introduction });
+        assert_eq!(text, "*1\r\n$4\r\nPING\r\n");
     }
 }

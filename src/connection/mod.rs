@@ -240,6 +240,7 @@ impl Link {
             tracks: &mut self.tracks,
             inflight: &mut self.inflight,
             handshake: &mut self.handshake,
+            introduction: &self.introduction,
             output,
             handshaking: self.state == State::Handshaking,
             live: matches!(self.state, State::Ready | State::Probing { .. }),
@@ -258,10 +259,35 @@ impl Link {
         }
         match notice {
             // All that came has been delivered; what is still in flight is told that the link is gone.
-            Some((ServerError::Cluster, text)) => (consumed, self.turned_away(Reason::Cluster, text)),
-            Some(_) if self.state == State::Ready => (consumed, Event::Outdated),
+            Some((ServerError::Cluster, text)) if self.believes(&text, output) => {
+                (consumed, self.turned_away(Reason::Cluster, text))
+            }
+            Some((ServerError::Loading | ServerError::ReadOnly, _)) if self.state == State::Ready => {
+                (consumed, Event::Outdated)
+            }
             _ => (consumed, self.progressed(progress, now, output)),
         }
+    }
+
+    /// Whether an error that tells of a cluster is the server's own, and no script's.
+    fn believes(&mut self, error: &str, output: &mut Output) -> bool {
+        let from = output.frames.len();
+        let believes = self.handshake.believes(error, &mut self.inflight, &mut output.frames);
+        output.transmit(self.id, from);
+        believes
+    }
+
+    /// Names the library to the server.
+    pub fn introduce_library(&mut self, output: &mut Output) {
+        let from = output.frames.len();
+        self.handshake.introduce_library(&mut self.inflight, &mut output.frames);
+        output.transmit(self.id, from);
+    }
+
+    /// Whether it is cut in a handshake in which the server could have been asked for less.
+    pub fn may_have_asked_too_much(&self) -> bool {
+        let Introduction { resp2, bare, .. } = self.introduction;
+        self.state == State::Handshaking && resp2 && !bare
     }
 
     fn progressed(&mut self, progress: Progress, now: Time, output: &mut Output) -> Event {

@@ -1,9 +1,9 @@
 //! Gives each token of the received bytes to whom it belongs.
 
 use crate::error::{Failure, Reason, Sent, ServerError};
-use crate::resp::{owned, Kind, Token, MORE};
+use crate::resp::{owned, Kind, Token, MORE, TOO_DEEP};
 
-use super::handshake::{Handshake, Progress, Step};
+use super::handshake::{Answer, Handshake, Introduction, Progress, Step};
 use super::inflight::{Inflight, ABANDONED, INTERNAL};
 use super::output::{Output, ABORT, CHANGED, LINK};
 
@@ -46,6 +46,7 @@ pub(super) struct Replies<'a> {
     pub(super) tracks: &'a mut bool,
     pub(super) inflight: &'a mut Inflight,
     pub(super) handshake: &'a mut Handshake,
+    pub(super) introduction: &'a Introduction,
     pub(super) output: &'a mut Output,
     /// The server has not accepted us yet.
     pub(super) handshaking: bool,
@@ -123,7 +124,18 @@ impl Replies<'_> {
                 }
                 self.output.reply(token, shape, tag);
             }
+            // No server answers a handshake so.
+            Current::Internal { .. } if self.handshaking && token.kind == Kind::Skipped => {
+                let over = if token.a == TOO_DEEP { "deeper" } else { "longer" };
+                self.failed =
+                    Some(["what answers the handshake is ", over, " than the limits allow"].concat());
+            }
             Current::Internal { step } if token.is_first() => self.answer(step, token),
+            Current::Internal { step } => {
+                let text = self.bytes.get(token.a as usize..token.b as usize).unwrap_or_default();
+                let is_text = matches!(token.kind, Kind::Bulk | Kind::Simple);
+                self.handshake.learn(step, if is_text { text } else { b"" }, token.kind == Kind::Null);
+            }
             Current::Push if !token.is_first() => {
                 let name = self.bytes.get(token.a as usize..token.b as usize);
                 let tells = !is_big && name == Some(b"invalidate");
@@ -186,8 +198,19 @@ impl Replies<'_> {
 
     fn answer(&mut self, step: Step, token: Token) {
         let error = if token.kind == Kind::Error { self.text(token) } else { None };
-        if step == Step::Hello && error.is_none() {
+        let answer = match (&error, token.kind) {
+            (Some(text), _) => Answer::Error(text),
+            (None, Kind::Map) => Answer::Map,
+            (None, _) => Answer::Other,
+        };
+        if step == Step::Hello && token.kind == Kind::Map {
             *self.protocol = 3;
+        }
+        if step == Step::Mode && token.kind == Kind::Bulk {
+            let info = self.bytes.get(token.a as usize..token.b as usize).unwrap_or_default();
+            if let Some(text) = self.handshake.reveal(info) {
+                self.event = Progress::Failed(Reason::Cluster, text);
+            }
         }
         if step == Step::Track {
             // A server that speaks RESP2 says OK, and then nothing.
@@ -196,7 +219,7 @@ impl Replies<'_> {
                 self.announce(1);
             }
         }
-        match self.handshake.answered(step, error.as_deref()) {
+        match self.handshake.answered(step, answer, self.introduction) {
             Progress::Wait => {}
             progress => {
                 // Before the replies to what rides behind the handshake, which come behind a refused HELLO too: whoever gets

@@ -151,6 +151,7 @@ impl Config {
                 db: options.db.unwrap_or(parsed.db),
                 resp2: protocol == 2,
                 tracking: None,
+                bare: false,
             },
             dynamic_credentials: options.dynamic_credentials,
             resolves: options.resolves,

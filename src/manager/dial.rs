@@ -20,6 +20,8 @@ pub struct Candidate {
     pub address: String,
     /// How it stands.
     pub outcome: Outcome,
+    /// It is asked nothing that one can do without.
+    pub bare: bool,
 }
 
 /// How an address of a dial stands.
@@ -78,7 +80,7 @@ impl Dial {
         self.stagger = STAGGER.min(budget / (2 * count));
         self.next = now;
         for address in addresses {
-            self.candidates.push(Candidate { address, outcome: Outcome::Waiting });
+            self.candidates.push(Candidate { address, outcome: Outcome::Waiting, bare: false });
         }
     }
 
@@ -105,6 +107,13 @@ impl Dial {
             }
             self.next = now.after(Duration::from_micros(5_000 + random % 10_000));
         }
+    }
+
+    /// An address was cut off in the handshake, perhaps for a question that it does not know: it is asked for less, at once.
+    pub fn ask_less(&mut self, candidate: usize, now: Time) {
+        let candidate = &mut self.candidates[candidate];
+        (candidate.outcome, candidate.bare) = (Outcome::Waiting, true);
+        self.next = now;
     }
 
     /// Whether every address has failed.
@@ -161,7 +170,12 @@ impl Dial {
 
 fn weight(reason: Reason) -> u8 {
     match reason {
-        Reason::Auth | Reason::Denied | Reason::Loading | Reason::MaxClients | Reason::Cluster => 3,
+        Reason::Auth
+        | Reason::Denied
+        | Reason::Loading
+        | Reason::MaxClients
+        | Reason::Cluster
+        | Reason::Busy => 3,
         Reason::Tls | Reason::Protocol => 2,
         Reason::Timeout => 0,
         _ => 1,

@@ -1,6 +1,6 @@
 //! What becomes of targets as their dials and links come and go. The only place where retry is decided.
 
-use crate::connection::{Deadline, Entry, Event, Link, CLOSE, DATED, DIAL, IDLE_PROBE, OPEN};
+use crate::connection::{Deadline, Entry, Event, Introduction, Link, CLOSE, DATED, DIAL, IDLE_PROBE, OPEN};
 use crate::error::{Failure, Reason, Sent};
 use crate::resp::owned;
 use crate::time::{Duration, Time};
@@ -82,7 +82,8 @@ impl Manager {
         let Some(known) = targets.get_mut(target) else { return };
         let (Ok(config), Some(dial)) = (&known.config, &mut known.dial) else { return };
         while let Some(candidate) = dial.next_candidate(now) {
-            let introduction = config.introduction.clone();
+            let bare = dial.candidates[candidate].bare;
+            let introduction = Introduction { bare, ..config.introduction.clone() };
             let id = links.insert(|id| Link::new(id, target, candidate, introduction, config.limits, now));
             dial.candidates[candidate].outcome = Outcome::Trying(id);
             output.action(OPEN, id, target, candidate as u32);
@@ -175,7 +176,8 @@ impl Manager {
 
     fn link_ready(&mut self, target: u32, link: u32, now: Time) {
         let Some(known) = self.target_mut(target) else { return };
-        if known.link != Some(link) {
+        let is_new = known.link != Some(link);
+        if is_new {
             let old = known.link.replace(link);
             let dial = known.dial.take();
             let candidate = self.links.get(link).map_or(0, |link| link.candidate);
@@ -200,6 +202,13 @@ impl Manager {
             }
         }
         self.write_staged(target, now);
+        if is_new {
+            let Manager { links, output, .. } = self;
+            // In the same write as the first commands, and behind them: what waits may be large, and is not copied.
+            if let Some(link) = links.get_mut(link) {
+                link.introduce_library(output);
+            }
+        }
         self.finish(target, now);
     }
 
@@ -269,6 +278,7 @@ impl Manager {
         let Some(failed) = self.links.get(link) else { return };
         let (target, candidate) = (failed.target, failed.candidate);
         let is_retired = |known: &Target| known.retired == Some(link);
+        let asks_less = failed.may_have_asked_too_much() && matches!(reason, Reason::Closed | Reason::Reset);
         let quiet_since = failed.inflight.is_empty().then(|| failed.heard());
         let random = self.draw();
         self.discard(link, reason, now);
@@ -283,6 +293,10 @@ impl Manager {
         let Some(dial) = &mut known.dial else { return };
         if !dial.trying().any(|trying| trying == link) {
             return;
+        }
+        if asks_less {
+            dial.ask_less(candidate, now);
+            return self.race(target, now);
         }
         if known.winner.as_ref() == Some(&dial.candidates[candidate].address) {
             known.winner = None;

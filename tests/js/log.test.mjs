@@ -9,12 +9,12 @@ import { run } from "./programs.mjs";
 test("a server's words end no line and move no cursor", async (t) => {
   const words = "ERR first\nsecond\r\u001b[2J\u009b31m\u2028third\u007f é";
   const peer = await scripted(([name]) =>
-    name === "HELLO" ? `!${Buffer.byteLength(words)}\r\n${words}\r\n` : undefined,
+    name === "SELECT" ? `!${Buffer.byteLength(words)}\r\n${words}\r\n` : undefined,
   );
   t.after(() => peer.close());
   const lines = [];
   const logger = { info: (line) => lines.push(line), warn: (line) => lines.push(line) };
-  const client = createClient({ url: peer.url, logger });
+  const client = createClient({ url: `${peer.url}/1`, logger });
   t.after(() => client.close());
   assert.equal((await client.init()).state, "disabled");
   await new Promise(setImmediate);

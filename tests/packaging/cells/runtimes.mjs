@@ -46,7 +46,7 @@ async function nothingAllowed() {
     writeFileSync(join(cwd, "forbidden.mjs"), source);
     const { stdout } = await runProgram([executable("deno"), "run", "--no-prompt", "forbidden.mjs"], { cwd });
     const { state, reason, message } = JSON.parse(stdout);
-    assert.deepEqual([state, reason], ["disabled", "runtime"], message);
+    assert.deepEqual([state, reason], ["disabled", "permission"], message);
   }
 }
 

@@ -5,6 +5,7 @@
 
 mod command;
 mod directed;
+mod introductions;
 mod oversized;
 mod paths;
 mod random;

@@ -18,6 +18,8 @@ pub enum Temper {
     Silent,
     /// Answers with bytes that are not RESP.
     Garbage,
+    /// One node of several: sends whoever writes elsewhere.
+    Cluster,
     /// Executes nothing, and says whatever it is made to say, which may well be RESP.
     Liar,
 }
@@ -99,7 +101,9 @@ impl Server {
         let text = |index: usize| command.get(index).map(|part| String::from_utf8_lossy(part).into_owned());
         let name = text(0).expect("no command is empty");
         match self.temper {
-            Temper::Loading if !matches!(name.as_str(), "HELLO" | "AUTH" | "SELECT" | "CLIENT") => {
+            Temper::Loading
+                if !matches!(name.as_str(), "HELLO" | "AUTH" | "SELECT" | "CLIENT" | "COMMAND") =>
+            {
                 return self.line(&format!(
                     "-LOADING {} Redis is loading the dataset in memory",
                     text(1).unwrap_or_default()
@@ -111,11 +115,16 @@ impl Server {
                     text(1).unwrap_or_default()
                 ));
             }
+            Temper::Cluster if matches!(name.as_str(), "SET" | "INCR") => {
+                return self.line(&format!("-MOVED 3999 127.0.0.1:6381 {}", text(1).unwrap_or_default()));
+            }
             Temper::Full => return self.line("-ERR max number of clients reached"),
             _ => {}
         }
         match name.as_str() {
-            "HELLO" | "AUTH" | "SELECT" | "PING" | "CLIENT" => self.heard.push(name.clone()),
+            "HELLO" | "AUTH" | "SELECT" | "PING" | "CLIENT" | "COMMAND" | "INFO" => {
+                self.heard.push(name.clone())
+            }
             _ => {}
         }
         match name.as_str() {
@@ -142,6 +151,12 @@ impl Server {
             "CLIENT" if text(1).as_deref() == Some("TRACKING") => self.track(text(5), command.len()),
             "CLIENT" => self.line("+OK"),
             "PING" => self.line("+PONG"),
+            "COMMAND" if self.temper == Temper::Old => self.line("*1\r\n*-1"),
+            "COMMAND" => self.line("*1\r\n*1\r\n$14\r\nclient|setinfo"),
+            "INFO" => {
+                let mode = if self.temper == Temper::Cluster { "cluster" } else { "standalone" };
+                bulk(&mut self.output, format!("# Server\r\nredis_mode:{mode}\r\n").as_bytes());
+            }
             _ => self.execute(&name, &text(1).unwrap_or_default()),
         }
     }
@@ -159,7 +174,9 @@ impl Server {
             return self.line("-NOAUTH HELLO must be called with the client already authenticated");
         }
         self.resp3 = true;
-        self.line("%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3");
+        let mode = if self.temper == Temper::Cluster { "cluster" } else { "standalone" };
+        self.line("%4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n$5\r\nproto\r\n:3");
+        self.line(&format!("$4\r\nmode\r\n${}\r\n{mode}", mode.len()));
     }
 
     fn authenticate(&mut self, password: Option<&[u8]>) -> bool {
@@ -198,6 +215,8 @@ impl Server {
                 self.line(&format!("{head}\r\n+{key}\r\n:{tag}"));
             }
             "INCR" => self.line(&format!(":{tag}")),
+            // A script may say anything.
+            "EVAL" => self.line(&format!("-MOVED 1 127.0.0.1:1 {key}")),
             "LPUSH" => {
                 let long = if tag.ends_with('0') { " and".repeat(2_000) } else { String::new() };
                 self.line(&format!("-WRONGTYPE {key} is no list{long}"));
