@@ -95,7 +95,16 @@ class AbsentClient implements Sender {
   }
 
   stats(): Stats {
-    const none = { dials: 0, connects: 0, stateChanges: 0, commands: 0, timeouts: 0, disabled: 0, resent: 0 };
+    const none = {
+      dials: 0,
+      connects: 0,
+      stateChanges: 0,
+      commands: 0,
+      timeouts: 0,
+      disabled: 0,
+      resent: 0,
+      refused: 0,
+    };
     return {
       ...none,
       bytesIn: 0,

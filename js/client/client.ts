@@ -268,13 +268,14 @@ export class BaseClient implements Subscriber {
         : undefined;
     const core = known ?? nothing();
     if (handle === undefined) {
-      return { ...core, joins: 0, writes: 0, handles: 0, pending: 0, crossings: 0, memoryBytes: 0 };
+      return { ...core, refused: 0, joins: 0, writes: 0, handles: 0, pending: 0, crossings: 0, memoryBytes: 0 };
     }
     const { engine, target } = handle;
     return {
       ...core,
       bytesIn: core.bytesIn + target.divertedBytes,
       bytesOut: core.bytesOut + target.externalBytes,
+      refused: engine.requests?.refusals ?? 0,
       joins: target.joins,
       writes: target.writes,
       handles: target.handles,

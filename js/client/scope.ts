@@ -27,13 +27,13 @@ export function bindScope(runtime: Runtime): RunInScope {
       throw new UsageError("scope() is for handlers: there is no request while a module is loaded");
     }
     const engine = engineOf(() => new Engine(runtime));
-    const scope = engine.here();
+    const scope = engine.requests?.explicit() ?? engine.here();
     const { request } = scope;
     if (request === undefined) return run();
     request.keepAliveBy((promise) => context.waitUntil(promise));
     request.runs += 1;
     try {
-      return await run();
+      return await (runtime.runFlow?.(scope, run) ?? run());
     } finally {
       request.runs -= 1;
       // Of an object's requests that run side by side the last one closes.

@@ -36,7 +36,10 @@ const STATS = [
 type Named = Record<string, unknown>;
 
 /** What the core counts. */
-export type CoreStats = Omit<Stats, "joins" | "writes" | "handles" | "pending" | "crossings" | "memoryBytes">;
+export type CoreStats = Omit<
+  Stats,
+  "refused" | "joins" | "writes" | "handles" | "pending" | "crossings" | "memoryBytes"
+>;
 
 /** The counts of a target of which nothing has happened. */
 export const nothing = (): CoreStats =>

@@ -74,6 +74,8 @@ export interface Stats {
   disabled: number;
   /** Read-only commands that were sent again after their link had died. */
   resent: number;
+  /** Workers: writes that the runtime refused because their link was another request's; 0 unless it tells edgis nothing. */
+  refused: number;
   bytesIn: number;
   bytesOut: number;
   /** Writes to sockets. */

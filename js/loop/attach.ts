@@ -129,7 +129,20 @@ export function connect(engine: Engine, target: Target, client: number): Promise
     engine.awaited += 1;
     engine.balance();
   }
-  return target.connection as Promise<Status>;
+  return ownPromise(engine, target);
+}
+
+/** Where another request may have made the promise, one that is settled here as well once a dial has had its time. */
+function ownPromise(engine: Engine, target: Target): Promise<Status> {
+  const connection = target.connection as Promise<Status>;
+  if (engine.requests === undefined || !(engine.requests.isDoubtful || engine.requests.isApart)) return connection;
+  return new Promise((resolve) => {
+    const timer = engine.runtime.setTimer(() => resolve(engine.statusOf(target)), PATIENCE);
+    connection.then((status) => {
+      timer.clear();
+      resolve(status);
+    });
+  });
 }
 
 /** Somebody would use the target if it were ready: begins a dial where one may begin, and waits for nothing. */
@@ -147,6 +160,8 @@ export function nudge(engine: Engine, target: Target, client: number): void {
 }
 
 const READY = 2;
+/** As long as a dial takes, with what comes before and after it. */
+const PATIENCE = 3_000;
 const DISABLED = 3;
 
 /** After the death of a core: a new one, with the same targets. Their links are dialled when somebody needs them. */

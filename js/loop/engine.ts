@@ -170,7 +170,7 @@ export class Engine {
     const { target } = handle;
     const promise = this.pending.add(handle, args[0] as string);
     const tag = this.pending.lastTag;
-    if (this.requests !== undefined) target.scope.request?.staged();
+    if (this.requests !== undefined) target.scope.request?.staged(tag, handle, args);
     if (!handle.used) this.#firstUse(handle);
     if (!target.scheduled) this.schedule(target);
     const leaves = target.stateNumber === READY && !target.isBlocked;

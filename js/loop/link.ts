@@ -46,6 +46,15 @@ export class Link implements LinkEvents {
     if (!this.#gone) this.#engine.lost(this, code, message);
   }
 
+  get isAwaited(): boolean {
+    const { request } = this.target.scope;
+    return request === undefined || request.open > 0 || request.isPlace;
+  }
+
+  refused(unsent: boolean): void {
+    if (!this.#gone) this.#engine.requests?.refused(this, unsent);
+  }
+
   received(chunk: Uint8Array): void {
     const length = chunk.length;
     let at = 0;

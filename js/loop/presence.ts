@@ -1,7 +1,9 @@
 /** A request on a runtime where input and output belong to requests: whether it is here, and whether it still lives. */
-import { ConnectionLostError } from "../core/errors.js";
 import type { Runtime } from "../transport/types.js";
+import { type Guard, givenUp } from "./guard.js";
 import type { Link } from "./link.js";
+import type { Argument } from "./stage.js";
+import type { Handle } from "./target.js";
 
 /**
  * Nobody says that a request has ended. But its timers end with it, and its scope's timer is set so that it goes off at the
@@ -28,7 +30,9 @@ const settled = Promise.resolve();
 
 /** A rejection that is still owed to somebody. */
 export interface Owed {
+  readonly tag: number;
   readonly command: string;
+  resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
@@ -38,6 +42,10 @@ export interface Signs {
   idle(): void;
   /** It has given the sign of life that was due then. */
   served(due: number): void;
+  /** Whether nothing has shown so far that requests can be told apart. */
+  isDoubtful(): boolean;
+  /** Watches the commands of a tick. */
+  guard(): Guard;
 }
 
 export class Presence {
@@ -57,6 +65,14 @@ export class Presence {
   beatAt: number;
   #beat: number;
   #staged = 0;
+  /** Of this tick. */
+  #fresh = 0;
+  #guard: Guard | undefined;
+  readonly #guards = new Set<Guard>();
+  /** Of the last tick. */
+  lastGuard: Guard | undefined;
+  /** A tick of it has been handed over. */
+  isSpent = false;
   #done: (() => void) | undefined;
   #waitUntil: ((promise: Promise<unknown>) => void) | undefined;
   #left: { links: Link[]; owed: Owed[] } | undefined;
@@ -116,9 +132,41 @@ export class Presence {
   }
 
   /** A command was staged. */
-  staged(): void {
+  staged(tag: number, handle: Handle, args: readonly Argument[]): void {
     this.#staged += 1;
+    const isBesideOthers = this.open > this.#fresh;
+    this.#fresh += 1;
     this.begun();
+    if (this.#guard === undefined && (isBesideOthers || this.#signs.isDoubtful())) {
+      this.#guard = this.#signs.guard();
+      this.#guards.add(this.#guard);
+    }
+    this.#guard?.add(tag, handle, args);
+  }
+
+  /** The tick's commands have been handed over. */
+  handedOver(): void {
+    this.#fresh = 0;
+    this.lastGuard = this.#guard;
+    this.#guard = undefined;
+    this.isSpent = true;
+  }
+
+  /** Whether the command has not ended, and only somebody of its own request can end it. */
+  owes(tag: number): boolean {
+    return this.#left?.owed.some((owed) => owed.tag === tag) === true;
+  }
+
+  get owesAnything(): boolean {
+    return this.#left !== undefined && this.#left.owed.length > 0;
+  }
+
+  /** Takes what it owes of those out. */
+  release(tags: ReadonlySet<number>): Owed[] {
+    if (this.#left === undefined) return [];
+    const { links, owed } = this.#left;
+    this.#left = { links, owed: owed.filter(({ tag }) => !tags.has(tag)) };
+    return owed.filter(({ tag }) => tags.has(tag));
   }
 
   /** A command or a dial is under way: the request must not end before it. */
@@ -130,6 +178,8 @@ export class Presence {
   ended(): void {
     this.open -= 1;
     if (this.open > 0 || this.#left !== undefined) return;
+    for (const guard of this.#guards) guard.stop();
+    this.#guards.clear();
     this.#done?.();
     this.#done = undefined;
   }
@@ -144,7 +194,10 @@ export class Presence {
       seen = this.#staged;
       rounds += 1;
       if (quiet < QUIET_ROUNDS && rounds < ROUNDS) settled.then(look);
-      else flush();
+      else {
+        this.handedOver();
+        flush();
+      }
     };
     settled.then(look);
   }
@@ -160,10 +213,7 @@ export class Presence {
     if (left === undefined) return;
     this.#left = { links: [], owed: [] };
     for (const link of left.links) link.stream?.destroy();
-    for (const { command, reject } of left.owed) {
-      const text = `${command}: the connection was given up because its request gave no sign of life; the server may have executed it`;
-      reject(new ConnectionLostError(text, "closed", { command, sent: "maybe" }));
-    }
+    for (const { command, reject } of left.owed) reject(givenUp(command, "maybe"));
     this.#done?.();
   }
 }

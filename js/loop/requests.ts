@@ -4,8 +4,11 @@
  * for another, since the runtime makes an error for it. What was looked up is asked as well.
  */
 import type { Engine } from "./engine.js";
-import { Presence } from "./presence.js";
+import { Guard, givenUp } from "./guard.js";
+import type { Link } from "./link.js";
+import { type Owed, Presence } from "./presence.js";
 import { Scope } from "./scope.js";
+import type { Argument } from "./stage.js";
 
 /** Of those that wait for nothing of ours so many are asked at the most: a link in vain costs more than that… */
 const ASKED = 256;
@@ -22,12 +25,23 @@ const ASKED_OF_WAITING = 2;
 const ASKED_BESIDE_TOKENS = 8;
 /** Where whoever is not known by a token was found as seldom as this, the one that was used last is not asked any more. */
 const LITTLE_LUCK = 0.1;
+/** A token that was given to several requests this often is none. */
+const LIES = 8;
 /** What beats no more may have ended: so many of it are remembered. */
 const MOST_DORMANT = 500;
 /** Milliseconds between two looks for requests that are over. */
 const SWEEP = 20;
 
 type Mark = () => () => boolean;
+
+/** What the client of a handle is to requests. */
+interface Sender {
+  send(args: readonly Argument[]): Promise<unknown>;
+}
+
+interface Logger {
+  warn(text: string): void;
+}
 
 export class Requests {
   readonly #engine: Engine;
@@ -40,16 +54,30 @@ export class Requests {
   /** How often the one that is here was known, lately. */
   #luck = 0.5;
   #searches = 0;
+  /** How often what was looked up was another. */
+  #lies = 0;
   /** The neighbour of the one that was found last. */
   #next: Presence | undefined;
   /** Signs of life that were due until then have been given. */
   #served = 0;
   /** How often requests were asked whether they are here, and were not. */
   misses = 0;
+  /** Writes that the runtime has refused, because their link was another request's. */
+  refusals = 0;
 
   constructor(engine: Engine, mark: Mark) {
     this.#engine = engine;
     this.#mark = mark;
+  }
+
+  /** Nobody has been told apart from another yet: there was one request so far, or nothing tells them apart here. */
+  get isDoubtful(): boolean {
+    return this.misses === 0;
+  }
+
+  /** Nothing tells requests apart here: no tick uses what another has opened. */
+  get isApart(): boolean {
+    return this.refusals > 0;
   }
 
   /** How many are known. */
@@ -59,11 +87,20 @@ export class Requests {
 
   /** The request that is here, if it has used edgis before. */
   known(): Scope | undefined {
-    const token = this.#engine.runtime.token?.();
+    if (this.isDoubtful || this.isApart) {
+      const flow = this.#engine.runtime.flow?.();
+      if (flow instanceof Scope && !flow.isOver) return flow;
+    }
+    if (this.isApart) return this.#ofThisTick();
+    const token = this.#lies < LIES ? this.#engine.runtime.token?.() : undefined;
     const named = token && this.#byToken.get(token);
-    if (named?.isHere() === true && this.#scopes.has(named)) {
-      this.#touch(named);
-      return this.#scopes.get(named);
+    if (named !== undefined && this.#scopes.has(named) && !this.#isTooLate(named)) {
+      if (named.isHere()) {
+        this.#touch(named);
+        return this.#scopes.get(named);
+      }
+      this.#lies += 1;
+      this.misses += 1;
     }
     const presence = this.#ask(token !== undefined);
     if (presence === undefined) return undefined;
@@ -72,10 +109,68 @@ export class Requests {
     return this.#scopes.get(presence);
   }
 
+  /** Whoever may be another is not taken for one that has given no sign of life. */
+  #isTooLate(presence: Presence): boolean {
+    return this.isDoubtful && this.#isOver(presence, this.#engine.now());
+  }
+
+  /** What a tick stages is staged without a break: nobody else comes between. */
+  #ofThisTick(): Scope | undefined {
+    const newest = this.#newest;
+    return newest !== undefined && !newest.isSpent && newest.isHere() ? this.#scopes.get(newest) : undefined;
+  }
+
+  /**
+   * The runtime says that the link which was written to is another request's, though every layer said that it is this one's.
+   * The link is left as it is. What was refused is given to the request that is here, when it is certain that the server has
+   * got nothing of it and nothing before it waits; and from here on no request uses what another tick has opened.
+   */
+  refused(link: Link, unsent: boolean): void {
+    const { scope } = link.target;
+    const { request } = scope;
+    if (scope.isOver || request === undefined) return;
+    this.refusals += 1;
+    if (this.refusals === 1) this.#warn(link);
+    const guard = request.lastGuard;
+    this.forget(scope, true);
+    if (guard === undefined) return;
+    const mine = this.#released(request, guard);
+    const isAlone = unsent && !request.owesAnything;
+    for (const [owed, { handle, args }] of mine) {
+      if (isAlone) owed.resolve((handle.client as Sender).send(args));
+      else owed.reject(givenUp(owed.command, unsent ? "no" : "maybe"));
+    }
+  }
+
+  #warn({ target }: Link): void {
+    const text =
+      "edgis cannot tell requests apart on this runtime: each tick's commands have a connection of their own from now on";
+    const advice = "please report it with the version of the runtime, and use scope() of edgis/workerd";
+    for (const logger of target.logs.keys()) (logger as Logger).warn(`${text}; ${advice}`);
+  }
+
+  /** A command of the tick is overdue: its request is not the one that is here, or nothing reaches it now. */
+  #giveUp(scope: Scope, guard: Guard): void {
+    const request = scope.request as Presence;
+    if (!scope.isOver) this.forget(scope, true);
+    for (const [owed] of this.#released(request, guard)) owed.reject(givenUp(owed.command, "maybe"));
+  }
+
+  #released(request: Presence, { commands }: Guard): [Owed, Guard["commands"][number]][] {
+    const byTag = new Map(commands.map((command) => [command.tag, command]));
+    const owed = request.release(new Set(byTag.keys()));
+    return owed.map((one) => [one, byTag.get(one.tag) as Guard["commands"][number]]);
+  }
+
   #name(presence: Presence, token: object): void {
     // The runtime makes another when nobody holds this one.
     presence.token = token;
     this.#byToken.set(token, presence);
+  }
+
+  /** For what says itself where it begins and ends: one of its own, unless it is certain which request is here. */
+  explicit(): Scope {
+    return this.isDoubtful || this.isApart ? this.#make() : this.here();
   }
 
   /** The request that is here. Throws where there is none, as while a module is loaded. */
@@ -86,6 +181,7 @@ export class Requests {
   #ask(hasToken: boolean): Presence | undefined {
     const newest = this.#newest;
     if (newest === undefined) return undefined;
+    if (this.#isTooLate(newest)) return undefined;
     this.#searches += 1;
     const isSample = this.#searches % SAMPLE === 0;
     // The runtime makes an error for each "no"; nobody reads its stack.
@@ -158,12 +254,16 @@ export class Requests {
       served: (due) => {
         this.#served = Math.max(this.#served, due);
       },
+      isDoubtful: () => this.isDoubtful,
+      guard: () => new Guard(this.#engine, presence, (guard) => this.#giveUp(scope, guard)),
     });
     const scope: Scope = new Scope(this.#engine, this.#count, presence);
     // Where there is no request this throws as well.
     scope.arm(Number.POSITIVE_INFINITY);
     this.#scopes.set(presence, scope);
     if (presence.token !== undefined) this.#byToken.set(presence.token, presence);
+    // It is nobody's after this tick, whether or not something is staged.
+    if (this.isApart) presence.gather(() => {});
     this.#push(presence);
     return scope;
   }

@@ -154,7 +154,7 @@ export class Pending<Owner> {
   }
 
   /** Lets go of those whose owner `isGone`, without settling them; gives what they are still owed. */
-  disown(isGone: (owner: Owner) => boolean): { command: string; reject: Reject }[] {
+  disown(isGone: (owner: Owner) => boolean): { tag: number; command: string; resolve: Resolve; reject: Reject }[] {
     return this.tags()
       .filter((tag) => isGone(this.owner(tag) as Owner))
       .map((tag) => {
@@ -164,7 +164,8 @@ export class Pending<Owner> {
           promise.catch(nobody);
           rejectIt(error);
         };
-        const owed = { command: this.name(tag), reject };
+        const resolve = this.#resolves[tag & MASK] as Resolve;
+        const owed = { tag, command: this.name(tag), resolve, reject };
         this.#forget(tag);
         return owed;
       });

@@ -53,6 +53,13 @@ export interface LinkEvents {
   received(chunk: Uint8Array): void;
   /** The link takes bytes again, after a `write` that returned false. */
   drained(): void;
+  /** Whether anybody waits for what may come; where it is false nothing need be read. */
+  readonly isAwaited?: boolean;
+  /**
+   * The runtime says that the link is another request's. `unsent`: of a write that was the only one under way, and of which
+   * nothing was sent. The link is not to be touched any more.
+   */
+  refused?(unsent: boolean): void;
   /** `code` is the runtime's name for what happened; `END` when the peer closed in good order. */
   lost(code: string, message: string): void;
 }
@@ -137,6 +144,10 @@ export interface Runtime {
   mark?(): () => boolean;
   /** Something that is the same object throughout a request and never another's, where there is such a thing. */
   token?(): object | undefined;
+  /** Runs a function whose asynchronous flow `flow` tells from others, where the runtime has such flows. */
+  runFlow?<T>(value: object, run: () => T): T;
+  /** The value that the flow which runs now was begun with. */
+  flow?(): object | undefined;
   /** Whether there is a request at all; not at import, where nothing must be asked of the clock or of chance. */
   isInRequest?(): boolean;
   /** Tells requests apart by their marks; given by the entry, so that the others do not ship it. */

@@ -5,6 +5,7 @@
 import { connect, type Socket } from "cloudflare:sockets";
 import * as workers from "cloudflare:workers";
 import { copyOf, joined } from "./bytes.js";
+import { currentFlow, runFlow } from "./requests/flow.js";
 import { isInRequest, mark } from "./requests/probe.js";
 import { activeSpan } from "./requests/span.js";
 import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
@@ -48,6 +49,8 @@ export const workerdRuntime: Omit<Runtime, "compile"> = {
   isInRequest,
   mark,
   token: activeSpan,
+  runFlow,
+  flow: currentFlow,
   waitUntil: (promise) => workers.waitUntil?.(promise),
 };
 
@@ -108,6 +111,9 @@ function open(endpoint: Endpoint, events: LinkEvents): Link {
   return new WorkerdLink(socket, events, tls !== undefined);
 }
 
+/** How the runtime refuses a link that another request has opened. */
+const ANOTHERS = /on behalf of a different request|within global scope/;
+
 /** The runtime keeps what listens to a socket for ever: it must not keep all the rest. */
 const nobody: LinkEvents = { opened() {}, received() {}, drained() {}, lost() {} };
 
@@ -117,6 +123,11 @@ class WorkerdLink implements Link {
   readonly #isSecure: boolean;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #parts: Uint8Array[] = [];
+  #reader: ReadableStreamBYOBReader | undefined;
+  #buffer = new ArrayBuffer(SMALL_BUFFER);
+  #isListening = false;
+  /** Writes that are under way. */
+  #writes = 0;
   #corked = false;
   #gone = false;
   /** Bytes that were handed over and not taken. */
@@ -135,26 +146,42 @@ class WorkerdLink implements Link {
     socket.opened.then(() => {
       if (this.#gone) return;
       this.#events.opened();
-      this.#read().catch(failed);
     }, failed);
   }
 
+  /**
+   * Reads for as long as somebody waits for a reply. No longer: what a Durable Object begins to read outside of
+   * `blockConcurrencyWhile` is not delivered within it, so each tick begins to read for itself.
+   */
+  #listen(): void {
+    if (this.#isListening || this.#gone) return;
+    this.#isListening = true;
+    this.#read().catch((error) => this.#failed(error));
+  }
+
   async #read(): Promise<void> {
-    const reader = this.#socket.readable.getReader({ mode: "byob" });
-    let buffer = new ArrayBuffer(SMALL_BUFFER);
-    while (!this.#gone) {
-      const { done, value } = await reader.read(new Uint8Array(buffer));
+    this.#reader ??= this.#socket.readable.getReader({ mode: "byob" });
+    do {
+      const { done, value } = await this.#reader.read(new Uint8Array(this.#buffer));
       if (this.#gone) return;
       if (done || value === undefined) return this.#lost("END", "the peer closed the connection");
       this.#events.received(value);
       // The chunk was only lent: the next one comes into the same memory.
-      buffer = value.buffer as ArrayBuffer;
-      if (value.byteLength === SMALL_BUFFER) buffer = new ArrayBuffer(LARGE_BUFFER);
-    }
+      this.#buffer = value.buffer as ArrayBuffer;
+      if (value.byteLength === SMALL_BUFFER) this.#buffer = new ArrayBuffer(LARGE_BUFFER);
+    } while (!this.#gone && this.#events.isAwaited !== false);
+    this.#isListening = false;
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, unsent = false): void {
+    if (this.#gone) return;
     const message = error instanceof Error ? error.message : String(error);
+    if (ANOTHERS.test(message) && this.#events.refused !== undefined) {
+      const events = this.#events;
+      this.forget();
+      events.refused?.(unsent);
+      return;
+    }
     const code = codeOf(message);
     const certificate = this.#isSecure ? ", or its certificate is not trusted" : "";
     const causes = `nothing listens there, the name is unknown, the address is private or Cloudflare's own${certificate}`;
@@ -184,14 +211,19 @@ class WorkerdLink implements Link {
     this.#parts = [];
     const bytes = joined(parts);
     const { length } = bytes;
+    // So much may have to be read before all of it is taken.
+    if (length > LARGE_BUFFER) this.#listen();
+    this.#writes += 1;
     this.#writer.write(bytes).then(
       () => {
+        this.#writes -= 1;
         this.#unsent -= length;
+        this.#listen();
         if (!this.#asked || this.#unsent >= HIGH_WATER / 2 || this.#gone) return;
         this.#asked = false;
         this.#events.drained();
       },
-      (error) => this.#failed(error),
+      (error) => this.#failed(error, this.#writes === 1),
     );
   }
 
