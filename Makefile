@@ -13,7 +13,7 @@ PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 WORKER := --target wasm32-unknown-unknown --features worker
 
-.PHONY: help setup demo demo-cache test test-packaging test-frameworks test-newest fuzz bench bench-runtimes bench-caches bench-workers soak build package release lint fmt clean
+.PHONY: help setup demo demo-cache test test-packaging test-frameworks test-workerd test-newest fuzz bench bench-runtimes bench-caches bench-workers soak build package release lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
@@ -41,6 +41,11 @@ test-packaging: ## runs the tarball in real apps: runtimes, bundlers, a framewor
 test-frameworks: ## builds an app with each framework for Workers and runs it, some minutes; ONLY="nuxt" runs some
 	@FRAMEWORKS=all scripts/setup.sh build redis runtimes workerd apps frameworks
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && FRAMEWORKS=all node tests/packaging/table.mjs $(or $(ONLY),"in workerd" ", workerd")
+
+# What is pinned as the newest workerd may be yesterday's: CI runs this one.
+test-workerd: ## plays every kind of a Worker's handlers on the newest workerd that the registry has today
+	@EDGIS_NEWEST=1 scripts/setup.sh build redis runtimes workerd
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && EDGIS_NEWEST=1 node tests/packaging/table.mjs "newest workerd" "newest wrangler"
 
 # Before a release: what is pinned may be yesterday's.
 test-newest: ## the same and test-packaging with the newest of every runtime, bundler and framework; ONLY="nuxt" runs some

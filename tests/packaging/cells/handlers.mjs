@@ -123,6 +123,41 @@ async function handles(generation, index, kind) {
   assert.deepEqual(runtime.complaints().slice(before), []);
 }
 
+/** Batches as the local queue makes them, each of which is an event, some of them at once. */
+async function consumes(generation, date) {
+  const redis = await startRedis();
+  const observer = await observe(redis);
+  const queues = {
+    producers: [{ binding: "JOBS", queue: "jobs" }],
+    consumers: [{ queue: "jobs", max_batch_size: 5, max_batch_timeout: 0 }],
+  };
+  const runtime = await startWorker(generation, {
+    main: app("queue"),
+    date,
+    vars: { REDIS_URL: redis.url },
+    config: { queues },
+  });
+  try {
+    for (let i = 0; i < 3; i += 1) {
+      assert.equal(await runtime.get("/one"), "sent");
+      assert.equal(await runtime.get("/many"), "sent");
+    }
+    for (let i = 0; i < 400 && (await observer.ask("GET", "done")) !== "63"; i += 1) await sleep(25);
+    assert.equal(await observer.ask("GET", "done"), "63", "a message for each that was sent");
+    assert.deepEqual(runtime.complaints(), []);
+  } finally {
+    await runtime.end();
+    observer.close();
+    await redis.stop();
+  }
+}
+
+const queueCell = (generation, date) => ({
+  name: `${generation} workerd, ${date ?? "today"}, its own queue`,
+  version: () => versions(generation).workerd,
+  run: () => consumes(generation, date),
+});
+
 const cell = (generation, index, kind) => {
   const [date, flags = []] = matrix[generation][index];
   return {
@@ -132,10 +167,18 @@ const cell = (generation, index, kind) => {
   };
 };
 
-export const cells = Object.keys(matrix).flatMap((generation) =>
+const played = Object.keys(matrix).flatMap((generation) =>
   matrix[generation].flatMap((_, index) =>
     Object.keys(kinds)
       .filter((kind) => !unknown[generation]?.includes(kind))
       .map((kind) => cell(generation, index, kind)),
   ),
 );
+
+export const cells = [
+  ...played,
+  queueCell("newest"),
+  queueCell("newest", "2024-05-24"),
+  queueCell("pinned"),
+  queueCell("oldest"),
+];
