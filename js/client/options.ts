@@ -13,7 +13,7 @@ import type { ClientOptions, Logger } from "./types.js";
 
 /** Options that are objects, with the names in them. */
 const inner: Readonly<Record<string, readonly string[]>> = {
-  tls: ["ca", "cert", "key", "servername", "rejectUnauthorized"],
+  tls: ["ca", "cert", "key", "passphrase", "servername", "rejectUnauthorized"],
   timeouts: ["connect", "command"],
   retry: ["base", "cap"],
   limits: ["staged", "stagedBytes", "pending", "bulk", "nesting"],

@@ -11,6 +11,8 @@ export interface TlsOptions {
   cert?: string | Uint8Array | undefined;
   /** The key of `cert`, PEM. */
   key?: string | Uint8Array | undefined;
+  /** What `key` is encrypted with, if it is. */
+  passphrase?: string | undefined;
   /** The name that the server's certificate must carry. Default: the host of the URL. */
   servername?: string | undefined;
   /** `false` accepts any certificate: for tests only. Default `true`. */

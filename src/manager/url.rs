@@ -112,11 +112,25 @@ pub fn parse(url: &str) -> Result<Url, &'static str> {
 fn tcp(authority: &str) -> Result<Endpoint, &'static str> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, port) = cut(rest, b']').ok_or("the URL's IPv6 address has no closing bracket")?;
+        let (address, zone) = cut(host, b'%').unwrap_or((host, "0"));
         let v6 = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-        if !has(host, b':') || !host.bytes().all(v6) {
+        if !has(address, b':') || !address.bytes().all(v6) {
             return Err("what stands in brackets in the URL is not an IPv6 address");
         }
-        (host, port.strip_prefix(':').unwrap_or(port))
+        // A zone, which names the interface of a link-local address (RFC 6874); its '%' is often left as it is.
+        let zone = zone.strip_prefix("25").filter(|rest| !rest.is_empty()).unwrap_or(zone);
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+        if zone.is_empty() || !zone.bytes().all(is_plain) {
+            return Err(
+                "the zone of the URL's IPv6 address is no name of an interface, as in [fe80::1%25eth0]",
+            );
+        }
+        let port = port.strip_prefix(':').unwrap_or(port);
+        if address.len() < host.len() {
+            let host = [address, "%", zone].concat();
+            return Ok(Endpoint::Tcp { host, port: port_of(port)? });
+        }
+        (host, port)
     } else {
         cut(authority, b':').unwrap_or((authority, ""))
     };
@@ -128,14 +142,15 @@ fn tcp(authority: &str) -> Result<Endpoint, &'static str> {
     }
     let host = decode(host).filter(|host| host.bytes().all(|byte| byte.is_ascii_graphic()));
     let host = host.ok_or("the URL's host has characters that no host name has")?;
-    let port = match port {
-        "" => 6379,
-        digits => whole(digits.as_bytes())
-            .and_then(|port| u16::try_from(port).ok())
-            .filter(|port| *port > 0)
-            .ok_or("the URL's port is not a number from 1 to 65535")?,
-    };
-    Ok(Endpoint::Tcp { host, port })
+    Ok(Endpoint::Tcp { host, port: port_of(port)? })
+}
+
+fn port_of(text: &str) -> Result<u16, &'static str> {
+    if text.is_empty() {
+        return Ok(6379);
+    }
+    let port = whole(text.as_bytes()).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+    port.ok_or("the URL's port is not a number from 1 to 65535")
 }
 
 fn db(text: &str) -> Result<u32, &'static str> {
@@ -186,6 +201,10 @@ mod tests {
         assert_eq!(tcp_of("redis://localhost"), ("localhost".into(), 6379));
         assert_eq!(tcp_of("REDIS://h:1/"), ("h".into(), 1));
         assert_eq!(tcp_of("redis://[::1]:7000/2"), ("::1".into(), 7000));
+        for url in ["redis://[fe80::1%25eth0]:7000", "redis://[fe80::1%eth0]:7000/"] {
+            assert_eq!(tcp_of(url), ("fe80::1%eth0".into(), 7000), "{url}");
+        }
+        assert_eq!(tcp_of("redis://[::1%252]"), ("::1%2".into(), 6379));
         let url = parse("rediss://app:p%40ss%2Fw%25rd@cache.example:6380/5?protocol=2").unwrap();
         assert_eq!((url.user.as_deref(), url.password.as_deref()), (Some("app"), Some("p@ss/w%rd")));
         assert_eq!((url.tls, url.db, url.protocol), (true, 5, 2));
@@ -211,6 +230,9 @@ mod tests {
             ("redis://h/s3cret", "database"),
             ("redis://::1:6379", "brackets"),
             ("redis://[s3cret]:1", "IPv6"),
+            ("redis://[fe80::1%]:1", "zone"),
+            ("redis://[fe80::1%25s3/cret]:1", "IPv6"),
+            ("redis://[fe80::1%25s3 cret]:1", "zone"),
             ("redis://", "host"),
             ("redis://s3 cret", "host"),
             ("s3cret://h", "scheme"),
