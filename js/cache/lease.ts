@@ -95,15 +95,24 @@ export class Leases {
 
   /** Nobody need wait for a load that will store nothing. Never rejects. */
   release(name: string, token: string): Promise<unknown> {
-    // It ends by itself.
-    return this.#extend(name, token, 0).catch(() => {});
+    return this.#extend(name, token, 0).catch((error) => this.#drop(name, error));
   }
 
   /** Tells those who wait for it that nothing will come, and why. Never rejects. */
   mark(name: string, token: string, cause: Cause, backoff: number): Promise<unknown> {
     const view = this.#sender.within(BUDGET);
     const args = [token, markOf(cause), cause === "failed" ? Math.max(MARK_LIFE, backoff) : MARK_LIFE];
-    return this.#sender.run(view, MARK, [this.#space.names.lease(name)], args).catch(() => {});
+    const marked = this.#sender.run(view, MARK, [this.#space.names.lease(name)], args);
+    return marked.catch((error) => this.#drop(name, error));
+  }
+
+  /** Where scripts are denied. It may be another's by now, which then stores nothing; otherwise it ends by itself. */
+  #drop(name: string, error: unknown): Promise<unknown> | undefined {
+    if ((error as { code?: unknown }).code !== "NOPERM") return undefined;
+    return this.#sender
+      .within(BUDGET)
+      .call("DEL", this.#space.names.lease(name))
+      .catch(() => {});
   }
 
   #extend(name: string, token: string, milliseconds: number): Promise<unknown> {

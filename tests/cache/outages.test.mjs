@@ -250,3 +250,19 @@ test("a marker that is gone is no other server: what is there stays", async (t) 
   assert.equal(await cache.get("k"), "kept");
   assert.equal(await make({}, { name: "other" }).get("k"), "kept");
 });
+
+test("scripts that are denied later on hold nobody up", async (t) => {
+  const { server, client, cache: make } = await cacheScene(t, ["--user", "app", "on", "nopass", "~*", "&*", "+@all"]);
+  const url = server.url.replace("//", "//app:x@");
+  const [one, other] = [make({}, { url }), make({}, { url, name: "other" })];
+  const admin = client();
+  for (const cache of [one, other]) await cache.getOrSet("warm", () => 1, { tags: ["t"] });
+  await admin.call("ACL", "SETUSER", "app", "-eval", "-evalsha");
+  const start = performance.now();
+  for (const tags of [[], ["t"], ["new"], () => ["t"]]) {
+    const key = ["k", String(tags)];
+    for (const cache of [one, other, one]) assert.equal(await cache.getOrSet(key, () => "loaded", { tags }), "loaded");
+    await until(async () => (await admin.exists(`el:{app|["k",${JSON.stringify(String(tags))}}`)) === 0);
+  }
+  assert.ok(performance.now() - start < 2_500, `${performance.now() - start} ms`);
+});
