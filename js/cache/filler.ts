@@ -78,12 +78,13 @@ export class Filler {
   };
 
   #failed({ call, name }: Flight, error: unknown): Filled {
-    const { kind, message } = Object(error) as { kind?: unknown; message?: unknown };
+    const { kind, message, sent } = Object(error) as { kind?: unknown; message?: unknown; sent?: unknown };
     const isValue = kind === "UsageError";
+    const { namespace } = this.#settings;
     if (isValue) {
       this.#counts.unserialisable += 1;
-      this.#space.notices.unstorable(call.inside, this.#settings.namespace, name, String(message));
-    }
+      this.#space.notices.unstorable(call.inside, namespace, name, String(message));
+    } else if (sent === "yes") this.#space.notices.refused(call.inside, namespace, "stores", error);
     this.#fallback(error, "fill");
     return isValue ? "unstorable" : "left";
   }

@@ -109,7 +109,7 @@ export class Invalidations {
       } catch (error) {
         // What was answered with an error was executed as far as it goes, and did not do what it should.
         const isAnswered = (error as { sent?: unknown }).sent === "yes";
-        if (isAnswered) space.notices.refused(inside, this.#settings.namespace, error);
+        if (isAnswered) space.notices.refused(inside, this.#settings.namespace, "invalidates", error);
         if (!isAnswered && epoch === inside.epoch && (error as { kind?: unknown }).kind === "TimeoutError") {
           space.breaker.trip(inside.now());
         }

@@ -17,11 +17,15 @@ export class Notices {
     });
   }
 
-  /** Redis answers, and does not do it: no outage that passes by itself. */
-  refused(inside: Inside, namespace: string, error: unknown): void {
+  /** Redis answers, and does not do it (OOM, MISCONF, NOREPLICAS, NOPERM): no outage that passes by itself. */
+  refused(inside: Inside, namespace: string, what: "invalidates" | "stores", error: unknown): void {
     const { code, message } = Object(error) as { code?: unknown; message?: unknown };
-    this.#say(inside, `refused ${code}`, AGAIN, () => {
-      return `cache "${namespace}": Redis refuses what invalidates (${code}): ${message}. It is kept in the journal and tried again; what it concerns is not read meanwhile`;
+    const then =
+      what === "stores"
+        ? "Values are loaded each time"
+        : "It is kept in the journal and tried again; what it concerns is not read meanwhile";
+    this.#say(inside, `${what} ${code}`, AGAIN, () => {
+      return `cache "${namespace}": Redis refuses what ${what} (${code}): ${message}. ${then}`;
     });
   }
 
