@@ -19,7 +19,7 @@ const KIND_TEXT = 5;
 const OPTION_WORDS = 21;
 
 // The core hands over values without names, in the order of src/wasm/mod.rs.
-const REGISTERED = ["target", "host", "port", "path", "tls", "identity", "pending"];
+const REGISTERED = ["target", "host", "port", "path", "tls", "identity", "staged", "stagedBytes"];
 const STATUS = ["state", "reason", "message", "hint", "retryable", "retryAt", "address", "attempts", "since"];
 const STATS = [
   "dials",
@@ -69,8 +69,9 @@ export interface Registered {
   tls?: boolean;
   /** What makes two targets the same. It holds secrets: it is for comparing only. */
   identity?: string;
-  /** How many commands may be unanswered. */
-  pending?: number;
+  /** How many commands, and bytes, may wait. */
+  staged?: number;
+  stagedBytes?: number;
 }
 
 /**

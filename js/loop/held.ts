@@ -5,16 +5,27 @@ import type { Target } from "./target.js";
 
 /** Milliseconds between two looks at what a link does not take. */
 const LOOK = 25;
-/** Of `FAILURE_FULL`: limits.pending. */
-const PENDING = 2;
+/**
+ * A link is stalled when it has taken nothing between so many looks in a row. They are counted, not timed: while the event
+ * loop is blocked no link takes anything.
+ */
+const STALLED = 4;
+/** Of `FAILURE_FULL`: limits.staged and limits.stagedBytes. */
+const COMMANDS = 0;
+const BYTES = 1;
 
 /** Looks after what the link of a target does not take, until it does. */
 export function hold(engine: Engine, target: Target): void {
   if (target.isHolding) return;
   target.isHolding = true;
   const { runtime } = engine;
+  let looks = 0;
+  let unsent = target.link?.stream?.unsent?.();
   const look = () => {
-    if (target.isBlocked) expire(engine, target);
+    const before = unsent;
+    unsent = target.link?.stream?.unsent?.();
+    looks = unsent === before ? looks + 1 : 0;
+    if (target.isBlocked) expire(engine, target, looks >= STALLED);
     if (target.isBlocked && !target.stage.isEmpty) wait();
     else {
       target.isHolding = false;
@@ -25,18 +36,22 @@ export function hold(engine: Engine, target: Target): void {
   wait();
 }
 
-/** Rejects what has waited for too long, and what is more than may be unanswered. */
-function expire(engine: Engine, target: Target): void {
+/** Rejects what has waited for too long, and what is more than may wait for a link that is stalled. */
+function expire(engine: Engine, target: Target, isStalled: boolean): void {
   const { pending, rejections } = engine;
+  const { maxStaged, maxStagedBytes } = target;
   const moment = Math.floor(engine.now());
   let count = 0;
-  target.stage.cancel((tag, stagedAt) => {
+  let bytes = 0;
+  target.stage.cancel((tag, stagedAt, size) => {
     const waited = (moment - stagedAt) | 0;
     if (waited >= (pending.owner(tag)?.policy.command ?? 0)) {
       rejections.add(tag, abi.FAILURE_TIMEOUT, abi.PHASE_QUEUE, abi.SENT_NO);
-    } else if (count >= target.maxPending) rejections.add(tag, abi.FAILURE_FULL, PENDING, abi.SENT_NO);
+    } else if (isStalled && count >= maxStaged) rejections.add(tag, abi.FAILURE_FULL, COMMANDS, abi.SENT_NO);
+    else if (isStalled && bytes + size > maxStagedBytes) rejections.add(tag, abi.FAILURE_FULL, BYTES, abi.SENT_NO);
     else {
       count += 1;
+      bytes += size;
       return false;
     }
     return true;

@@ -36,8 +36,8 @@ export interface Segment {
 /** Keeps an argument, or several that are framed already, for the moment at which it is written. */
 export type Keep = (content: Argument) => number;
 
-/** Whether a staged command is to be cancelled: its tag, and when it was staged. */
-export type Cancels = (tag: number, stagedAt: number) => boolean;
+/** Whether a staged command is to be cancelled: its tag, when it was staged, and its size, in units of text or bytes. */
+export type Cancels = (tag: number, stagedAt: number, size: number) => boolean;
 
 const noBytes = new Uint8Array(0);
 
@@ -216,15 +216,17 @@ function cancelIn({ words, wordCount }: Segment, cancels: Cancels): number {
     }
     const command = at;
     let missing = words[at + 2] as number;
+    let size = 0;
     at += COMMAND_WORDS;
     while (missing > 0) {
       const word = words[at] as number;
       const isFramed = word >= abi.ARGUMENT_FRAMED;
       missing -= isFramed ? word & LENGTH_MASK : 1;
+      size += isFramed ? (words[at + 1] as number) : word & LENGTH_MASK;
       at += isFramed ? 2 : 1;
     }
     if (tag === abi.CANCELLED) continue;
-    if (cancels(tag, stagedAt)) words[command] = abi.CANCELLED;
+    if (cancels(tag, stagedAt, size)) words[command] = abi.CANCELLED;
     else left += 1;
   }
   return left;

@@ -84,8 +84,9 @@ export class Target {
   isHolding = false;
   /** The last handle is gone, and what it had staged is still to be handed over. */
   isLeaving = false;
-  /** How many commands may be unanswered. */
-  maxPending: number;
+  /** How many commands, and bytes, may wait. */
+  maxStaged = 0;
+  maxStagedBytes = 0;
   /** Commands are staged and the flush is due. */
   scheduled = false;
   /** What stages commands of its own once everybody else has. */
@@ -145,7 +146,8 @@ export class Target {
     this.scope = scope;
     this.kind = kind;
     this.id = registered.target;
-    this.maxPending = registered.pending ?? 0;
+    this.maxStaged = registered.staged ?? 0;
+    this.maxStagedBytes = registered.stagedBytes ?? 0;
     this.endpoint = endpointOf(registered, settings);
   }
 

@@ -259,6 +259,10 @@ class NodeLink implements Link {
     this.#lent.length = 0;
   }
 
+  unsent(): number {
+    return this.#socket.writableLength;
+  }
+
   cork(): void {
     this.#corked = true;
   }

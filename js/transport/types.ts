@@ -76,6 +76,8 @@ export interface Link {
   /** Writes between the two leave together. */
   cork(): void;
   uncork(): void;
+  /** How much it holds that it has not handed on. One that does not say so is stalled until it drains. */
+  unsent?(): number;
   /** Closes in good order once everything is written. */
   end(): void;
   /** Closes at once; nothing more is told of the link. */

@@ -227,6 +227,10 @@ class WorkerdLink implements Link {
     );
   }
 
+  unsent(): number {
+    return this.#unsent;
+  }
+
   cork(): void {
     this.#corked = true;
   }

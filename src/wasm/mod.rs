@@ -104,7 +104,7 @@ pub fn start(seed: f64) -> u32 {
 /// Registers a target whose [`Options`] stand in the words of a batch and in its text; `src/wasm/options.rs` says how.
 ///
 /// Gives an array of the target's number, host, port, Unix path, whether TLS is spoken, its identity (what makes two
-/// targets the same), and how many commands may be unanswered. The identity holds secrets: it is for comparing only.
+/// targets the same), and how many commands and bytes may wait. The identity holds secrets: it is for comparing only.
 #[wasm_bindgen]
 pub fn configure(now: f64) -> JsValue {
     mutate(now, |core, now| {
@@ -118,8 +118,10 @@ pub fn configure(now: f64) -> JsValue {
             }
             Endpoint::Unix { path } => (Field::Nothing, Field::Nothing, Field::Text(path)),
         };
-        let (tls, pending) = (Field::Flag(config.tls), Field::Number(config.max_pending as f64));
-        to_js(&[number, host, port, path, tls, Field::Text(&config.identity()), pending])
+        let (tls, identity) = (Field::Flag(config.tls), config.identity());
+        let most = [config.max_staged, config.max_staged_bytes].map(|most| Field::Number(most as f64));
+        let [staged, bytes] = most;
+        to_js(&[number, host, port, path, tls, Field::Text(&identity), staged, bytes])
     })
 }
 
