@@ -1,6 +1,6 @@
 // Frameworks on Cloudflare's runtime: an app of each is built by its own tools, and served by the newest wrangler.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startRedis } from "edgis/testing";
@@ -84,6 +84,22 @@ const framework = ({ name, source, tree = treeOf(name), dependency, tool, config
   },
 });
 
+/** Presets that name the condition workerd as well, on hosts that are none: what they bundle must load there. */
+const elsewhere = (preset) => ({
+  name: `Nitro 2, ${preset}`,
+  version: () => versionOf("nuxt", "nitropack"),
+  run: async () => {
+    const folder = await appWith("framework-apps/nitro-edge", "nuxt");
+    await build(folder, ["nitropack/dist/cli/index.mjs", "build"], { NITRO_PRESET: preset });
+    const bundles = readdirSync(join(folder, "built/server"), { recursive: true }).filter((name) =>
+      /\.m?[jt]s$/.test(name),
+    );
+    const code = bundles.map((name) => readFileSync(join(folder, "built/server", name), "utf8")).join("\n");
+    assert.match(code, /edgis\.engine/);
+    assert.doesNotMatch(code, /(?:from|import)\s*\(?"cloudflare:/);
+  },
+});
+
 /** Without the setting that it needs, OpenNext bundles the entry for Node: that has to be said. */
 const inlined = {
   name: "OpenNext, workerd, edgis inlined",
@@ -157,6 +173,7 @@ const frameworks = {
       tool: ["nitro/dist/cli/index.mjs", "build"],
       config: ".output/server/wrangler.json",
     }),
+    ...["vercel-edge", "netlify-edge", "deno-deploy"].map(elsewhere),
   ],
   Nuxt: [
     framework({
