@@ -69,6 +69,13 @@ export interface Texts {
 /** What a key holds: an entry, or a text such as generations and leases are. */
 export type Held = Entry | string;
 
+/** What the caller, or a codec that writes into one buffer, may change before it is sent is copied. */
+export const ownContent = ({ kind, data }: Content): Content => ({
+  kind,
+  // `slice` of a Buffer would be a view.
+  data: typeof data === "string" ? data : new Uint8Array(data),
+});
+
 /** Whether the content has more bytes than that. */
 export function isLargerThan({ data }: Content, most: number): boolean {
   if (typeof data !== "string" || data.length > most) return data.length > most;

@@ -1,6 +1,6 @@
 /** Stores what was loaded, if nothing that it depends on was invalidated since. Whoever waited for it has it by then. */
 import { encode } from "./codec.js";
-import { CONTENT, type Content, generationOf, isLargerThan, seal, type Tagged } from "./envelope.js";
+import { CONTENT, type Content, generationOf, isLargerThan, ownContent, seal, type Tagged } from "./envelope.js";
 import type { Flight, Landed } from "./flight.js";
 import { ANY_TAG } from "./keys.js";
 import type { Markers } from "./markers.js";
@@ -92,7 +92,7 @@ export class Filler {
   #contentOf({ value, isAbsent }: Landed): Content | undefined {
     if (isAbsent) return nothing;
     const content = encode(value, this.#settings.codec);
-    if (!isLargerThan(content, this.#settings.maxValueBytes)) return content;
+    if (!isLargerThan(content, this.#settings.maxValueBytes)) return ownContent(content);
     this.#counts.oversized += 1;
     return undefined;
   }

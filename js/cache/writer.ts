@@ -2,7 +2,17 @@
 
 import { UsageError } from "../core/errors.js";
 import { encode } from "./codec.js";
-import { CONTENT, type Content, HEADER, type Held, isLargerThan, seal, signOf, type Tagged } from "./envelope.js";
+import {
+  CONTENT,
+  type Content,
+  HEADER,
+  type Held,
+  isLargerThan,
+  ownContent,
+  seal,
+  signOf,
+  type Tagged,
+} from "./envelope.js";
 import { nothingThere, ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
 import type { Invalidations, Order } from "./invalidations.js";
@@ -74,7 +84,14 @@ export class Writer {
       const made: Content = isAbsent ? { kind: CONTENT.Absent, data: "" } : encode(value, this.#settings.codec);
       const isTooLarge = isLargerThan(made, this.#settings.maxValueBytes);
       if (isTooLarge) this.#counts.oversized += 1;
-      return { order, life, isAbsent, tags, content: isTooLarge || life === 0 ? undefined : made, token: unique() };
+      return {
+        order,
+        life,
+        isAbsent,
+        tags,
+        content: isTooLarge || life === 0 ? undefined : ownContent(made),
+        token: unique(),
+      };
     });
   }
 

@@ -331,3 +331,37 @@ test("a key of another type is a miss, and is written over", async () => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(await cache.get("list"), "loaded");
 });
+
+test("what is stored is what was given, whatever becomes of its bytes", async (t) => {
+  const { client: makeClient, cache: make } = await cacheScene(t);
+  const buffer = Buffer.alloc(4);
+  const codec = {
+    encode(value) {
+      buffer.fill(value);
+      return buffer;
+    },
+    decode: (bytes) => bytes[0],
+  };
+  const reusing = make({ codec, namespace: "codec" });
+  await reusing.setMany([1, 2, 3].map((value) => [`k${value}`, value]));
+  assert.deepEqual(await reusing.getMany(["k1", "k2", "k3"]), [1, 2, 3]);
+  const cache = make();
+  const admin = makeClient();
+  for (const size of [3, 100_000]) {
+    const bytes = () => new Uint8Array(size).fill(1);
+    const given = bytes();
+    const setting = cache.set("set", given);
+    given.fill(9);
+    await setting;
+    assert.deepEqual(await cache.get("set"), bytes());
+    for (const tags of [[], ["t"], () => ["u"]]) {
+      await cache.delete("loaded");
+      // A script that the server has forgotten is sent twice.
+      await admin.call("SCRIPT", "FLUSH");
+      const loaded = bytes();
+      (await cache.getOrSet("loaded", () => loaded, { tags })).fill(9);
+      await until(async () => (await cache.get("loaded")) !== undefined);
+      assert.deepEqual(await cache.get("loaded"), bytes());
+    }
+  }
+});
