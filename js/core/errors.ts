@@ -174,14 +174,18 @@ export class ProtocolError extends RedisError {
   }
 }
 
-/** Redis repeats the arguments of a command that it does not know, and passwords that it takes for something else. */
-const repeated = /, with args beginning with:.*$|(?<=Error in ACL SETUSER modifier )'.*'(?=: )/s;
+/** Where the server's own sentences repeat an argument, as all versions of Redis and Valkey word them: in quotes… */
+const quoted =
+  /^((?:ERR|NOGROUP) (?:unknown subcommand(?: or wrong number of arguments for)?|No such (?:key|consumer group)|Error in ACL SETUSER modifier|Unmatched parenthesis in acl selector starting at|No samples available for event|Unknown category|User|Command|Unrecognized option|Unknown option or number of arguments for CONFIG SET -|Invalid argument)) '.*'/is;
+/** …and at the end. */
+const trailing =
+  /, with args beginning with:.*$|(?<=^ERR (?:Unsupported option|Unsupported CONFIG parameter:|Unknown argument|Unknown option given:)) .*$/s;
 
 /** The server's error, word for word but for arguments; `code` is its prefix, as in `WRONGTYPE`. */
 export class ReplyError extends RedisError {
   declare readonly kind: "ReplyError";
   constructor(message: string, details: Omit<ErrorDetails, "code"> = {}) {
-    super("ReplyError", message.replace(repeated, ""), {
+    super("ReplyError", message.replace(quoted, "$1 '…'").replace(trailing, ""), {
       sent: "yes",
       ...details,
       code: message.split(" ", 1)[0] || "ERR",
