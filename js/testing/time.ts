@@ -1,8 +1,8 @@
 /** Clock and timers as they were at load: fake timers in a test must not freeze servers, proxies and their faults. */
 
-// Not the globals: jsdom's are numbers, or are not there.
+// Not the globals: Jest can have fake ones from the beginning, and jsdom's are numbers, or are not there.
 const { setTimeout, clearTimeout, setImmediate } = process.getBuiltinModule("node:timers");
-const { performance } = globalThis;
+const { performance } = process.getBuiltinModule("node:perf_hooks");
 
 /** Monotonic milliseconds. */
 export const now: () => number = performance.now.bind(performance);

@@ -26,11 +26,15 @@ const threads = () => process.getBuiltinModule("node:worker_threads");
 export const unpack = (text: string): Uint8Array<ArrayBuffer> =>
   process.getBuiltinModule("node:zlib").brotliDecompressSync(Buffer.from(text, "base64"));
 
-// Taken at load, so that fake timers in a test do not freeze deadlines. js/entry/any.ts loads this file where there may be
-// nothing of it; and bundlers for browsers would bring stand-ins for names that are not taken from somewhere.
-const { Buffer, process, performance } = globalThis;
-// Those of jsdom and of Electron's windows are numbers, or are not there.
+// js/entry/any.ts loads this file where there may be nothing of it; and bundlers for browsers would bring stand-ins for names
+// that are not taken from somewhere.
+const { Buffer, process } = globalThis;
+// Taken at load, so that fake timers in a test do not freeze deadlines, and from modules: Jest can have fake globals from the
+// beginning, and the timers of jsdom and of Electron's windows are numbers, or are not there.
 const { setTimeout, clearTimeout, setImmediate } = process?.getBuiltinModule?.("node:timers") ?? globalThis;
+const { performance } = process?.getBuiltinModule?.("node:perf_hooks") ?? globalThis;
+/** Jest has no other. Where that one is fake, and says so by its clock, what it is given never runs. */
+const nextTick = process?.nextTick !== undefined && "clock" in process.nextTick ? setImmediate : process?.nextTick;
 const now = performance?.now.bind(performance);
 const wallNow = Date.now;
 // Outside of what callers run in. Next.js forbids the wall clock to the code of a page that it prerenders, and our callers may
@@ -47,7 +51,7 @@ export const nodeRuntime: Omit<Runtime, "compile"> & Required<Pick<Runtime, "loo
   wallClock: () => outside(wallNow),
   seed: () => now() * 1e6 + process.pid,
   // After the microtasks of this tick: callers at any depth of promises share one write.
-  defer: process?.nextTick,
+  defer: nextTick,
   afterPoll: setImmediate,
   setTimer,
   outside: (act) => outside(act),

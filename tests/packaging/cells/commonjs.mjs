@@ -95,6 +95,10 @@ const cell = (name, tool, run) => ({ name, version: () => versionOf("commonjs", 
 
 export const cells = [
   cell("Jest, require", "jest", async () => jest(await appOf("jest"), "required.test.js", 7)),
+  cell("Jest, fake timers from the beginning", "jest", async () => {
+    const config = { fakeTimers: { enableGlobally: true } };
+    await jest(await appOf("jest"), "required.test.js", 7, { config });
+  }),
   cell("Jest, ES modules", "jest", async () => {
     const config = { testMatch: ["**/*.test.mjs"], transform: {} };
     await jest(await appOf("jest"), "imported.test.mjs", 1, { node: [process.execPath, ...vmModules], config });
