@@ -97,7 +97,7 @@ fn without_arguments(text: &str) -> String {
     let text = text.split(ARGUMENTS).next().unwrap_or(text);
     let own = text.strip_prefix("ERR ").or_else(|| text.strip_prefix("NOGROUP "));
     let behind = |sentence: &&str| own?.strip_prefix(*sentence)?.strip_prefix(' ');
-    if let Some(rest) = QUOTED.iter().find_map(|sentence| behind(&sentence)?.strip_prefix('\'')) {
+    if let Some(rest) = QUOTED.iter().find_map(|sentence| behind(sentence)?.strip_prefix('\'')) {
         // An argument may hold quotes, too: the last one ends it.
         if let Some((_, after)) = rest.rsplit_once('\'') {
             return format!("{}'…'{after}", &text[..text.len() - rest.len() - 1]);
