@@ -82,11 +82,11 @@ class Tick {
   entries = [];
   controllers = [];
 
-  constructor(visitor, place, client) {
+  constructor(visitor, place, client, random) {
     this.visitor = visitor;
     this.place = place;
     this.client = client;
-    this.random = visitor.random;
+    this.random = random;
     this.account = visitor.accountOf(place);
     // One call that is given up among thousands is another case than a third of all.
     this.#caution = this.random.one([1, 0.3, 0.003]);
@@ -328,7 +328,7 @@ export class Visitor {
   async stay(place, goesOn) {
     const client = place.client();
     while (goesOn()) {
-      const tick = new Tick(this, place, client);
+      const tick = new Tick(this, place, client, this.random.fork());
       this.#few(tick);
       await this.#end(tick, false);
       await sleep(this.random.between(0, 20));
@@ -342,10 +342,12 @@ export class Visitor {
     const client = place.client(this.random.fraction() < 0.3 ? { ...own, offline: "wait" } : own);
     const ticks = this.random.between(1, 3);
     for (let i = 0; i < ticks; i += 1) {
-      const tick = new Tick(this, place, client);
+      // Each has choices of its own: what became of one must not change the next.
+      const tick = new Tick(this, place, client, this.random.fork());
       const shape = this.random.weighted(this.#shapes);
+      const insists = this.random.fraction() < 0.1;
       // Where Redis is away a large tick is nothing but as many rejections.
-      if ((await client.init()).state === "ready" || this.random.fraction() < 0.1) shape(tick);
+      if ((await client.init()).state === "ready" || insists) shape(tick);
       else this.#few(tick);
       await this.#end(tick, i === ticks - 1);
     }
@@ -361,7 +363,7 @@ export class Visitor {
   ];
 
   #some(tick) {
-    const { random } = this;
+    const { random } = tick;
     random.weighted([
       [8, () => tick.increment()],
       [6, () => tick.echo()],
@@ -376,31 +378,31 @@ export class Visitor {
   }
 
   #few(tick) {
-    for (let i = this.random.between(1, 12); i > 0; i -= 1) this.#some(tick);
+    for (let i = tick.random.between(1, 12); i > 0; i -= 1) this.#some(tick);
   }
 
   /** Several segments of small commands. */
   #many(tick) {
-    for (let i = this.random.between(500, MOST); i > 0; i -= 1) this.#some(tick);
+    for (let i = tick.random.between(500, MOST); i > 0; i -= 1) this.#some(tick);
   }
 
   /** More than a link takes at once. */
   #long(tick) {
-    const longest = this.random.one([1_000, 4_000, 16_000, 16_000, 40_000]);
+    const longest = tick.random.one([1_000, 4_000, 16_000, 16_000, 40_000]);
     // The kernel takes some megabytes at first, and more of it stands behind those.
-    let left = this.random.one([300_000, 2_000_000, 8_000_000, 14_000_000]);
+    let left = tick.random.one([300_000, 2_000_000, 8_000_000, 14_000_000]);
     for (let count = 0; left > 0 && count < MOST; count += 1) {
-      const length = this.random.between(100, longest);
+      const length = tick.random.between(100, longest);
       tick.write(length);
       left -= length;
-      if (this.random.fraction() < 0.2) this.#some(tick);
+      if (tick.random.fraction() < 0.2) this.#some(tick);
     }
     this.#few(tick);
   }
 
   /** Commands whose name ends a segment, whatever follows from their arguments. */
   #edge(tick) {
-    const [name, act] = this.random.one([
+    const [name, act] = tick.random.one([
       ["CLIENT", () => tick.silence()],
       ["ZRANGE", () => tick.scores()],
       ["INCR", () => tick.increment()],
@@ -413,15 +415,15 @@ export class Visitor {
 
   /** More words than a segment holds, in little text. */
   #wordy(tick) {
-    for (let i = this.random.between(1, 4); i > 0; i -= 1) {
-      tick.count(this.random.one([100, 9_000, 30_000]));
+    for (let i = tick.random.between(1, 4); i > 0; i -= 1) {
+      tick.count(tick.random.one([100, 9_000, 30_000]));
       this.#few(tick);
     }
   }
 
   /** Ends the tick: gives up, goes, and waits for what becomes of its calls. */
   async #end(tick, isLast) {
-    const { random } = this;
+    const { random } = tick;
     for (const controller of tick.controllers) {
       if (random.fraction() < 0.6) controller.abort();
       else setTimeout(() => controller.abort(), random.between(0, 100)).unref();
