@@ -14,8 +14,12 @@ const major = (version) => /^\d+/.exec(version)[0];
 
 function newest(name, version) {
   const alias = /^npm:(.+)@(.+)$/.exec(version);
-  // The oldest Node that the package allows is to be that very one.
-  if (alias !== null) return name.startsWith("node-20") ? version : `npm:${alias[1]}@${major(alias[2])}`;
+  if (alias !== null) {
+    const [, of, pinned] = alias;
+    // The oldest Node that the package allows is to be that very one.
+    if (name.startsWith("node-20")) return version;
+    return `npm:${of}@${name.startsWith("node-newest") ? "latest" : major(pinned)}`;
+  }
   return held.includes(name) ? major(version) : "latest";
 }
 

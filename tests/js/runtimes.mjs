@@ -14,6 +14,7 @@ const files = {
   "node-20": `node-20-${arch}/bin/node`,
   "node-22": `node-22-${arch}/bin/node`,
   "node-24": `node-24-${arch}/bin/node`,
+  "node-newest": `node-newest-${arch}/bin/node`,
   bun: `@oven/bun-${platform}-${bunArch}/bin/bun`,
   deno: `@deno/${platform}-${arch}-glibc/deno`,
 };

