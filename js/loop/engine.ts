@@ -24,7 +24,7 @@ import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
 import { Clock } from "./clock.js";
 import { noPlace, unusable } from "./failures.js";
-import { hold, rejectStaged } from "./held.js";
+import { cancelSpoilt, hold, rejectStaged } from "./held.js";
 import { isFailure, type Link } from "./link.js";
 import { News } from "./news.js";
 import { Policies } from "./policies.js";
@@ -175,18 +175,23 @@ export class Engine {
     if (!target.scheduled) this.schedule(target);
     const leaves = target.stateNumber === READY && !target.isBlocked;
     try {
-      target.stage.add(tag, handle.policy.id, args, leaves ? INLINE_READY : INLINE_WAITING, (argument) => {
-        const length = typeof argument === "string" ? this.runtime.byteLength(argument) : argument.length;
-        target.externalBytes += length;
-        // What waits may be changed by its owner meanwhile; what leaves at the end of this tick is not worth a copy.
-        const content = leaves || typeof argument === "string" ? argument : argument.slice();
-        this.pending.keepExternal(tag, content, length);
-        return length;
-      });
+      target.stage.add(tag, handle.policy.id, args, leaves ? INLINE_READY : INLINE_WAITING, this);
     } catch (error) {
       this.pending.reject(tag, error, false);
     }
     return promise;
+  }
+
+  /** Keeps an argument that stays outside of the core; gives its length in bytes. */
+  keep(tag: number, argument: Argument, inline: number): number {
+    const length = typeof argument === "string" ? this.runtime.byteLength(argument) : argument.length;
+    const target = this.pending.owner(tag)?.target;
+    if (target !== undefined) target.externalBytes += length;
+    // What waits may be changed by its owner meanwhile; what leaves at the end of this tick is not worth a copy.
+    const leaves = inline === INLINE_READY;
+    if (leaves && typeof argument !== "string") target?.lent.push({ tag, content: argument, byteLength: length });
+    this.pending.keepExternal(tag, leaves || typeof argument === "string" ? argument : argument.slice(), length);
+    return length;
   }
 
   /** Ends the command that was staged last when the signal says so. */
@@ -247,6 +252,7 @@ export class Engine {
       rejectStaged(this, target);
       return true;
     }
+    if (target.lent.length > 0) cancelSpoilt(this, target);
     while (!target.isBlocked) {
       const segment = target.stage.next();
       if (segment === undefined) break;
@@ -256,7 +262,10 @@ export class Engine {
     if (!target.stage.isEmpty) {
       target.stage.date(this.now());
       hold(this, target);
-    } else this.#leave(target);
+    } else {
+      target.lent.length = 0;
+      this.#leave(target);
+    }
     return this.epoch === epoch;
   }
 
@@ -388,7 +397,8 @@ export class Engine {
             this.refuse(c, cause);
             continue;
           }
-          this.deliver(c, value, (head >>> 16) & 0xff);
+          if (kind !== abi.KIND_ERROR && head >>> 16 === 0) this.pending.resolve(c, value);
+          else this.deliver(c, value, (head >>> 16) & 0xff);
         } else {
           (link as Link).token(head, a, b, c, received);
         }

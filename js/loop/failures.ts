@@ -88,6 +88,12 @@ export function failure(
   }
 }
 
+/** The error of a command whose bytes were gone before they could be written. */
+export function unreadable(command: string): UsageError {
+  const text = `${command}: the bytes of an argument were transferred away or resized before the end of the tick. Nothing was sent`;
+  return new UsageError(text, command);
+}
+
 /** The error of a command for which there is no place: more wait in this thread than tags can tell apart. */
 export function noPlace({ target }: Handle, command: string): DisabledError {
   const text = `${command}: two million commands wait in this thread; nothing was sent`;

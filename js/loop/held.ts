@@ -1,6 +1,7 @@
 /** Commands that are staged and cannot be handed over: they wait for their link to drain, and may end where they stand. */
 import * as abi from "../core/abi.js";
 import type { Engine } from "./engine.js";
+import { unreadable } from "./failures.js";
 import type { Target } from "./target.js";
 
 /** Milliseconds between two looks at what a link does not take. */
@@ -67,6 +68,15 @@ export function rejectStaged({ rejections }: Engine, target: Target): void {
     return true;
   });
   rejections.settle();
+}
+
+/** Cancels commands whose bytes were transferred away or resized by their owner: written, they would end the link. */
+export function cancelSpoilt({ pending }: Engine, target: Target): void {
+  const spoilt = new Set<number>();
+  for (const { tag, content, byteLength } of target.lent) if (content.length !== byteLength) spoilt.add(tag);
+  if (spoilt.size === 0) return;
+  target.stage.cancel((tag) => spoilt.has(tag));
+  for (const tag of spoilt) pending.reject(tag, unreadable(pending.name(tag)), false);
 }
 
 /** The callers of these commands do not wait any more; gives those of them that the server cannot have seen. */

@@ -33,8 +33,11 @@ export interface Segment {
   readonly byteCount: number;
 }
 
-/** Keeps an argument, or several that are framed already, for the moment at which it is written. */
-export type Keep = (content: Argument) => number;
+/** Keeps arguments until they are written. */
+export interface Keeper {
+  /** An argument of the command, or several that are framed already, which is longer than `inline`. Gives its length in bytes. */
+  keep(tag: number, content: Argument, inline: number): number;
+}
 
 /** Whether a staged command is to be cancelled: its tag, when it was staged, and its size, in units of text or bytes. */
 export type Cancels = (tag: number, stagedAt: number, size: number) => boolean;
@@ -118,9 +121,9 @@ export class Stage {
 
   /**
    * Stages a command, whole or not at all: when reading an argument throws, nothing of it is left. Arguments longer than
-   * `inline` stay outside and are handed to `keep`, which gives their length in bytes.
+   * `inline` stay outside and are handed to `keeper`.
    */
-  add(tag: number, policy: number, args: readonly Argument[], inline: number, keep: Keep): void {
+  add(tag: number, policy: number, args: readonly Argument[], inline: number, keeper: Keeper): void {
     let units = 0;
     let bytes = 0;
     for (const argument of args) {
@@ -138,8 +141,8 @@ export class Stage {
       this.#word(tag);
       this.#word(policy);
       this.#word(args.length);
-      if (isLarge) this.#addLarge(args, keep);
-      else for (const argument of args) this.#add(argument, inline, keep);
+      if (isLarge) this.#addLarge(tag, args, inline, keeper);
+      else for (const argument of args) this.#add(tag, argument, inline, inline, keeper);
     } catch (error) {
       this.text = text;
       this.wordCount = wordCount;
@@ -148,20 +151,20 @@ export class Stage {
     }
   }
 
-  #addLarge(args: readonly Argument[], keep: Keep): void {
+  #addLarge(tag: number, args: readonly Argument[], inline: number, keeper: Keeper): void {
     const end = Math.max(ENDS, args.length - ENDS);
-    for (const argument of args.slice(0, ENDS)) this.#add(argument, SHORT, keep);
+    for (const argument of args.slice(0, ENDS)) this.#add(tag, argument, SHORT, inline, keeper);
     if (end > ENDS) {
-      const length = keep(framed(args, ENDS, end));
+      const length = keeper.keep(tag, framed(args, ENDS, end), inline);
       this.#word(abi.ARGUMENT_FRAMED + (end - ENDS));
       this.#word(length);
     }
-    for (const argument of args.slice(end)) this.#add(argument, SHORT, keep);
+    for (const argument of args.slice(end)) this.#add(tag, argument, SHORT, inline, keeper);
   }
 
-  #add(argument: Argument, inline: number, keep: Keep): void {
+  #add(tag: number, argument: Argument, most: number, inline: number, keeper: Keeper): void {
     const { length } = argument;
-    if (length > inline) this.#word(abi.ARGUMENT_OUTSIDE + keep(argument));
+    if (length > most) this.#word(abi.ARGUMENT_OUTSIDE + keeper.keep(tag, argument, inline));
     else if (typeof argument === "string") {
       this.#word(abi.ARGUMENT_TEXT | length);
       this.text += argument + SEPARATOR;

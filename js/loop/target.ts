@@ -63,6 +63,13 @@ export interface Handle {
   used: boolean;
 }
 
+/** Bytes of an argument that leave at the end of the tick, unless their owner does away with them. */
+export interface Lent {
+  readonly tag: number;
+  readonly content: Uint8Array;
+  readonly byteLength: number;
+}
+
 const settled = Promise.resolve();
 
 export class Target {
@@ -78,6 +85,8 @@ export class Target {
   /** Keys that the chunk which is being read tells of; undefined stands for all keys. */
   changes: (string | undefined)[] = [];
   readonly watchers = new Set<WeakRef<Watcher>>();
+  /** Bytes of their owners' that are staged and were not copied. */
+  readonly lent: Lent[] = [];
   /** The link that replies come from. What is staged is held back while it is blocked. */
   link: Link | undefined;
   /** What is held back is being looked after. */

@@ -201,13 +201,13 @@ test("what a link does not take goes to the link that replaces it", async (t) =>
   t.after(() => client.close());
   await client.ping();
   stop();
+  // Nothing comes back: the link is doubted, and another one answers.
+  const hasty = outcome(client.with({ timeout: "500ms" }).get("k"));
+  await sleep(5);
   const first = flood(client, { count: 20, size: 1 << 20 });
   await sleep(5);
   const held = Array.from({ length: 100 }, (_, i) => outcome(client.call("ECHO", `held${i}`)));
-  // Nothing comes back: the link is doubted, and another one answers.
-  assert.match(await outcome(client.with({ timeout: "200ms" }).get("k")), /^TimeoutError/);
-  const doubting = await outcome(client.with({ timeouts: { command: "300ms" } }).call("ECHO", "doubt"));
-  assert.match(doubting, /^(TimeoutError|doubt)/);
+  assert.equal(await hasty, "TimeoutError reply maybe");
   assert.deepEqual(
     await Promise.all(held),
     held.map((_, i) => `held${i}`),
