@@ -16,6 +16,7 @@ export interface HandleOptions extends CallOptions {
   timeouts?: Timeouts | undefined;
   integers?: "number" | "bigint" | undefined;
   logger?: Logger | false | undefined;
+  stacks?: boolean | undefined;
 }
 
 /** What the calls made through `with({ timeout, signal })` differ in. */

@@ -36,6 +36,7 @@ import {
 import { notReady, untilReady } from "./ready.js";
 import { collected, giveBack, type Share } from "./share.js";
 import { endedBy, forgiven, underSignal } from "./signals.js";
+import { traceCalls } from "./stacks.js";
 import { brokenStatus, misused, outsideStatus } from "./statuses.js";
 import type { ClientOptions } from "./types.js";
 
@@ -94,8 +95,10 @@ export class BaseClient implements Subscriber {
       logger: console,
       timeout: undefined,
       signal: undefined,
+      stacks: false,
     };
     this.#settings = settings ?? handleSettings(options, base);
+    if (this.#settings.stacks) traceCalls(this);
   }
 
   /** The handle, made at first use. Undefined where the core cannot run, and once the client is closed. */

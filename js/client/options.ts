@@ -20,11 +20,11 @@ const inner: Readonly<Record<string, readonly string[]>> = {
 };
 const known = [
   ...Object.keys(inner),
-  ..."url via id name username password credentials db family protocol integers idleTimeout offline logger share".split(
+  ..."url via id name username password credentials db family protocol integers idleTimeout offline logger share stacks".split(
     " ",
   ),
 ];
-const ofHandles = ["timeouts", "offline", "integers", "logger", "timeout", "signal"];
+const ofHandles = ["timeouts", "offline", "integers", "logger", "stacks", "timeout", "signal"];
 
 /** The deepest reply that the core reads. */
 const DEEPEST = 64;
@@ -73,6 +73,7 @@ export interface HandleSettings {
   /** Of each call, in milliseconds. */
   timeout: number | undefined;
   signal: AbortSignal | undefined;
+  stacks: boolean;
 }
 
 /** What options come to. */
@@ -120,7 +121,8 @@ export function handleSettings(options: ClientOptions & CallOptions, base: Handl
 
 function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSettings): HandleSettings {
   // Whatever it is: `settingsOf` says what is wrong with it, at first use.
-  const { timeouts, offline, integers, logger, timeout, signal } = own(Object(options) as HandleOptions, ofHandles);
+  const given = own(Object(options) as HandleOptions, ofHandles);
+  const { timeouts, offline, integers, logger, stacks, timeout, signal } = given;
   return {
     connect: milliseconds(timeouts?.connect, LONGEST_TIMEOUT) ?? base.connect,
     command: milliseconds(timeouts?.command, LONGEST_TIMEOUT) ?? base.command,
@@ -130,6 +132,7 @@ function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSe
     logger: logger === undefined ? base.logger : logger === false ? undefined : logger,
     timeout: milliseconds(timeout) ?? base.timeout,
     signal: signal ?? base.signal,
+    stacks: stacks === undefined ? base.stacks : stacks === true,
   };
 }
 
@@ -281,6 +284,7 @@ function problemOf(options: ClientOptions): string | undefined {
   if (offline !== undefined && offline !== "reject" && offline !== "wait") return 'offline must be "reject" or "wait"';
   if (integers !== undefined && integers !== "number" && integers !== "bigint")
     return 'integers must be "number" or "bigint"';
+  if (options.stacks !== undefined && typeof options.stacks !== "boolean") return "stacks must be true or false";
   if (credentials !== undefined && typeof credentials !== "function") return "credentials must be a function";
   if (db !== undefined && !(Number.isInteger(db) && db >= 0 && db < 2 ** 16)) return "db must be a whole number from 0";
   for (const name of ["id", "name", "username", "password"] as const) {
