@@ -1,5 +1,5 @@
 /** One line a state change, and fewer while a link flaps. */
-import type { Status } from "../core/status.js";
+import { inOneLine, type Status } from "../core/status.js";
 import { ended } from "../loop/failures.js";
 import type { Logger } from "./types.js";
 
@@ -50,13 +50,6 @@ export class StateLog {
       // It has no better place to say so.
     }
   }
-}
-
-/** A server's words must not end the line, nor move the cursor of a terminal. */
-function inOneLine(line: string): string {
-  const escaped = (letter: string) =>
-    letter === "\n" ? "\\n" : `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return line.replace(/[\p{Cc}\u2028\u2029]/gu, escaped);
 }
 
 function sentence(status: Status, display: string): string {

@@ -5,7 +5,7 @@
 import { type Exports, instantiate } from "#glue";
 import * as abi from "./abi.js";
 import { bare } from "./own.js";
-import type { Stats, Status } from "./status.js";
+import { inOneLine, type Stats, type Status } from "./status.js";
 
 const utf8 = new TextEncoder();
 /** Text this short is written faster than `encodeInto` begins. */
@@ -171,6 +171,7 @@ export class Core {
     const fields = named(STATUS, this.calls.status(target));
     if (fields === undefined) return undefined;
     fields.state = abi.STATES[fields.state as number];
+    if (fields.message !== undefined) fields.message = inOneLine(fields.message as string);
     if (fields.reason !== undefined) fields.reason = abi.REASONS[fields.reason as number];
     return fields as unknown as Status;
   }

@@ -99,3 +99,10 @@ export function hopeless(
 ): DisabledStatus {
   return { state: "disabled", reason, message, hint, retryable: false, attempts: 0, since };
 }
+
+/** A server's words must not end a line of a log, nor move the cursor of a terminal. */
+export function inOneLine(text: string): string {
+  const escaped = (letter: string) =>
+    letter === "\n" ? "\\n" : `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, escaped);
+}

@@ -241,29 +241,9 @@ impl Replies<'_> {
         let range = token.a as usize..token.b as usize;
         let bytes = self.bytes.get(range)?;
         let bytes = &bytes[..bytes.len().min(LONGEST)];
-        // Servers speak ASCII of themselves; what is not even UTF-8 they repeat of an argument. What would end a line of a log,
-        // or move its reader's cursor, is written out.
+        // Servers speak ASCII of themselves; what is not even UTF-8 they repeat of an argument.
         let ascii =
             || bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();
-        let text: String = core::str::from_utf8(bytes).map_or_else(|_| ascii(), owned);
-        let moves = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-        if !text.chars().any(moves) {
-            return Some(text);
-        }
-        let mut shown = String::new();
-        for letter in text.chars() {
-            match letter {
-                '\n' => shown.push_str("\\n"),
-                '\r' => shown.push_str("\\r"),
-                _ if moves(letter) => {
-                    shown.push_str("\\u");
-                    let code = u32::from(letter);
-                    let digits = [12, 8, 4, 0].map(|bits| char::from_digit(code >> bits & 15, 16));
-                    shown.extend(digits.into_iter().flatten());
-                }
-                _ => shown.push(letter),
-            }
-        }
-        Some(shown)
+        Some(core::str::from_utf8(bytes).map_or_else(|_| ascii(), owned))
     }
 }

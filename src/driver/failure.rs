@@ -32,12 +32,26 @@ pub(super) fn status(known: Option<manager::Status<'_>>) -> Status {
     Status {
         state: known.state,
         reason: known.reason,
-        message: known.message.map(String::from),
+        message: known.message.map(in_one_line),
         hint: known.reason.map(hint),
         retryable: known.reason.is_some_and(Reason::retryable),
         address: known.address.map(String::from),
         attempts: known.attempts,
     }
+}
+
+/// What would end a line of a log, or move its reader's cursor, is written out: a server may say anything.
+fn in_one_line(text: &str) -> String {
+    let mut shown = String::new();
+    for letter in text.chars() {
+        match letter {
+            '\n' => shown.push_str("\\n"),
+            '\u{2028}' | '\u{2029}' => shown.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            _ if letter.is_control() => shown.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            _ => shown.push(letter),
+        }
+    }
+    shown
 }
 
 /// From its number at the boundary.
@@ -182,4 +196,17 @@ pub(super) fn unreachable(status: &Status, server: &str) -> Error {
 /// The client, or the task that served it, is no more.
 pub(super) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the client's task has ended".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_ends_no_line_and_moves_no_cursor() {
+        assert_eq!(
+            in_one_line("a\nb\r\u{1b}[2J\u{9b}\u{2028}\u{7f} é"),
+            r"a\nb\u000d\u001b[2J\u009b\u2028\u007f é"
+        );
+    }
 }

@@ -16,7 +16,9 @@ test("a server's words end no line and move no cursor", async (t) => {
   const logger = { info: (line) => lines.push(line), warn: (line) => lines.push(line) };
   const client = createClient({ url: `${peer.url}/1`, logger });
   t.after(() => client.close());
-  assert.equal((await client.init()).state, "disabled");
+  const { state, message } = await client.init();
+  assert.equal(state, "disabled");
+  assert.match(message, /first\\nsecond\\u000d\\u001b\[2J/, "in errors that others log, too");
   await new Promise(setImmediate);
   const text = lines.join("");
   assert.match(text, /ERR first\\nsecond.*\\u001b\[2J\\u009b31m\\u2028third\\u007f é/);

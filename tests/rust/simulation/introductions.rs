@@ -94,17 +94,3 @@ fn a_proxy_that_hangs_up_on_what_it_does_not_know_is_asked_for_less() {
     }
     assert_eq!(world.ended(tag), rejected(Failure::Disabled, Reason::Closed as u32, Sent::No));
 }
-
-#[test]
-fn what_a_server_says_of_itself_ends_no_line_and_moves_no_cursor() {
-    let mut world = World::new(6);
-    let target = world.target(Options::default());
-    world.connect(target);
-    let link = world.link(target);
-    world.accept(link);
-    let said = "-WRONGPASS a\nb\u{1b}[2J\u{9b}\u{2028}\u{7f} é\r\n";
-    world.wires.get_mut(&link).unwrap().server.output.extend_from_slice(said.as_bytes());
-    world.deliver(link, usize::MAX);
-    let message = world.manager.status(target).unwrap().message.unwrap();
-    assert!(message.ends_with(r"WRONGPASS a\nb\u001b[2J\u009b\u2028\u007f é"), "{message}");
-}
