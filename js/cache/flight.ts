@@ -20,6 +20,8 @@ export class Flight {
   readonly isDynamic: boolean;
   /** The lease under which it loads; undefined without one. */
   token: string | undefined;
+  /** What stood where the lease is before the load began: its own, or another's that it did not wait for. */
+  lease: string | undefined;
   /** Of the namespace, as it was before the load began. */
   generation: number | undefined;
   /** Of the tags, as they were before the load began. */
@@ -81,7 +83,7 @@ export class Flight {
     if (invalidated !== undefined && (tagsOf !== undefined || tags.some((tag) => invalidated.has(tag)))) return false;
     // What has been loaded is not shared for as long as Redis is silent: that could be long after an invalidation.
     if (look === undefined) return !this.isLoaded;
-    if (this.token === undefined || look.lease !== this.token) return false;
+    if (this.lease === undefined || look.lease !== this.lease) return false;
     // What was not there before the load may have come and gone since: that it is not there again shows nothing.
     if (this.generation === undefined || look.generation !== this.generation) return false;
     // Which tags the value will have is not known: none at all may have been invalidated.

@@ -194,7 +194,7 @@ export class Flights {
       if (isOurs(reply) && !isNew) return this.#grant(flight, look, token, made);
       if (isOurs(reply)) this.#leases.release(call.name, token);
       if (flight.isBackground) return "busy";
-      if (!isNew && causeIn(token) !== undefined) return "none";
+      if (!isNew && causeIn(token) !== undefined) return this.#goWithout(flight, look, textOf(reply[0]), made);
       return await this.#wait(flight, look, isNew);
     } catch (error) {
       if (error instanceof BackedOff) throw error;
@@ -233,9 +233,9 @@ export class Flights {
         if (cause !== undefined) {
           this.#space.hopes.lose(call.name, cause, inside.now(), this.#backoff);
           if (this.#isSpared(call, seen)) throw new BackedOff();
-          flight.foundFor = Number.POSITIVE_INFINITY;
           // Where a mark is the lease can be had; whoever has it is not waited for.
-          return causeIn(token) === undefined ? await this.#lease(flight, seen) : "none";
+          if (causeIn(token) === undefined) return await this.#lease(flight, seen);
+          return this.#goWithout(flight, seen, seen.lease, made);
         }
         // Redis has answered: it is the other process that is waited for, and that has a limit of its own.
         call.spent = spent;
@@ -255,10 +255,22 @@ export class Flights {
       return flight.isBackground ? "busy" : "none";
     }
     flight.token = token;
+    this.#depend(flight, look, token, made);
+    return "ours";
+  }
+
+  /** It loads beside another process, whose lease shows those who come later whether anything was invalidated since. */
+  #goWithout(flight: Flight, look: Look, lease: string | undefined, made: Made | undefined): "none" {
+    flight.foundFor = Number.POSITIVE_INFINITY;
+    if (!flight.isDetached) this.#depend(flight, look, lease, made);
+    return "none";
+  }
+
+  #depend(flight: Flight, look: Look, lease: string | undefined, made: Made | undefined): void {
+    flight.lease = lease;
     flight.generation = made?.generation ?? look.generation;
     flight.generations = made === undefined ? look.generations : new Map([...look.generations, ...made.generations]);
     flight.sequence = made?.sequence;
-    return "ours";
   }
 
   /** It may be ours all the same, without our knowing since when: it must not be filled by it, nor kept from others. */
@@ -273,3 +285,5 @@ export class Flights {
 function sleep({ inside }: Call, milliseconds: number): Promise<void> {
   return new Promise((resolve) => inside.setTimer(resolve, milliseconds).hold(true));
 }
+
+const textOf = (reply: unknown): string | undefined => (typeof reply === "string" ? reply : undefined);

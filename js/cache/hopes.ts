@@ -22,7 +22,8 @@ const HOPELESS: Readonly<Record<Cause, number>> = { unstorable: 30_000, failed: 
 /** Keys that are remembered. */
 const MOST = 1_000;
 
-export const markOf = (cause: Cause): string => LEFT + letter(cause);
+/** No two marks are the same: that one is there still shows that nothing was invalidated since. */
+export const markOf = (cause: Cause, token: string): string => LEFT + letter(cause) + token;
 
 /** The token of a lease that nobody is to wait for. */
 export const hopeless = (token: string, cause: Cause): string => TAKEN + letter(cause) + token;

@@ -101,7 +101,7 @@ export class Leases {
   /** Tells those who wait for it that nothing will come, and why. Never rejects. */
   mark(name: string, token: string, cause: Cause, backoff: number): Promise<unknown> {
     const view = this.#sender.within(BUDGET);
-    const args = [token, markOf(cause), cause === "failed" ? Math.max(MARK_LIFE, backoff) : MARK_LIFE];
+    const args = [token, markOf(cause, token), cause === "failed" ? Math.max(MARK_LIFE, backoff) : MARK_LIFE];
     const marked = this.#sender.run(view, MARK, [this.#space.names.lease(name)], args);
     return marked.catch((error) => this.#drop(name, error));
   }

@@ -21,11 +21,11 @@ if ARGV[2] == '0' then return redis.call('DEL', KEYS[1]) end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
 };
 
-/** Takes a lease where there is none, or a mark. */
+/** Takes a lease where there is none, or a mark; else gives what is there. */
 export const TAKE: Script = {
-  sha: "abe0ab1c7c112bcdd129c6d60f62d3063270bdf8",
+  sha: "62cce412b8e0b6ae5bc7c5bbb12687d70941b7d0",
   text: `local old = redis.call('GET', KEYS[1])
-if old and string.sub(old, 1, 1) ~= '!' then return false end
+if old and string.sub(old, 1, 1) ~= '!' then return old end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 'OK'`,
 };

@@ -1,6 +1,8 @@
 // What is acknowledged holds, whichever server answers next: failovers, failbacks, late writers, links that are replaced.
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
 import test from "node:test";
+import { fileURLToPath } from "node:url";
 import { createClient } from "edgis";
 import { absent, createCache } from "edgis/cache";
 import { faultProxy } from "edgis/testing";
@@ -233,4 +235,40 @@ test("what was invalidated of late is kept until the server has proved to be the
   assert.equal(recent.operations.length, 9_999);
   recent.confirm(200_000);
   assert.ok(recent.isEmpty);
+});
+
+test("a process that is frozen before it reads that its invalidation was acknowledged, on a deposed primary", async (t) => {
+  const { primary, replica } = await startPair(t);
+  const reader = await startProcess(t, primary.port);
+  const address = await junction(primary.port);
+  t.after(() => address.close());
+  const { NODE_TEST_CONTEXT, ...env } = process.env;
+  const program = fileURLToPath(new URL("frozen.program.mjs", import.meta.url));
+  const child = fork(program, {
+    env: { ...env, URL_OF_TEST: address.url },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const told = [];
+  child.on("message", (message) => told.push(message));
+  await until(() => told.includes("ready"));
+  let origin = "v1";
+  const read = () => reader.cache.getOrSet("k", () => origin);
+  await read();
+  await replica.ask("REPLICAOF", "NO", "ONE");
+  reader.move(replica.port);
+  await until(async () => (await read()) && (await reader.cache.get("k")) === "v1");
+  origin = "v2";
+  child.send("invalidate");
+  await until(() => told.includes("written"));
+  await until(async () => (await primary.ask("EXISTS", "ec:e{app|k}")) === 0);
+  assert.equal(await read(), "v1");
+  address.turn(replica.port);
+  await sleep(100);
+  address.cut();
+  child.kill("SIGCONT");
+  // Whether it was told "applied" or not, and though it reads nothing.
+  await until(async () => (await read()) === "v2");
+  await until(() => told.length === 3);
+  assert.ok(["applied", "unknown"].includes(told[2]), told[2]);
 });

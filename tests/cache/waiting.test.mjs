@@ -141,6 +141,43 @@ for (const [kind, end, options] of [
   });
 }
 
+test("calls of a process share a load that is made beside another process's, until something is invalidated", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  const [one, other] = [make(), make({}, { name: "other" })];
+  // Both know that it is not stored.
+  for (const cache of [one, other]) await cache.getOrSet("k", ({ skip }) => skip(0));
+  let release;
+  const released = new Promise((resolve) => {
+    release = resolve;
+  });
+  let origin = 1;
+  let runs = 0;
+  const loading = other.getOrSet("k", async ({ skip }) => {
+    await released;
+    return skip(origin);
+  });
+  await sleep(50);
+  const load = async ({ skip }) => {
+    runs += 1;
+    const value = origin;
+    await sleep(300);
+    return skip(value);
+  };
+  const first = [];
+  for (let i = 0; i < 10; i += 1) {
+    first.push(one.getOrSet("k", load));
+    await sleep(10);
+  }
+  assert.equal(runs, 1);
+  origin = 2;
+  await other.delete("k");
+  assert.equal(await one.getOrSet("k", load), 2);
+  assert.equal(runs, 2);
+  assert.deepEqual(new Set(await Promise.all(first)), new Set([1]));
+  release();
+  await loading;
+});
+
 test("what has just failed is not tried again where there is an old value, by nobody", async (t) => {
   const { cache: make } = await cacheScene(t);
   const settings = { ttl: 50, jitter: 0, graceOnError: "1m", graceBackoff: 600 };
