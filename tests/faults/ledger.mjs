@@ -5,7 +5,7 @@ import { Pace } from "./pace.mjs";
 
 export const timeouts = { connect: 1_000, command: 300 };
 /** Beyond a deadline and what the loop was behind during the call: each of its timers may wait for one turn more. */
-const SLACK = 1_000;
+const SLACK = 1_500;
 /** A read is sent three times at the most, and waits for a link each time. */
 const SENT = 3;
 const longest = {
@@ -29,6 +29,8 @@ export class Ledger {
   longestWait = 0;
   /** The most that a call took beyond its deadline, in milliseconds. */
   overrun = Number.NEGATIVE_INFINITY;
+  /** Which call that was. */
+  slowest = "";
   #pace = new Pace();
 
   /** Milliseconds that the event loop was behind, all together. */
@@ -63,7 +65,7 @@ export class Ledger {
     this.longestWait = Math.max(this.longestWait, took);
     const stalled = this.behind - behind;
     const overrun = took - stalled - limit;
-    this.overrun = Math.max(this.overrun, overrun);
+    if (overrun > this.overrun) [this.overrun, this.slowest] = [overrun, what];
     if (overrun > SLACK)
       this.late.push(`${what}: ${Math.round(took)} ms, not ${limit}, the loop was ${Math.round(stalled)} ms behind`);
     return outcome;

@@ -119,6 +119,7 @@ const told = {
   deaths: ledger.deaths,
   longestWait,
   overrun,
+  slowest: ledger.slowest,
   behind,
   violations: Object.entries(violations)
     .filter(([, entries]) => entries.length > 0)

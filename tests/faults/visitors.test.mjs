@@ -18,7 +18,7 @@ test(`the ledger of visitors, ${SECONDS} s of faults (LEDGER_SEED=${seed})`, { t
   const { stdout } = await promisify(execFile)(process.execPath, [program, seed, SECONDS], { env, timeout: limit });
   const { violations, failures, ...figures } = JSON.parse(stdout.trim().split("\n").at(-1));
   const told = Object.entries({ seed, ...figures, ...failures })
-    .map(([name, count]) => `${name} ${Math.round(count)}`)
+    .map(([name, value]) => `${name} ${typeof value === "number" ? Math.round(value) : value}`)
     .join(" · ");
   t.diagnostic(`ledger: ${told}`);
   assert.equal(violations.length, 0, `LEDGER_SEED=${seed}\n${violations.join("\n")}\n${told}`);
