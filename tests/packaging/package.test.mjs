@@ -55,9 +55,9 @@ test("each entry has a folder for those who do not read the exports map, and it 
   assert.deepEqual(seen[0], [".", types.require, any.require, any.default]);
 });
 
-test("the package unpacks to less than 1.2 MB", () => {
+test("the package unpacks to less than 1.3 MB", () => {
   const size = packed.reduce((sum, path) => sum + statSync(`${installed}/${path}`).size, 0);
-  assert.ok(size < 1_200_000, `${size} bytes`);
+  assert.ok(size < 1_300_000, `${size} bytes`);
 });
 
 test("the package needs nothing at run time and runs no script", () => {
