@@ -1,4 +1,5 @@
 use super::*;
+use crate::resp::{MORE, TOO_DEEP, TOO_LONG};
 
 fn parser() -> Parser {
     Parser::new(Limits::default())
