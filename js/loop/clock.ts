@@ -26,7 +26,10 @@ export class Clock {
 
   /** Compares the clocks; says whether there was a sleep. */
   noticeSleep(): boolean {
-    const offset = this.#runtime.wallClock() - this.#runtime.now();
+    const { wallClock, now } = this.#runtime;
+    // There is one clock, and it goes on while the machine sleeps.
+    if (wallClock === now) return false;
+    const offset = wallClock() - now();
     const gained = offset - this.#offset;
     this.#offset = offset;
     if (gained <= SLEEP) return false;

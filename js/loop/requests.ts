@@ -23,6 +23,8 @@ const ASKED_OF_WAITING = 2;
  * So many are asked at the most: objects first, and others now and then.
  */
 const ASKED_BESIDE_TOKENS = 8;
+/** …of which there are so many. */
+const OTHERS = 2;
 /** Where whoever is not known by a token was found as seldom as this, the one that was used last is not asked any more. */
 const LITTLE_LUCK = 0.1;
 /** A token that was given to several requests this often is none. */
@@ -201,7 +203,7 @@ export class Requests {
     let asked = 0;
     let found: Presence | undefined;
     for (let one: Presence | undefined = newest; one !== undefined && asked < ASKED_BESIDE_TOKENS; one = one.older) {
-      if (!(one.isObject || isSample || (isLikely && one === newest))) continue;
+      if (!(one.isObject || (isSample && asked < OTHERS) || (isLikely && one === newest))) continue;
       asked += 1;
       found = this.#isHere(one);
       if (found !== undefined) break;

@@ -47,7 +47,8 @@ const noBytes = new Uint8Array(0);
 export class Stage {
   /** Text of the open segment; public, since the shortest path appends to it in place. */
   text = "";
-  words = new Uint32Array(256);
+  /** Small at first: where each request has targets of its own, most stage little. */
+  words = new Uint32Array(16);
   wordCount = 0;
   #bytes = noBytes;
   #byteCount = 0;

@@ -111,6 +111,10 @@ function open(endpoint: Endpoint, events: LinkEvents): Link {
   return new WorkerdLink(socket, events, tls !== undefined);
 }
 
+/** Buffers of links that nobody reads from now: memory is nobody's, and most links of an isolate read once. */
+const spare: ArrayBuffer[] = [];
+const MOST_SPARE = 64;
+
 /** How the runtime refuses a link that another request has opened. */
 const ANOTHERS = /on behalf of a different request|within global scope/;
 
@@ -124,7 +128,6 @@ class WorkerdLink implements Link {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #parts: Uint8Array[] = [];
   #reader: ReadableStreamBYOBReader | undefined;
-  #buffer = new ArrayBuffer(SMALL_BUFFER);
   #isListening = false;
   /** Writes that are under way. */
   #writes = 0;
@@ -161,16 +164,18 @@ class WorkerdLink implements Link {
 
   async #read(): Promise<void> {
     this.#reader ??= this.#socket.readable.getReader({ mode: "byob" });
+    let buffer = spare.pop() ?? new ArrayBuffer(SMALL_BUFFER);
     do {
-      const { done, value } = await this.#reader.read(new Uint8Array(this.#buffer));
+      const { done, value } = await this.#reader.read(new Uint8Array(buffer));
       if (this.#gone) return;
       if (done || value === undefined) return this.#lost("END", "the peer closed the connection");
       this.#events.received(value);
       // The chunk was only lent: the next one comes into the same memory.
-      this.#buffer = value.buffer as ArrayBuffer;
-      if (value.byteLength === SMALL_BUFFER) this.#buffer = new ArrayBuffer(LARGE_BUFFER);
+      buffer = value.buffer as ArrayBuffer;
+      if (value.byteLength === SMALL_BUFFER) buffer = new ArrayBuffer(LARGE_BUFFER);
     } while (!this.#gone && this.#events.isAwaited !== false);
     this.#isListening = false;
+    if (buffer.byteLength === SMALL_BUFFER && spare.length < MOST_SPARE) spare.push(buffer);
   }
 
   #failed(error: unknown, unsent = false): void {

@@ -201,8 +201,10 @@ impl Manager {
                 _ => self.set_state(target, State::Ready, now),
             }
         }
+        let before = self.output.frames.len();
         self.write_staged(target, now);
-        if is_new {
+        // A request's link may have served already, and end before it is listed: there it is not worth a write of its own.
+        if is_new && (self.scope == 0 || self.output.frames.len() > before) {
             let Manager { links, output, .. } = self;
             // In the same write as the first commands, and behind them: what waits may be large, and is not copied.
             if let Some(link) = links.get_mut(link) {

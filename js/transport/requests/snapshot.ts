@@ -21,9 +21,16 @@ interface Process {
 
 const yes = (): boolean => true;
 
+let storage: Storage | undefined;
+let isKnown = false;
+
 export function snapshotProbe(): Probe | undefined {
-  const { process } = globalThis as { process?: Process };
-  const snapshot = process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage?.snapshot?.();
+  if (!isKnown) {
+    isKnown = true;
+    const { process } = globalThis as { process?: Process };
+    storage = process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage;
+  }
+  const snapshot = storage?.snapshot?.();
   if (snapshot === undefined) return undefined;
   return () => {
     try {
