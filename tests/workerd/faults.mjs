@@ -70,6 +70,7 @@ const routes = {
     return { thrown, rejected, after: await clients.plain.set("k", "v").catch(told) };
   },
   state: async () => ({ unhandled }),
+  waiting: async () => ({ pending: globalThis[Symbol.for("edgis.engine.1")].pending.size }),
 };
 
 export default {
