@@ -16,6 +16,8 @@ export interface Codec {
 
 /** Deeper ones, and those that refer to themselves, are refused. */
 const DEEPEST = 500;
+/** A value that is in several places is written in each; one that comes to so many values by that is refused. */
+const MOST_SHARED = 500_000;
 const MARK = "$";
 const encoder = new TextEncoder();
 
@@ -29,7 +31,7 @@ export function encode(value: unknown, codec: Codec | undefined): Content {
     return { kind: CONTENT.Codec, data: made };
   }
   if (isBytes(value) && isItself(value)) return { kind: CONTENT.Bytes, data: value };
-  if (isJson(value, 0)) return { kind: CONTENT.Json, data: JSON.stringify(value) };
+  if (isKept(value)) return { kind: CONTENT.Json, data: JSON.stringify(value) };
   return { kind: CONTENT.Rich, data: JSON.stringify(marked(value)) };
 }
 
@@ -58,57 +60,130 @@ function own(codec: Codec, bytes: Uint8Array): unknown {
 
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array && ArrayBuffer.isView(value);
 
-/** Whether JSON gives it back as it is. Throws for what nothing here gives back. */
-function isJson(value: unknown, depth: number): boolean {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return true;
-    case "number":
-      return Number.isFinite(value) && !Object.is(value, -0);
-    case "undefined":
-    case "bigint":
-      return false;
-    case "object":
-      if (value === null) return true;
-      break;
-    default:
-      throw refused(typeof value === "function" ? "a function" : "a symbol");
+/** Whether JSON gives it back as it is. Throws for what nothing here gives back, and says where it stands. */
+function isKept(value: unknown): boolean {
+  try {
+    return new Inspection().isJson(value, 0);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // A second time, for the way there: mostly nobody wants to know it.
+    const path: string[] = [];
+    let what = error.message;
+    try {
+      new Inspection(path).isJson(value, 0);
+    } catch (again) {
+      what = (again as Error).message;
+    }
+    throw refused(path.length === 0 ? what : `${what} (at ${path.join("")})`);
   }
-  if (depth > DEEPEST) throw refused(`something nested deeper than ${DEEPEST}, or that refers to itself,`);
+}
+
+/** What cannot be kept. */
+class Refusal extends Error {}
+
+/** A step on the way to a part. Names of fields are shown where they look like names, and not like data. */
+function step(name: string | number | undefined): string {
+  if (typeof name === "number") return `[${name}]`;
+  if (name === undefined) return "(a member)";
+  return /^[A-Za-z_$][\w$]{0,40}$/.test(name) ? `.${name}` : "[…]";
+}
+
+class Inspection {
+  readonly #path: string[] | undefined;
+  #left = MOST_SHARED;
+  /** Objects so far, once there are many. */
+  #seen: Set<object> | undefined;
+
+  constructor(path?: string[]) {
+    this.#path = path;
+  }
+
+  isJson(value: unknown, depth: number): boolean {
+    switch (typeof value) {
+      case "string":
+      case "boolean":
+        return true;
+      case "number":
+        return Number.isFinite(value) && !Object.is(value, -0);
+      case "undefined":
+      case "bigint":
+        return false;
+      case "object":
+        return value === null || this.#isObject(value, depth);
+      default:
+        throw new Refusal(typeof value === "function" ? "a function" : "a symbol");
+    }
+  }
+
   // All of it is looked at, also behind what JSON would lose: what cannot be kept at all is refused.
-  let all = true;
-  if (Array.isArray(value)) {
-    if (!isItself(value)) throw refused(described(value));
-    for (let i = 0; i < value.length; i += 1) {
-      if (value[i] === undefined && !(i in value)) throw refused("an array with holes");
-      all = isJson(value[i], depth + 1) && all;
-    }
-    return all;
-  }
-  if (isPlain(value)) {
-    for (const key in value) {
-      if (Object.hasOwn(value, key)) all = isJson((value as Record<string, unknown>)[key], depth + 1) && all;
-    }
-    return all;
-  }
-  if (!isItself(value)) throw refused(described(value));
-  switch (kindOf(value)) {
-    case "Map":
-      for (const [key, item] of value as Map<unknown, unknown>) {
-        isJson(key, depth + 1);
-        isJson(item, depth + 1);
+  #isObject(value: object, depth: number): boolean {
+    if (depth > DEEPEST) throw new Refusal(`something nested deeper than ${DEEPEST}, or that refers to itself,`);
+    this.#count(value);
+    if (Array.isArray(value)) return this.#isArray(value, depth);
+    if (isPlain(value)) {
+      let all = true;
+      for (const key in value) {
+        if (Object.hasOwn(value, key)) {
+          all = this.#isPart((value as Record<string, unknown>)[key], depth, key) && all;
+        }
       }
-      return false;
-    case "Set":
-      for (const item of value as Set<unknown>) isJson(item, depth + 1);
-      return false;
-    case "Date":
-    case "Uint8Array":
-      return false;
-    default:
-      throw refused(described(value));
+      hasNoJson(value);
+      return all;
+    }
+    if (!isItself(value)) throw new Refusal(described(value));
+    switch (kindOf(value)) {
+      case "Map":
+        for (const [key, item] of value as Map<unknown, unknown>) {
+          this.#isPart(key, depth, undefined);
+          this.#isPart(item, depth, undefined);
+        }
+        return false;
+      case "Set":
+        for (const item of value as Set<unknown>) this.#isPart(item, depth, undefined);
+        return false;
+      case "Date":
+      case "Uint8Array":
+        return false;
+      default:
+        throw new Refusal(described(value));
+    }
   }
+
+  #isArray(value: readonly unknown[], depth: number): boolean {
+    if (!isItself(value)) throw new Refusal(described(value));
+    let all = true;
+    for (let i = 0; i < value.length; i += 1) {
+      if (value[i] === undefined && !(i in value)) throw new Refusal("an array with holes");
+      all = this.#isPart(value[i], depth, i) && all;
+    }
+    if (Object.keys(value).length !== value.length) throw new Refusal("an array with fields of its own");
+    hasNoJson(value);
+    return all;
+  }
+
+  #isPart(value: unknown, depth: number, name: string | number | undefined): boolean {
+    const path = this.#path;
+    if (path === undefined) return this.isJson(value, depth + 1);
+    path.push(step(name));
+    const all = this.isJson(value, depth + 1);
+    path.pop();
+    return all;
+  }
+
+  #count(value: object): void {
+    this.#left -= 1;
+    if (this.#left > 0) return;
+    this.#seen ??= new Set();
+    if (this.#seen.has(value)) {
+      throw new Refusal(`something that is in so many places that it comes to more than ${MOST_SHARED} values`);
+    }
+    this.#seen.add(value);
+  }
+}
+
+/** JSON would ask it, whether it is enumerable or not. */
+function hasNoJson(value: object): void {
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") throw new Refusal("something with a method toJSON");
 }
 
 function refused(what: string): UsageError {
@@ -141,15 +216,33 @@ function isItself(value: object): boolean {
 const isRoot = (prototype: unknown): boolean =>
   Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, "hasOwnProperty");
 
-/** Also for what another realm made. */
-function kindOf(value: object): string {
+/** Also for what another realm made; what only says that it is one is none. */
+function kindOf(value: object): string | undefined {
   if (isBytes(value)) return "Uint8Array";
-  return Object.prototype.toString.call(value).slice(8, -1);
+  try {
+    switch (Object.prototype.toString.call(value)) {
+      case "[object Map]":
+        Map.prototype.has.call(value, 0);
+        return "Map";
+      case "[object Set]":
+        Set.prototype.has.call(value, 0);
+        return "Set";
+      case "[object Date]":
+        Date.prototype.getTime.call(value);
+        return "Date";
+      default:
+        return undefined;
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 // ── What JSON would lose ────────────────────────────────────────────────────────────────────────────────────────────
 
 const mark = (kind: string, ...rest: unknown[]): object => ({ [MARK]: [kind, ...rest] });
+/** Of any number: arguments are on the stack. */
+const markAll = (kind: string, rest: unknown[]): object => ({ [MARK]: [kind].concat(rest as string[]) });
 
 function marked(value: unknown): unknown {
   switch (typeof value) {
@@ -173,16 +266,22 @@ function markedObject(value: object): unknown {
   if (isPlain(value)) {
     // An object that looks like a mark is written as its entries.
     if (Object.hasOwn(value, MARK))
-      return mark("o", ...Object.entries(value).map(([key, item]) => [key, marked(item)]));
+      return markAll(
+        "o",
+        Object.entries(value).map(([key, item]) => [key, marked(item)]),
+      );
     const object = {};
     for (const [key, item] of Object.entries(value)) setField(object, key, marked(item));
     return object;
   }
   switch (kindOf(value)) {
     case "Map":
-      return mark("m", ...Array.from(value as Map<unknown, unknown>, ([key, item]) => [marked(key), marked(item)]));
+      return markAll(
+        "m",
+        Array.from(value as Map<unknown, unknown>, ([key, item]) => [marked(key), marked(item)]),
+      );
     case "Set":
-      return mark("s", ...Array.from(value as Set<unknown>, marked));
+      return markAll("s", Array.from(value as Set<unknown>, marked));
     case "Date": {
       const time = (value as Date).getTime();
       return mark("d", Number.isNaN(time) ? null : time);

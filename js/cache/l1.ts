@@ -106,9 +106,17 @@ export class L1 implements Watcher {
   }
 
   /** Keeps what was read. `life` is in milliseconds. */
-  fill(mark: Mark, name: string, value: unknown, isAbsent: boolean, tags: readonly string[], life: number) {
+  fill(
+    mark: Mark,
+    name: string,
+    value: unknown,
+    isAbsent: boolean,
+    tags: readonly string[],
+    life: number,
+    isForeign: boolean,
+  ) {
     const isFixed = typeof value !== "object" || value === null;
-    const own = isFixed ? value : copy(value);
+    const own = isFixed ? value : copy(value, isForeign);
     // What only a codec knows how to make is read each time.
     if (own === undefined && !isFixed) return;
     const generations = [this.#names.generation, ...tags.map((tag) => this.#names.tag(tag))];

@@ -177,7 +177,15 @@ export class Lookup {
 
   #keep(call: Call, mark: Mark, look: Look, { tags, freshUntil }: Entry, now: number): void {
     const names = tags.map(({ tag }) => tag);
-    this.#space.l1?.fill(mark, call.name, look.value, look.isAbsent, names, freshUntil - now);
+    this.#space.l1?.fill(
+      mark,
+      call.name,
+      look.value,
+      look.isAbsent,
+      names,
+      freshUntil - now,
+      this.#settings.codec !== undefined,
+    );
   }
 
   async #validated(

@@ -365,3 +365,72 @@ test("what is stored is what was given, whatever becomes of its bytes", async (t
     }
   }
 });
+
+test("what cannot be kept is refused with the place where it stands, and at once", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  const cache = make();
+  class Row {}
+  class Pretender {
+    get [Symbol.toStringTag]() {
+      return "Map";
+    }
+    *[Symbol.iterator]() {
+      yield ["a", 1];
+    }
+  }
+  const shared = Array(24)
+    .fill(0)
+    .reduce((inner) => [inner, inner], {});
+  const cyclic = { list: [] };
+  cyclic.list.push(cyclic, cyclic);
+  const refusals = [
+    [{ rows: [1, { user: new Row() }] }, /an instance of Row \(at \.rows\[1\]\.user\)/],
+    [{ "secret text": { a: () => 1 } }, /a function \(at \[…\]\.a\)/],
+    [new Map([["k", new Set([Symbol("s")])]]), /a symbol \(at \(a member\)\(a member\)\)/],
+    [new Row(), /^an instance of Row cannot/],
+    [Object.assign([1, 2], { total: 5 }), /an array with fields of its own/],
+    ["abc".match(/b/), /an array with fields of its own|an instance/],
+    [{ at: new Pretender() }, /an instance of Pretender \(at \.at\)/],
+    [Object.defineProperty({ a: 1 }, "toJSON", { value: () => 2 }), /a method toJSON/],
+    [[Object.defineProperty([1], "toJSON", { value: () => 2 })], /a method toJSON \(at \[0\]\)/],
+    [shared, /in so many places/],
+    [cyclic, /refers to itself/],
+  ];
+  for (const [value, message] of refusals) {
+    const start = performance.now();
+    await assert.rejects(cache.set("k", value), { kind: "UsageError", message });
+    assert.ok(performance.now() - start < 2_000, String(message));
+  }
+  const twice = { a: 1 };
+  await cache.set("k", [twice, twice]);
+  assert.deepEqual(await cache.get("k"), [twice, twice]);
+});
+
+test("large collections come back, and what another codec makes is not copied wrongly in memory", async (t) => {
+  const { cache: make } = await cacheScene(t);
+  const cache = make({ timeout: "20s" });
+  for (const value of [
+    new Map(Array.from({ length: 200_000 }, (_, i) => [i, i])),
+    new Set(Array.from({ length: 200_000 }, (_, i) => i)),
+    Object.assign({ $: 1, b: 1n }, Object.fromEntries(Array.from({ length: 150_000 }, (_, i) => [`f${i}`, i]))),
+  ]) {
+    await cache.set("k", value);
+    const found = await cache.get("k");
+    assert.equal(found.size ?? Object.keys(found).length, value.size ?? Object.keys(value).length);
+  }
+  const v8 = await import("node:v8");
+  const codec = { encode: (value) => v8.serialize(value), decode: (bytes) => v8.deserialize(bytes) };
+  const kept = make({ codec, namespace: "v8", l1: { maxStale: "1m" } });
+  const inner = { a: 1 };
+  const cyclic = { inner };
+  cyclic.self = cyclic;
+  const listed = Object.assign([1], { total: 3 });
+  for (const [value, holds] of [
+    [[inner, inner], ([a, b]) => a === b],
+    [cyclic, (found) => found.self === found],
+    [listed, (found) => found.total === 3],
+  ]) {
+    await kept.set("k", value);
+    for (let i = 0; i < 3; i += 1) assert.ok(holds(await kept.get("k")));
+  }
+});
