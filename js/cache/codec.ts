@@ -230,6 +230,8 @@ function kindOf(value: object): string | undefined {
       case "[object Date]":
         Date.prototype.getTime.call(value);
         return "Date";
+      case "[object Uint8Array]":
+        return ArrayBuffer.isView(value) ? "Uint8Array" : undefined;
       default:
         return undefined;
     }
