@@ -1,7 +1,10 @@
 // Arguments whose memory goes away, and durations and names at their ends: one call fails, nobody else notices.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { runInNewContext } from "node:vm";
+import { Worker } from "node:worker_threads";
 import { faultProxy, startRedis } from "edgis/testing";
 import { createClient } from "./connect.mjs";
 import { answer } from "./programs.mjs";
@@ -163,4 +166,43 @@ test("a client that is closed while it dials says so", async (t) => {
     assert.match(error.message, /^(GET|SET): no connection to 127\.0\.0\.1:\d+ could be made \(timeout\)/);
     assert.equal(error.reason, "timeout");
   }
+});
+
+test("shared memory that another thread grows while it is read is taken at one length", async (t) => {
+  const redis = client(t, { timeouts: { command: "20s" } });
+  await redis.init();
+  for (const start of [10, 300, 20_000, 100_000]) {
+    const buffer = new SharedArrayBuffer(start, { maxByteLength: start + 50_000 });
+    const worker = new Worker(
+      `const { workerData: buffer } = require("node:worker_threads");
+       for (let length = buffer.byteLength; length <= buffer.maxByteLength; length += 1) {
+         buffer.grow(length);
+         for (let i = 0; i < 500; i += 1) Atomics.load(new Uint8Array(buffer), 0);
+       }`,
+      { eval: true, workerData: buffer },
+    );
+    const ended = once(worker, "exit");
+    // Its length follows the memory's.
+    const view = new Uint8Array(buffer);
+    const lengths = new Set();
+    while (buffer.byteLength < buffer.maxByteLength) {
+      const [echo, behind] = await Promise.all([redis.bytes.echo(view), redis.echo("behind")]);
+      assert.ok(echo.length >= start && echo.length <= buffer.byteLength && echo.every((byte) => byte === 0));
+      assert.equal(behind, "behind");
+      lengths.add(echo.length);
+    }
+    await ended;
+    assert.ok(lengths.size > 1, "it grew meanwhile");
+  }
+  assert.equal(redis.stats().dials, 1);
+});
+
+test("bytes of another realm are bytes, as jsdom's are to Node", async (t) => {
+  const redis = client(t);
+  const strange = runInNewContext("Uint8Array.of(0xff, 0, 1)");
+  assert.equal(strange instanceof Uint8Array, false);
+  assert.equal(await redis.set("realm", strange), "OK");
+  assert.deepEqual(await redis.bytes.get("realm"), Uint8Array.of(0xff, 0, 1));
+  const shared = runInNewContext("new Uint8Array(new SharedArrayBuffer(3)).fill(65)");
+  assert.equal(await redis.call("ECHO", shared), "AAA");
 });
