@@ -5,10 +5,10 @@
 //   oldest   tests/packaging/workerd-oldest; of May 2024, which has neither importable env nor bound snapshots
 //
 //   startWorker(generation, options)   `wrangler dev`: bundles a Worker and runs it. See the function for the options.
-//     { base, get(path, init), ask(path, init), said(), complaints(), end() }   base: its URL; ask: fetch, which takes a
-//       limit of 30 s, and the answer's text; get: its JSON; said: all
-//       that wrangler and the Worker printed; complaints: the lines of it by which a runtime tells that it has refused
-//       something; end: stops it, and waits until it is gone. Whatever ends this process ends it, too.
+//     { base, ask(path, init), get(path, init), said(), complaints(), end() }
+//       base: its URL; ask: fetch within a limit of 30 s, and the answer's text; get: the same, and its JSON; said: all that
+//       wrangler and the Worker printed; complaints: the lines of it by which a runtime tells that it has refused something;
+//       end: stops it, and waits until it is gone. What ends this process ends it, too.
 //   startBuilt(generation, path, vars) the same for a Worker that was built already, by its wrangler.json
 //   uploaded(generation, options)      what `wrangler deploy` would upload: [{ path, type, contents }], as miniflare takes it
 //   versions(generation)               { wrangler, miniflare, workerd }; throws where it is not installed
@@ -82,6 +82,8 @@ const endGroup = (child, signal) => {
     // It has ended.
   }
 };
+// Their groups are not the terminal's, and without this a signal would end us before we could tell them.
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 process.on("exit", () => {
   for (const child of running) endGroup(child, "SIGKILL");
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
