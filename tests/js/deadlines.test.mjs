@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { startRedis } from "edgis/testing";
 import { createClient } from "./connect.mjs";
-import { listen, scripted, silent } from "./peers.mjs";
+import { scripted, silent } from "./peers.mjs";
 import { startWatched } from "./servers.mjs";
 
 const logger = false;
@@ -296,11 +296,10 @@ test("close() on a silent server ends within the command deadline", async (t) =>
 });
 
 test("close() on a link that dies while it drains settles its commands", async (t) => {
-  const peer = await listen((socket) => {
-    socket.once("data", () => {
-      socket.write("%1\r\n+proto\r\n:3\r\n+OK\r\n+OK\r\n+PONG\r\n");
-      socket.on("data", () => setTimeout(() => socket.destroy(), 30));
-    });
+  const peer = await scripted(([name], socket) => {
+    if (name !== "GET" && name !== "SET") return undefined;
+    setTimeout(() => socket.destroy(), 30);
+    return "";
   });
   t.after(() => peer.close());
   const client = createClient({ url: peer.url, logger });
