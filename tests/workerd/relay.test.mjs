@@ -4,17 +4,18 @@ import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startRedis } from "edgis/testing";
 import { observe } from "../js/observer.mjs";
-import { startWorker } from "./worker.mjs";
+import { generations, startWorker } from "./worker.mjs";
 
 const classes = ["Redis", "Hung", "Breaks", "Broken", "Denied", "Unset", "Foreign"];
 
-async function start(t, { idle = "60s", ...redisOptions } = {}) {
+async function start(t, { idle = "60s", generation, ...redisOptions } = {}) {
   const redis = await startRedis(redisOptions);
   t.after(() => redis.stop());
   const observer = await observe(redis);
   const worker = await startWorker(t, {
     url: redis.url,
     source: "tests/workerd/relay.mjs",
+    generation,
     durableObjects: Object.fromEntries(classes.map((name) => [name.toUpperCase(), name])),
     bindings: { REDIS_URL: redis.url, IDLE: idle },
   });
@@ -58,6 +59,28 @@ test("200 concurrent requests share one connection, which is closed when nobody 
   assert.deepEqual(await get("/module/page?id=1"), { values: ["1:0", "1:1", "1:2"] });
   assert.deepEqual(complaints(), []);
 });
+
+for (const generation of generations) {
+  test(`${generation}: through an object, 200 requests given up, then 500 in turn and 200 at once`, async (t) => {
+    const { get, redis, observer, complaints } = await start(t, { generation });
+    await get("/patient/page?id=0");
+    redis.pause();
+    const given = Array.from({ length: 200 }, (_, id) =>
+      get(`/patient/page?id=${id}`, { signal: AbortSignal.timeout(50) }).then(
+        () => assert.fail("nothing answers"),
+        (error) => error.name,
+      ),
+    );
+    assert.deepEqual(new Set(await Promise.all(given)), new Set(["TimeoutError"]));
+    redis.resume();
+    const answered = async (id) => assert.equal((await get(`/patient/page?id=${id}&rounds=1`)).values[0], `${id}:0`);
+    await Promise.all(Array.from({ length: 50 }, (_, id) => answered(id)));
+    for (let id = 0; id < 500; id += 1) await answered(id);
+    await Promise.all(Array.from({ length: 200 }, (_, id) => answered(id)));
+    assert.equal((await observer.others()).length, 1);
+    assert.deepEqual(complaints(), []);
+  });
+}
 
 test("a tick's commands cross in one call, whatever they are and from whatever depth of promises they come", async (t) => {
   const { get, calls } = await start(t);
