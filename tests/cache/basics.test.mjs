@@ -40,14 +40,16 @@ for (const protocol of protocols) {
       const before = await client.info("commandstats");
       // Where the machine is busy the timer of the deadlines may fire in between, which is a crossing.
       let fewest = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < 10 && fewest > 2; i += 1) {
+      let asked = Number.POSITIVE_INFINITY;
+      for (let i = 0; i < 10 && (fewest > 2 || asked > 1); i += 1) {
         const start = client.stats();
         assert.equal(await cache.getOrSet("k", counting()), "v");
         const { crossings, commands } = client.stats();
-        assert.equal(commands - start.commands, 1);
         fewest = Math.min(fewest, crossings - start.crossings);
+        // Once a second it also asks who is there.
+        asked = Math.min(asked, commands - start.commands);
       }
-      assert.equal(fewest, 2);
+      assert.deepEqual([fewest, asked], [2, 1]);
       const scripts = (text) => /cmdstat_eval(?:sha)?:calls=(\d+)/g[Symbol.match](text);
       assert.deepEqual(scripts(await client.info("commandstats"))?.map(String), scripts(before)?.map(String));
     });
@@ -55,15 +57,17 @@ for (const protocol of protocols) {
     await t.test("a hundred hits of a tick share one question", async () => {
       await cache.setMany(Array.from({ length: 100 }, (_, i) => [["n", i], i]));
       let fewest = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < 5 && fewest > 2; i += 1) {
+      let asked = Number.POSITIVE_INFINITY;
+      for (let i = 0; i < 5 && (fewest > 2 || asked > 1); i += 1) {
         const start = client.stats();
         const values = await Promise.all(Array.from({ length: 100 }, (_, n) => cache.getOrSet(["n", n], counting())));
         assert.deepEqual(values, [...values.keys()]);
         const { crossings, commands } = client.stats();
-        assert.equal(commands - start.commands, 1);
         fewest = Math.min(fewest, crossings - start.crossings);
+        // Once a second it also asks who is there.
+        asked = Math.min(asked, commands - start.commands);
       }
-      assert.equal(fewest, 2);
+      assert.deepEqual([fewest, asked], [2, 1]);
     });
 
     await t.test("delete, also of several keys, and of keys with parts", async () => {
