@@ -12,6 +12,8 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(doc)]
+use crate::error::Reason;
 use crate::manager::Breakers;
 use crate::time::Time;
 
@@ -25,7 +27,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 /// Why a stream could not be opened or has ended.
 #[derive(Clone, Debug)]
 pub struct Trouble {
-    /// The operating system's name for it, as in `ECONNREFUSED`; what is unknown counts as `ECONNRESET`. `END` is an
+    /// The operating system's name for it, as in `ECONNREFUSED`; what is unknown leads to [`Reason::Unknown`]. `END` is an
     /// orderly end, `ERUNTIME` says that this runtime cannot open such a stream.
     pub code: &'static str,
     /// What happened, for people. It must not hold a secret.
@@ -37,7 +39,9 @@ impl From<io::Error> for Trouble {
         let text = error.to_string();
         let code = match error.kind() {
             io::ErrorKind::ConnectionRefused => "ECONNREFUSED",
+            io::ErrorKind::ConnectionReset => "ECONNRESET",
             io::ErrorKind::ConnectionAborted => "ECONNABORTED",
+            io::ErrorKind::NotConnected => "ENOTCONN",
             io::ErrorKind::BrokenPipe => "EPIPE",
             io::ErrorKind::NotFound => "ENOENT",
             io::ErrorKind::TimedOut => "ETIMEDOUT",
@@ -45,9 +49,13 @@ impl From<io::Error> for Trouble {
             io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",
             io::ErrorKind::PermissionDenied => "EACCES",
             io::ErrorKind::UnexpectedEof => "END",
+            io::ErrorKind::NotADirectory => "ENOTDIR",
+            io::ErrorKind::OutOfMemory => "ENOMEM",
+            // What the process has run out of has no kind of its own.
+            _ if text.contains("Too many open files") => "EMFILE",
             // The resolver's errors have no kind of their own.
             _ if text.contains("lookup address") => "ENOTFOUND",
-            _ => "ECONNRESET",
+            _ => "EIO",
         };
         Trouble { code, text }
     }

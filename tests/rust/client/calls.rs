@@ -199,3 +199,30 @@ fn a_client_fits_into_no_static_and_an_error_goes_anywhere() {
     goes_anywhere::<Error>();
     goes_anywhere::<Options>();
 }
+
+#[test]
+fn texts_of_any_length_and_one_over_the_limit_which_costs_its_own_call() {
+    run(|| async {
+        let redis = Redis::start().await;
+        let client = redis.client().await;
+        for length in [4_095, 32_768, 600_000] {
+            let status = "return redis.status_reply(string.rep('x', ARGV[1]))";
+            let error = "return redis.error_reply('MINE ' .. string.rep('y', ARGV[1]))";
+            let texts = client.call::<String>(("EVAL", status, 0, length));
+            let errors = client.call::<String>(("EVAL", error, 0, length));
+            let ((text, error), pong) = join(join(texts, errors), client.call::<String>(("PING",))).await;
+            assert_eq!(text.unwrap(), "x".repeat(length));
+            assert_eq!(error.unwrap_err().to_string(), format!("MINE {}", "y".repeat(length)));
+            assert_eq!(pong.unwrap(), "PONG");
+        }
+        let small = edgis::Options::new(redis.url()).max_value_bytes(1_000);
+        let client = Client::connect_on(Native::new(), small).await.unwrap();
+        client.call::<()>(("SET", "long", "z".repeat(1_001))).await.unwrap();
+        let (long, pong) =
+            join(client.call::<String>(("GET", "long")), client.call::<String>(("PING",))).await;
+        let error = long.unwrap_err();
+        assert_eq!((error.code(), error.sent()), ("EDGIS_PROTOCOL", edgis::Sent::Yes));
+        assert!(error.to_string().contains("max_value_bytes"), "{error}");
+        assert_eq!((pong.unwrap().as_str(), client.stats().dials), ("PONG", 1.0));
+    });
+}
