@@ -248,14 +248,18 @@ impl Parser {
         Ok(None)
     }
 
+    /// A line of text as long as this may be shown in parts. A number's sign is not shown without a digit.
+    fn in_parts(&self) -> usize {
+        self.limits.big.max(2)
+    }
+
     /// `+`, `-` and `(`: servers set no limit to these.
     #[inline]
     fn text_line<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, kind: Kind, sink: &mut S) -> Step {
         let start = at + 1;
         let Some(end) = self.end_of_text(buf, start) else {
             let there = buf.len() - start - ends_with_cr(buf, start);
-            // A number's sign is not shown without a digit.
-            if there < self.limits.big.max(2) {
+            if there < self.in_parts() {
                 return Ok(None);
             }
             self.middle = Middle::Text { kind, length: 0 };
@@ -265,7 +269,8 @@ impl Parser {
         if text.len() as u64 > self.limits.bulk {
             return self.skip(buf, text.len() as u64, start, sink);
         }
-        if kind == Kind::BigNumber && !is_integer(text) {
+        // One that may come in parts is text to the end: how the stream is cut must not decide whether it is believed.
+        if kind == Kind::BigNumber && text.len() < self.in_parts() && !is_integer(text) {
             return Err(error(ProtocolErrorKind::BadBigNumber, b'('));
         }
         self.value(sink, kind, short_ascii_flag(text), start as u32, end as u32);

@@ -1,6 +1,6 @@
 //! Values that do not stand in one buffer, and values over a limit: read on where the last buffer ended.
 
-use super::super::scan::{is_integer, short_ascii_flag};
+use super::super::scan::short_ascii_flag;
 use super::{crlf, end_of_line, ends_with_cr, error, Parser, Step, ATTRIBUTE, STACK};
 use crate::resp::{Kind, ProtocolError, ProtocolErrorKind, Token, FIRST, LAST, MORE, TOO_DEEP, TOO_LONG};
 
@@ -97,11 +97,6 @@ impl Parser {
                 self.middle = if found.is_none() { Middle::Text { kind, length } } else { Middle::Nothing };
                 let part = &buf[at..end];
                 if length <= self.limits.bulk {
-                    // The sign stands in the first part, and a digit with it.
-                    let is_number = before == 0 && is_integer(part) || part.iter().all(u8::is_ascii_digit);
-                    if kind == Kind::BigNumber && !is_number {
-                        return Err(error(ProtocolErrorKind::BadBigNumber, b'('));
-                    }
                     let flags = first | more | short_ascii_flag(part);
                     self.emit(sink, Token { kind, flags, a: at as u32, b: end as u32 });
                 } else {
