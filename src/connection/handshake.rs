@@ -46,13 +46,14 @@ impl Introduction {
 
     /// What a server said, without the credentials that it may repeat. A password in it makes all of it worthless: what
     /// is left out would tell where it stood. A user's name is only masked, `default` is everybody's.
+    /// No more of it is given than a person reads.
     pub(super) fn conceal(&self, said: String) -> String {
-        let Some((user, password)) = &self.credentials else { return said };
-        if position(&said, password).is_some() {
+        let Some((user, password)) = &self.credentials else { return shortened(said) };
+        if holds(&said, password) {
             return owned("the server's words are left out: they hold the password");
         }
         if user == "default" {
-            return said;
+            return shortened(said);
         }
         let (mut shown, mut rest) = (String::new(), said.as_str());
         let mut before_it = b' ';
@@ -68,7 +69,7 @@ impl Introduction {
             rest = behind;
         }
         shown.push_str(rest);
-        shown
+        shortened(shown)
     }
 }
 
@@ -78,6 +79,31 @@ fn is_of_a_word(byte: u8) -> bool {
 }
 
 /// Where `part` stands in `text`; one that is empty stands nowhere.
+/// Stands for each byte of words that are not UTF-8 and not ASCII.
+pub(super) const ELSE: char = '?';
+/// Of what a server says of itself so many bytes are shown.
+const LONGEST: usize = 500;
+/// So many characters of a password at the end of words that were cut are no coincidence.
+const PREFIX: usize = 4;
+
+/// Whether a server's words hold the password, as it is, with [`ELSE`], or cut where the words were.
+fn holds(said: &str, password: &str) -> bool {
+    let bytes = password.bytes().map(|byte| if byte.is_ascii() { char::from(byte) } else { ELSE });
+    let replaced: String = bytes.collect();
+    let stands = |password: &str| {
+        let ends =
+            || (PREFIX..password.len()).any(|end| said.as_bytes().ends_with(&password.as_bytes()[..end]));
+        position(said, password).is_some() || said.len() > LONGEST && ends()
+    };
+    stands(password) || stands(&replaced)
+}
+
+fn shortened(mut said: String) -> String {
+    let end = (0..=LONGEST.min(said.len())).rev().find(|end| said.is_char_boundary(*end));
+    said.truncate(end.unwrap_or(0));
+    said
+}
+
 fn position(text: &str, part: &str) -> Option<usize> {
     // Not `str::find`: nothing else needs the searcher behind it, and it is large.
     let windows = text.as_bytes().windows(part.len().max(1));

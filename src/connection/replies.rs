@@ -3,12 +3,9 @@
 use crate::error::{Failure, Reason, Sent, ServerError};
 use crate::resp::{owned, Kind, Token, MORE, TOO_DEEP};
 
-use super::handshake::{Answer, Handshake, Introduction, Progress, Step};
+use super::handshake::{Answer, Handshake, Introduction, Progress, Step, ELSE};
 use super::inflight::{Inflight, ABANDONED, INTERNAL};
 use super::output::{Output, ABORT, CHANGED, LINK};
-
-/// Of what a server says of itself so many bytes are shown.
-const LONGEST: usize = 500;
 
 /// Whose reply is being received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,10 +237,9 @@ impl Replies<'_> {
     fn text(&self, token: Token) -> Option<String> {
         let range = token.a as usize..token.b as usize;
         let bytes = self.bytes.get(range)?;
-        let bytes = &bytes[..bytes.len().min(LONGEST)];
         // Servers speak ASCII of themselves; what is not even UTF-8 they repeat of an argument.
         let ascii =
-            || bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();
+            || bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { ELSE }).collect();
         Some(core::str::from_utf8(bytes).map_or_else(|_| ascii(), owned))
     }
 }

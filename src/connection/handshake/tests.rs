@@ -36,6 +36,14 @@ fn what_a_server_repeats_of_credentials_is_not_shown() {
     let shown = "ERR ***: '***' has no application, apps, wrapp or app_1 ***";
     assert_eq!(introduction.conceal(said.into()), shown);
     assert!(!introduction.conceal("ERR secret".into()).contains("secret"));
+    // Words are cut for people after that, and may have been cut before.
+    for said in [format!("ERR {}secret", "x".repeat(497)), format!("ERR {}secr", "x".repeat(5_000))] {
+        assert!(introduction.conceal(said).starts_with("the server's words are left out"));
+    }
+    assert_eq!(introduction.conceal(format!("ERR {}", "é".repeat(400))).len(), 500);
+    let credentials = Some(("app".to_string(), "sécret".to_string()));
+    let introduction = Introduction { credentials, ..Introduction::default() };
+    assert!(!introduction.conceal("ERR s??cret \u{fffd}".into()).contains("cret"));
     assert!(!format!("{introduction:?}").contains("secret"));
     assert!(!format!("{introduction:?}").contains("app"));
     for credentials in [None, Some((String::new(), String::new())), Some(("default".into(), "x".into()))] {
