@@ -211,9 +211,7 @@ impl Encoder {
             match ahead.argument()? {
                 Argument::Inside(argument) => seen.arguments.push(argument),
                 Argument::Outside(_) => seen.arguments.push(b""),
-                Argument::Framed { count, .. } => {
-                    seen.hidden = Some((seen.arguments.len(), count.max(1) as usize));
-                }
+                Argument::Framed { count, .. } => seen.hide(count.max(1) as usize),
             }
         }
         Ok(command::classify(name, &seen))
@@ -226,24 +224,41 @@ impl Encoder {
 struct Seen<'a> {
     arguments: Vec<&'a [u8]>,
     /// In front of which of them the shell holds how many that it framed itself.
-    hidden: Option<(usize, usize)>,
+    hidden: Vec<(usize, usize)>,
+}
+
+impl Seen<'_> {
+    fn hide(&mut self, count: usize) {
+        self.hidden.push((self.arguments.len(), count));
+    }
+
+    /// Where the argument at `index` of all stands among those that are here; `Err` when the shell framed it.
+    fn place(&self, index: usize) -> Result<usize, ()> {
+        let mut before = 0;
+        for (at, count) in &self.hidden {
+            if index < at + before {
+                break;
+            }
+            if index < at + before + count {
+                return Err(());
+            }
+            before += count;
+        }
+        Ok(index - before)
+    }
 }
 
 impl Args for Seen<'_> {
     fn len(&self) -> usize {
-        self.arguments.len() + self.hidden.map_or(0, |(_, count)| count)
+        self.arguments.len() + self.hidden.iter().map(|(_, count)| count).sum::<usize>()
     }
 
     fn get(&self, index: usize) -> Option<&[u8]> {
-        match self.hidden {
-            Some((at, count)) if index >= at && index - at < count => Some(b""),
-            Some((at, count)) if index >= at => self.arguments.get(index - count).copied(),
-            _ => self.arguments.get(index).copied(),
-        }
+        self.place(index).map_or(Some(b""), |place| self.arguments.get(place).copied())
     }
 
     fn is_hidden(&self, index: usize) -> bool {
-        self.hidden.is_some_and(|(at, count)| index >= at && index - at < count)
+        self.place(index).is_err()
     }
 }
 
@@ -349,6 +364,19 @@ mod tests {
         assert_eq!(frames.externals, [External { at: 26, tag: 1, index: 0 }]);
         let [Outcome::Framed { entry, size: 400_043, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
         assert_eq!((entry.flags, entry.shape), (0, command::Shape::Pairs as u8), "not to be sent again");
+    }
+
+    #[test]
+    fn hidden_arguments_keep_the_others_in_their_places() {
+        let mut seen = Seen { arguments: vec![b"a", b"b", b"c"], ..Seen::default() };
+        seen.hidden = vec![(0, 2), (1, 1), (3, 1)];
+        let shown = ["", "", "a", "", "b", "c", ""].map(str::as_bytes);
+        assert_eq!((0..7).map(|index| seen.get(index).unwrap()).collect::<Vec<_>>(), shown);
+        assert_eq!((seen.len(), seen.get(7)), (7, None));
+        assert_eq!(
+            (0..7).map(|index| seen.is_hidden(index)).collect::<Vec<_>>(),
+            shown.map(<[u8]>::is_empty)
+        );
     }
 
     #[test]
