@@ -74,7 +74,7 @@ test("attached as in the README, the connection is closed before Vercel suspends
   const env = { REDIS_URL: server.url, VERCEL_URL: "app.example", VERCEL_REGION: "fra1" };
   const { good, text } = await run(process.execPath, ["app.mjs"], folder, env);
   assert.ok(good, text);
-  const { awake, ...rest } = JSON.parse(text.trim().split("\n").at(-1));
+  const { awake, ...rest } = JSON.parse(text.split("\n").findLast((line) => line.startsWith("{")));
   assert.deepEqual(rest, { state: "idle", reply: "v", after: "idle", dials: 2 });
   assert.ok(awake.length === 3 && awake[2] === 1 && awake[0] + awake[1] >= 1, `promises: ${awake}`);
 });

@@ -41,7 +41,7 @@ fn ready() -> Manager {
     manager.connect(target, Time::ZERO);
     let link = manager.output().rows.iter().find(|row| row[0] == OPEN).expect("a link is opened")[1];
     manager.opened(link, Time::ZERO);
-    manager.receive(link, b"%0\r\n+OK\r\n+OK\r\n+PONG\r\n", Time::ZERO);
+    manager.receive(link, b"%1\r\n$5\r\nproto\r\n:3\r\n+PONG\r\n", Time::ZERO);
     manager
 }
 
