@@ -36,7 +36,9 @@ export class Replays implements Watcher {
   }
 
   join(party: Party): void {
-    this.#parties.add(new WeakRef(party));
+    // With compatibility dates before May 2025 Workers have none; there, a cache lives as long as its isolate as a rule.
+    const strong = { deref: () => party } as unknown as WeakRef<Party>;
+    this.#parties.add(typeof WeakRef === "undefined" ? strong : new WeakRef(party));
     const { isScoped, target } = party.sender.inside;
     // Timers of a request end with it: there, the next read makes up for the journal.
     if (isScoped || target === undefined || target === this.#target) return;
