@@ -5,7 +5,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { buildWorkers } from "../../scripts/worker-rs.mjs";
 import { observe } from "../js/observer.mjs";
 import { startRedis } from "../js/redis-server.mjs";
-import { generations, startWorker as startGeneration } from "../packaging/workers.mjs";
 import { startWorker } from "./worker.mjs";
 
 async function start(t, { url, redis, worker = "example", ...options } = {}) {
@@ -58,31 +57,6 @@ test("a Durable Object shares one connection between its requests", async (t) =>
   assert.equal(said(), "");
 });
 
-for (const generation of ["newest", "oldest"])
-  test(`requests have a connection each and a Durable Object has one for all of its own: ${generation}`, async (t) => {
-    const redis = await startRedis();
-    t.after(() => redis.stop());
-    const observer = await observe(redis);
-    t.after(() => observer.socket.destroy());
-    const { example } = await buildWorkers();
-    const objects = { COUNTER: "Counter" };
-    const worker = await startGeneration(generation, { main: example, vars: { REDIS_URL: redis.url }, objects });
-    t.after(() => worker.end());
-    const get = async (path) => (await fetch(new URL(path, worker.base))).text();
-    assert.deepEqual(
-      numbers((await Promise.all(upTo(50).map(() => get("/visits/home")))).map((text) => ({ text }))),
-      upTo(50),
-    );
-    assert.ok(await empties(observer), `${await connections(observer)} connections are left`);
-    for (const round of [0, 1, 2]) {
-      const answers = await Promise.all(upTo(50).map(() => get("/shared/home")));
-      const expected = upTo(50).map((index) => 50 * round + index + 50);
-      assert.deepEqual(numbers(answers.map((text) => ({ text }))), expected);
-      assert.equal(await connections(observer), 1);
-    }
-    assert.deepEqual(worker.complaints(), []);
-  });
-
 test("requests that are given up leave the others alone", async (t) => {
   const { redis, get, said } = await start(t);
   redis.pause();
@@ -101,40 +75,6 @@ test("requests that are given up leave the others alone", async (t) => {
   assert.ok(performance.now() - start50 < 5_000);
   assert.doesNotMatch(said(), /different request|hung|Uncaught/);
 });
-
-// On the newest also without what came with later compatibility dates.
-for (const [generation, date] of [...generations.map((generation) => [generation]), ["newest", "2024-05-01"]])
-  test(`a client that is kept for the next request says whose it is at once: ${generation} ${date ?? ""}`, async (t) => {
-    const redis = await startRedis();
-    t.after(() => redis.stop());
-    const observer = await observe(redis);
-    t.after(() => observer.socket.destroy());
-    const { kept } = await buildWorkers();
-    const vars = { REDIS_URL: redis.url };
-    const worker = await startGeneration(generation, { main: kept, date, vars });
-    t.after(() => worker.end());
-    const get = async (path) => {
-      const response = await fetch(new URL(path, worker.base), { headers: { "MF-Disable-Pretty-Error": "true" } });
-      return { status: response.status, text: await response.text() };
-    };
-    const theirs = async (path) => {
-      const before = performance.now();
-      const { status, text } = await get(path);
-      assert.equal(status, 500, text);
-      assert.match(text, /this client was made in another request/);
-      assert.ok(performance.now() - before < 5_000, "it was not told at once");
-    };
-    // Before any is kept, so that no other request has been here.
-    await theirs("/early");
-    const owner = get("/owner");
-    while (String(await observer.ask("GET", "visits")) !== "1") await sleep(5);
-    const all = upTo(60).map((index) => theirs(["/", "/beside", "/early"][index % 3]));
-    await Promise.all(all);
-    assert.deepEqual(await owner, { status: 200, text: "2" });
-    // Once it has ended, too.
-    await Promise.all(upTo(30).map((index) => theirs(["/", "/beside", "/owner"][index % 3])));
-    assert.deepEqual(worker.complaints(), []);
-  });
 
 test("while Redis is away each answer says what is wrong and what to do, and it is found when it is back", async (t) => {
   const { redis, get, said } = await start(t);
