@@ -38,9 +38,12 @@ test-packaging: ## runs the tarball in real apps: runtimes, bundlers, a framewor
 	@scripts/setup.sh build redis runtimes apps workerd frameworks
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/packaging/table.mjs $(ONLY)
 
+# Words that stand in their names. A comma would end the argument of a function of make.
+FRAMEWORKS_CELLS := "in workerd" ", workerd" "nitro 2"
+
 test-frameworks: ## builds an app with each framework for Workers and runs it, some minutes; ONLY="nuxt" runs some
 	@FRAMEWORKS=all scripts/setup.sh build redis runtimes workerd apps frameworks
-	@$(TOOLS) $(BUILD) && $(PACKAGE) && FRAMEWORKS=all node tests/packaging/table.mjs $(or $(ONLY),"in workerd" ", workerd" "nitro 2")
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && FRAMEWORKS=all node tests/packaging/table.mjs $(or $(ONLY),$(FRAMEWORKS_CELLS))
 
 # What is pinned as the newest workerd may be yesterday's: CI runs this one.
 test-workerd: ## plays every kind of a Worker's handlers on the newest workerd that the registry has today
