@@ -262,7 +262,7 @@ test("a credentials function may use the client, close it, or give anything: it 
 
 test("text longer than servers take, and a name longer than any, are mistakes of the call", async () => {
   const ended = await told(`
-    const redis = createClient({ url, logger: false, timeouts: { command: "60s" } });
+    const redis = createClient({ url, logger: false, timeouts: { connect: "20s", command: "60s" } });
     await redis.get("k");
     // Half a gibibyte and two bytes in UTF-8, a quarter of one here.
     const text = "\u00e9".repeat((256 << 20) + 1);
