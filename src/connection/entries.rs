@@ -83,6 +83,8 @@ impl Entries {
     }
 
     /// The first block has nothing more to give.
+    #[cold]
+    #[inline(never)]
     fn next_block(&mut self) {
         self.before += self.head as u64;
         self.head = 0;

@@ -236,6 +236,8 @@ impl Parser {
 
     /// A value of `len` bytes begins at `content`, and not all of it, or of its CRLF, is there: what is there of it is
     /// consumed, and what is missing is the caller's to move.
+    #[cold]
+    #[inline(never)]
     fn divert<S: FnMut(Token)>(&mut self, buf: &[u8], len: usize, content: usize, sink: &mut S) -> Step {
         // Without a sum: where offsets have 32 bits there is none of a length near 4 GiB.
         let there = len.min(buf.len() - content);

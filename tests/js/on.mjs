@@ -18,6 +18,7 @@ const ofNode = {
   "insist.test.mjs": "it takes sources, and the bundler for that is Node's",
   "memory.test.mjs": "it takes sources, and the bundler for that is Node's",
   "near.test.mjs": "it takes sources, and the bundler for that is Node's",
+  "own-faults.test.mjs": "it names what Node says of its own limits and files; others say it in other words",
   "readme.test.mjs": "the README shows what Node's console prints",
   "via.test.mjs": "it takes sources, and the bundler for that is Node's",
 };

@@ -163,15 +163,18 @@ test("deadlines count from the call while a link drains slowly", async (t) => {
     setImmediate(() => socket.pause());
     taken += 1;
   }, 10);
-  const value = Buffer.alloc(4_000, 98);
+  const value = Buffer.alloc(2_000, 98);
   const floods = Array.from({ length: 10_000 }, (_, i) => outcome(client.set(`${"k".repeat(200)}${i}`, value)));
   const started = performance.now();
+  // How late timers are by themselves, on a busy machine.
+  const timer = sleep(100).then(() => performance.now() - started - 100);
   const given = await outcome(client.with({ timeout: "100ms" }).get("k"));
   const waited = performance.now() - started;
+  const late = await timer;
   clearInterval(feed);
   // The kernel may have taken it already.
   assert.match(given, /^TimeoutError (queue no|reply maybe)$/);
-  assert.ok(waited >= 95 && waited < 1_500, `${waited} ms`);
+  assert.ok(waited >= 95 && waited - late < 1_200, `${waited} ms, of which timers were late for ${late}`);
   assert.ok(taken > 0);
   setImmediate(() => socket.resume());
   assert.deepEqual(tally(await Promise.all(floods)), { OK: 10_000 });

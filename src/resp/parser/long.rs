@@ -23,6 +23,7 @@ const SKIPPED: Token = Token { kind: Kind::Skipped, flags: 0, a: TOO_LONG, b: 0 
 impl Parser {
     /// A string of `len` bytes that begins at `content` is over the limit.
     #[cold]
+    #[inline(never)]
     pub(super) fn skip<S: FnMut(Token)>(
         &mut self,
         buf: &[u8],
@@ -57,6 +58,7 @@ impl Parser {
 
     /// Reads on from `at` in the middle of a value. Gives how far it came.
     #[cold]
+    #[inline(never)]
     pub(super) fn go_on<S: FnMut(Token)>(
         &mut self,
         buf: &[u8],
@@ -114,6 +116,7 @@ impl Parser {
 
     /// An aggregate that is nested too deep: its values are counted in the frame of what is around it.
     #[cold]
+    #[inline(never)]
     pub(super) fn flatten<S: FnMut(Token)>(
         &mut self,
         count: u32,
