@@ -31,6 +31,7 @@ import {
   handleSettings,
   isForCallsOnly,
   readyLimit,
+  type Settings,
   settingsOf,
 } from "./options.js";
 import { notReady, untilReady } from "./ready.js";
@@ -57,6 +58,7 @@ export class BaseClient implements Subscriber {
   readonly #origin: BaseClient | undefined;
   readonly #isView: boolean;
   readonly #number: number;
+  #settled: Settings | undefined;
   #listeners: Listeners | undefined;
   #handle: Handle | undefined;
   #share: Share | undefined;
@@ -188,7 +190,7 @@ export class BaseClient implements Subscriber {
     let target = this.#origin?.target;
     if (target !== undefined) hold(target);
     else {
-      const settings = settingsOf(this.#options, this.#settings, this.#runtime, (value) => engine.identify(value));
+      const settings = this.#settingsOf(engine);
       target = attach(engine, scope, settings.target, settings.key, settings.share);
       if (target.linkSettings === undefined) target.linkSettings = settings.link;
       else if (target.linkSettings !== settings.link && !target.warned) {
@@ -214,6 +216,15 @@ export class BaseClient implements Subscriber {
     }
     if (this.#listeners !== undefined) this.#subscribe();
     return target;
+  }
+
+  /** What the options come to: once where that stays the same, since each request of a Worker asks. */
+  #settingsOf(engine: Engine): Settings {
+    if (this.#settled !== undefined) return this.#settled;
+    const settings = settingsOf(this.#options, this.#settings, this.#runtime, (value) => engine.identify(value));
+    const [problem] = settings.target.options.texts;
+    if (problem === undefined && typeof this.#options.url !== "function") this.#settled = settings;
+    return settings;
   }
 
   #subscribe(): void {

@@ -27,6 +27,9 @@ export interface Sender {
   send2(name: string, staged: string, a: string, b: string): Promise<unknown>;
 }
 
+/** Apart from the methods, whose short paths are only inlined while they are small. */
+const line = (command: string, args: readonly unknown[]): unknown[] => [command, ...args];
+
 type Method = (this: Sender, ...args: unknown[]) => Promise<unknown>;
 
 export function defineCommands(prototype: Sender): void {
@@ -41,7 +44,7 @@ export function defineCommands(prototype: Sender): void {
     (command, grammar, name) =>
       function (...args) {
         if (args.at(-1) === undefined && optional.has(name)) args.pop();
-        return this.callAll([command, ...args], grammar);
+        return this.callAll(line(command, args), grammar);
       },
   );
 
@@ -50,7 +53,7 @@ export function defineCommands(prototype: Sender): void {
     return function (...args) {
       const a = args[0];
       if (args.length === 1 && typeof a === "string") return this.send1(command, staged, a);
-      return this.callAll([command, ...args], grammar);
+      return this.callAll(line(command, args), grammar);
     };
   });
 
@@ -60,7 +63,7 @@ export function defineCommands(prototype: Sender): void {
       const a = args[0];
       const b = args[1];
       if (args.length === 2 && typeof a === "string" && typeof b === "string") return this.send2(command, staged, a, b);
-      return this.callAll([command, ...args], grammar);
+      return this.callAll(line(command, args), grammar);
     };
   });
 

@@ -129,6 +129,7 @@ export class Engine {
     const promise = this.pending.add(handle, name);
     const { lastTag } = this.pending;
     if (!target.scheduled) this.schedule(target);
+    else if (stage.wordCount > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     const { words } = stage;
     const at = stage.wordCount;
     words[at] = lastTag;
@@ -138,7 +139,6 @@ export class Engine {
     words[at + 4] = a.length;
     stage.wordCount = at + 5;
     stage.text += `${staged}${a}\n`;
-    if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     return promise;
   }
 
@@ -151,6 +151,7 @@ export class Engine {
     const promise = this.pending.add(handle, name);
     const { lastTag } = this.pending;
     if (!target.scheduled) this.schedule(target);
+    else if (stage.wordCount > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     const { words } = stage;
     const at = stage.wordCount;
     words[at] = lastTag;
@@ -161,7 +162,6 @@ export class Engine {
     words[at + 5] = b.length;
     stage.wordCount = at + 6;
     stage.text += `${staged}${a}\n${b}\n`;
-    if (at > EARLY_WORDS && this.#pipeIsEmpty) this.#flushEarly(target);
     return promise;
   }
 

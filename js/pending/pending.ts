@@ -18,8 +18,6 @@ export interface External {
 const PLACES = 1 << 21;
 const MASK = PLACES - 1;
 const TAGS = 1 << 30;
-/** The tag of a place that is free. */
-const NONE = -1;
 
 let resolveOfLast: Resolve;
 let rejectOfLast: Reject;
@@ -39,7 +37,7 @@ export class Pending<Owner> {
   readonly #names: string[] = [];
   readonly #tags: number[] = [];
   readonly #externals = new Map<number, External[]>();
-  /** The next tags of places that are free. */
+  /** Places that are free. Their tags are those that come next. */
   readonly #free: number[] = [];
   readonly #left: ((owner: Owner) => void) | undefined;
   readonly #full: (owner: Owner, name: string) => unknown;
@@ -61,23 +59,27 @@ export class Pending<Owner> {
 
   /** A new promise; its tag is in `lastTag`. Where there is no place it is rejected, and what is staged under its tag skipped. */
   add(owner: Owner, name: string): Promise<unknown> {
-    const promise = new Promise<unknown>(capture);
-    const tag = this.#free.pop() ?? this.#tags.length;
-    if (this.#size === PLACES) {
-      rejectOfLast(this.#full(owner, name));
-      promise.catch(nobody);
-      this.lastTag = CANCELLED;
-      return promise;
+    let place = this.#free.pop();
+    if (place === undefined) {
+      place = this.#tags.length;
+      if (place === PLACES) return this.#refuse(owner, name);
+      this.#tags.push(place);
     }
-    const place = tag & MASK;
-    this.#tags[place] = tag;
+    const promise = new Promise<unknown>(capture);
     this.#resolves[place] = resolveOfLast;
     this.#rejects[place] = rejectOfLast;
     this.#promises[place] = promise;
     this.#owners[place] = owner;
     this.#names[place] = name;
     this.#size += 1;
-    this.lastTag = tag;
+    this.lastTag = this.#tags[place] as number;
+    return promise;
+  }
+
+  #refuse(owner: Owner, name: string): Promise<unknown> {
+    const promise = Promise.reject(this.#full(owner, name));
+    promise.catch(nobody);
+    this.lastTag = CANCELLED;
     return promise;
   }
 
@@ -132,11 +134,10 @@ export class Pending<Owner> {
     this.#promises[place] = undefined;
     this.#owners[place] = undefined;
     if (this.#externals.size > 0) this.#externals.delete(tag);
-    // The tag has an end; the place of the next one is the same.
+    // The next tag of the place; tags have an end.
     const next = tag + PLACES;
-    const free = next < TAGS ? next : place;
-    this.#tags[place] = NONE;
-    this.#free.push(free);
+    this.#tags[place] = next < TAGS ? next : place;
+    this.#free.push(place);
     this.#size -= 1;
   }
 
@@ -173,6 +174,6 @@ export class Pending<Owner> {
 
   /** The tags of all that wait. */
   tags(): number[] {
-    return this.#tags.filter((tag) => tag !== NONE);
+    return this.#tags.filter((tag) => this.has(tag));
   }
 }

@@ -54,7 +54,7 @@ impl<'a> Batch<'a> {
         Batch { meta, text: TextArguments::new(text, ascii), bytes, staged_at: None }
     }
 
-    /// How long ago the command that [`Encoder::next`] gave last was staged.
+    /// How long ago the command that was read last was staged.
     #[inline]
     pub fn age(&self, now: Time) -> Duration {
         let Some(staged_at) = self.staged_at else { return Duration::ZERO };

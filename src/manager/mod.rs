@@ -148,8 +148,8 @@ impl Manager {
         self.shut_down(target, now);
     }
 
-    /// The number of a policy; equal ones share it. Of very many different ones the durations are rounded up, see
-    /// [`Policy::rounded`].
+    /// The number of a policy; equal ones share it. Of very many different ones the durations are rounded up by a
+    /// quarter at most.
     pub fn policy(&mut self, policy: Policy) -> u16 {
         let policy = policy.clamped();
         let known = |policies: &[Policy], policy| policies.iter().position(|known| *known == policy);

@@ -12,7 +12,11 @@ test.before(async () => {
 test.after(() => server.stop());
 
 const program = `
+import { createServer } from "node:net";
 import { createClient } from "edgis";
+const server = createServer(() => {}).listen(0, "127.0.0.1");
+await new Promise((resolve) => server.once("listening", resolve));
+const silent = "redis://127.0.0.1:" + server.address().port;
 const engine = () => globalThis[Symbol.for("edgis.engine.1")];
 const url = process.env.REDIS_URL;
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -41,6 +45,7 @@ for (const [name] of names) {
     const other = createClient({ url: url + "/1", logger: false });
     const mine = createClient({ url: url + "/2", logger: false, timeouts: { command: "2s" } });
     const gone = createClient({ url: "redis://127.0.0.1:1", logger: false, timeouts: { connect: 100 } });
+    const mute = createClient({ url: silent, logger: false, timeouts: { connect: 10 } });
     const asked = [];
     const ask = (promise) => asked.push(outcome(promise));
     try {
@@ -49,6 +54,7 @@ for (const [name] of names) {
       ask(mine.set("a", 1));
       ask(other.ping());
       ask(gone.get("k"));
+      ask(mute.get("k"));
       await sleep(15);
       const controller = new AbortController();
       ask(mine.with({ signal: controller.signal, timeout: (budget += 10) }).get("a"));
@@ -77,10 +83,12 @@ for (const [name] of names) {
     const pending = outcomes.filter((one) => one === "pending").length;
     const left = engine().pending.size;
     if (thrown !== undefined || pending > 0 || left > 0 || after.some((one) => one !== "ok")) faults.push({ name, nth, thrown, pending, left, after });
-    await Promise.all([other.close(), gone.close()]);
+    await Promise.all([other.close(), gone.close(), mute.close()]);
   }
 }
+server.close();
 console.log(JSON.stringify({ fired: [...fired], faults, unhandled: globalThis.__unhandled, uncaught: globalThis.__uncaught }));
+process.exit(0);
 `;
 
 test("a death in any call settles everything and harms nobody else", async () => {
