@@ -219,7 +219,9 @@ impl Replies<'_> {
             progress => {
                 // Before the replies to what rides behind the handshake, which come behind a refused HELLO too: whoever gets
                 // them must know that they are from another link than the one that he may have written to.
-                if self.handshaking && matches!(progress, Progress::Done | Progress::Downgrade) {
+                // A link that is to replace another carries nothing yet: until it is ready, replies come from that one.
+                let carries = progress == Progress::Downgrade && self.inflight.is_waited_for();
+                if self.handshaking && (progress == Progress::Done || carries) {
                     self.live = progress == Progress::Done;
                     self.announce(0);
                 }

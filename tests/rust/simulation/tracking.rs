@@ -137,3 +137,24 @@ fn a_link_that_takes_over_from_a_doubted_one_is_another() {
     let links: Vec<u32> = world.announced[&target].iter().map(|(link, _)| *link).collect();
     assert_eq!((links, told(&world, target)), (vec![first, second], vec![true, true]));
 }
+
+#[test]
+fn a_link_that_falls_back_to_resp2_is_the_one_that_answers_only_once_it_is_ready() {
+    let mut world = World::new(7);
+    let target = world.ready(Options::default());
+    let first = world.link(target);
+    world.submit(target, "GET", PROMPT);
+    world.pass(1_100, Duration::ZERO);
+    let second = *world.links(target).last().expect("the dial that is to replace it");
+    world.wires.get_mut(&second).expect("a link").server.temper = Temper::Old;
+    world.accept(second);
+    // HELLO is refused, and what is asked in its place is not answered yet.
+    world.work(second);
+    world.deliver(second, usize::MAX);
+    let links = |world: &World| world.announced[&target].iter().map(|(link, _)| *link).collect::<Vec<u32>>();
+    assert_eq!(links(&world), [first]);
+    world.track(target, "cache:");
+    world.serve(first);
+    assert_eq!(links(&world), [first, first], "it tells of changes now");
+    assert_eq!(world.links(target), [first], "it has spoken, and is trusted again");
+}
