@@ -1,6 +1,7 @@
 // Runs the test suites one after the other and ends with what failed and one line for all of them: "N passed, N failed".
 //   node scripts/test.mjs [rust] [worker] [fuzz] [wasm] [browser] [node] [bun] [deno] [packaging]
 import { spawn, spawnSync } from "node:child_process";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { Failures } from "./failures.mjs";
 import { at, files, root } from "./steps.mjs";
@@ -9,7 +10,8 @@ const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode",
 const which = (program) => spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
 const chromedriver = which("chromedriver");
 const folders = ["js", "faults", "cache", "packaging", "scripts", "workerd"].map((name) => at("tests", name));
-const nodeTests = files(...folders).filter((path) => path.endsWith(".test.mjs"));
+// What stands in folders of theirs belongs to apps, and is run by the runners of those.
+const nodeTests = files(...folders).filter((path) => path.endsWith(".test.mjs") && folders.includes(dirname(path)));
 const nodeTest = (timeout, ...paths) => [
   process.execPath,
   ["--test", "--test-reporter=spec", `--test-timeout=${timeout}`, ...paths],
