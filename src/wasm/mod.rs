@@ -268,14 +268,8 @@ pub fn unprepared(target: u32, dial: u32, code: usize, text: usize, now: f64) {
     });
 }
 
-/// The caller of a command does not wait any more. Gives the number of [`Sent`](crate::error::Sent).
-#[wasm_bindgen]
-pub fn abandon(target: u32, tag: u32, now: f64) -> u32 {
-    mutate(now, |core, now| core.manager.abandon(target, tag, now) as u32)
-}
-
-/// As [`abandon`], for the commands whose tags stand in the first `count` words of a batch. Those that
-/// the server cannot have seen are marked there with [`UNSENT`](crate::manager::UNSENT).
+/// Gives up the commands whose tags stand in the first `count` words of a batch. Those that the server cannot have seen
+/// are marked there with [`UNSENT`](crate::manager::UNSENT).
 #[wasm_bindgen]
 pub fn abandon_all(target: u32, count: usize, now: f64) {
     mutate(now, |core, now| {
