@@ -1,7 +1,7 @@
 /** How keys and tags are written in Redis: unambiguously, in bounds, and so that what one script touches is in one slot. */
 import { UsageError } from "../core/errors.js";
+import { sha256 } from "../core/sha256.js";
 import type { Operation } from "./journal.js";
-import { sha256 } from "./sha256.js";
 
 /** A part of a key that has parts. */
 export type KeyPart = string | number | bigint | boolean | null;

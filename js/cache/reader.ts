@@ -3,6 +3,7 @@
  * What it brings is only handed out if it was answered on the link that it was asked on, behind an open gate.
  */
 import type { Inside } from "../client/inside.js";
+import { within } from "../client/within.js";
 import { generationOf, type Held, take } from "./envelope.js";
 import { nothingThere, ReadFailure } from "./failure.js";
 import type { Gate } from "./gate.js";
@@ -11,7 +12,6 @@ import type { Names } from "./keys.js";
 import type { Mark } from "./memory.js";
 import type { Sender, View } from "./sender.js";
 import type { Space, Zone } from "./space.js";
-import { within } from "./within.js";
 
 /** Keys of one MGET: more would keep other replies waiting. */
 const MOST_KEYS = 256;

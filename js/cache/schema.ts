@@ -1,7 +1,7 @@
 import type { Inside } from "../client/inside.js";
+import { within } from "../client/within.js";
 import { isPromise } from "./failure.js";
 import type { StandardSchema } from "./types.js";
-import { within } from "./within.js";
 
 /** What a schema makes of a value from the cache; undefined when that does not pass, or the schema throws or takes too long. */
 export async function passed(

@@ -1,4 +1,4 @@
-import type { Inside } from "../client/inside.js";
+import type { Inside } from "./inside.js";
 
 /** What the promise comes to within so many milliseconds; `late` where that takes longer. */
 export function within<T, L>(promise: Promise<T>, inside: Inside, milliseconds: number, late: L): Promise<T | L> {
