@@ -1,6 +1,6 @@
 //! The commands that wait on a link, in order.
 
-use super::inflight::{Entry, Stamp};
+use super::entry::{Entry, Stamp};
 use super::places::Places;
 
 /// So many stand together: 16 KiB.

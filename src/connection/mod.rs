@@ -17,6 +17,7 @@
 
 mod backoff;
 mod entries;
+mod entry;
 mod handshake;
 mod inflight;
 mod output;
@@ -24,8 +25,9 @@ mod places;
 mod replies;
 
 pub use backoff::Backoff;
+pub use entry::{Deadline, Entry, Stamp, ABANDONED, DATED, INTERNAL, READ_ONLY};
 pub use handshake::{Introduction, Step};
-pub use inflight::{Deadline, Entry, Inflight, Stamp, ABANDONED, DATED, INTERNAL, READ_ONLY};
+pub use inflight::Inflight;
 pub use output::{
     Compaction, External, Frames, Output, Row, ABORT, ACTION, CHANGED, CLOSE, DIAL, EXTERNAL, LINK, OPEN,
     PREPARE, REJECT, STATE, TRANSMIT,

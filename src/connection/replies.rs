@@ -3,8 +3,9 @@
 use crate::error::{Failure, Reason, Sent, ServerError};
 use crate::resp::{owned, Kind, Token, MORE, TOO_DEEP};
 
+use super::entry::{ABANDONED, INTERNAL};
 use super::handshake::{Answer, Handshake, Introduction, Progress, Step, ELSE};
-use super::inflight::{Inflight, ABANDONED, INTERNAL};
+use super::inflight::Inflight;
 use super::output::{Output, ABORT, CHANGED, LINK};
 
 /// Whose reply is being received.

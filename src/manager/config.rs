@@ -7,6 +7,8 @@ use crate::error::Reason;
 use crate::resp::{decimal, frame, owned, Bytes, Limits};
 use crate::time::Duration;
 
+use super::endpoint::Endpoint;
+
 /// What the user asked for, as it comes over the boundary. Durations are milliseconds; 0 means the default.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
@@ -59,23 +61,6 @@ impl fmt::Debug for Options<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options").field("problem", &self.problem).finish_non_exhaustive()
     }
-}
-
-/// Where a server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// A host name or address, and a port.
-    Tcp {
-        /// Without brackets.
-        host: String,
-        /// 6379 unless given.
-        port: u16,
-    },
-    /// A Unix socket.
-    Unix {
-        /// Its path.
-        path: String,
-    },
 }
 
 /// A target's settings. See the module.
@@ -171,10 +156,7 @@ impl Config {
 
     /// Whether the endpoint is a name that somebody must look up.
     pub fn needs_lookup(&self) -> bool {
-        match &self.endpoint {
-            Endpoint::Tcp { host, .. } => self.resolves && !is_address(host),
-            Endpoint::Unix { .. } => false,
-        }
+        self.resolves && self.endpoint.is_name()
     }
 
     /// What makes two targets the same: where they are and as whom we speak to them.
@@ -196,35 +178,13 @@ impl Config {
 
     /// The endpoint without credentials, for people.
     pub fn display(&self) -> String {
-        match &self.endpoint {
-            Endpoint::Tcp { host, port } => address(host, *port),
-            Endpoint::Unix { path } => path.clone(),
-        }
+        self.endpoint.display()
     }
 }
 
-/// An IPv6 address is the only host with a colon; a name that looks like an IPv4 address is one (RFC 3986, 3.2.2).
 #[inline(never)]
 fn invalid(reason: Reason, text: &str) -> Invalid {
     (reason, owned(text))
-}
-
-fn is_address(host: &str) -> bool {
-    let (mut dots, mut is_number) = (0, true);
-    for byte in host.bytes() {
-        match byte {
-            b':' => return true,
-            b'.' => dots += 1,
-            _ => is_number &= byte.is_ascii_digit(),
-        }
-    }
-    dots == 3 && is_number
-}
-
-/// `host:port`, with brackets around an IPv6 address.
-pub fn address(host: &str, port: u16) -> String {
-    let (open, close) = if host.bytes().any(|byte| byte == b':') { ("[", "]:") } else { ("", ":") };
-    [open, host, close, &decimal(port.into())].concat()
 }
 
 /// A duration option. A day is for ever here.

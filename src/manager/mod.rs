@@ -17,6 +17,7 @@ mod batch;
 mod breaker;
 mod config;
 mod dial;
+mod endpoint;
 mod idle;
 mod lifecycle;
 mod scope;
@@ -30,7 +31,8 @@ pub use batch::{
     Batch, Malformed, BYTES, CANCELLED, FRAMED, JUST_NOW, LENGTH_BITS, OUTSIDE, STAGED_AT, TEXT,
 };
 pub use breaker::Breakers;
-pub use config::{Config, Endpoint, Invalid, Options};
+pub use config::{Config, Invalid, Options};
+pub use endpoint::Endpoint;
 pub use target::{State, Stats, Status};
 
 use crate::connection::{Deadline, Link, Output, PREPARE};

@@ -3,7 +3,7 @@
 //! It is read here rather than by a general parser because its likely mistakes have names: an unencoded `/`, `#` or
 //! `@` in a password, a missing scheme, an HTTP endpoint. No message repeats any part of the URL.
 
-use super::config::Endpoint;
+use super::endpoint::Endpoint;
 use crate::resp::{is_word, whole};
 
 /// The parts of a URL.
