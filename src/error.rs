@@ -185,20 +185,6 @@ impl Reason {
         }
     }
 
-    /// Whether a later dial may go better without anybody changing the configuration.
-    pub fn retryable(self) -> bool {
-        !matches!(
-            self,
-            Reason::Unconfigured
-                | Reason::BadUrl
-                | Reason::BadOption
-                | Reason::Wasm
-                | Reason::Runtime
-                | Reason::Certificate
-                | Reason::Permission
-        )
-    }
-
     /// When whoever handed on this code tries again.
     pub fn wait_of_code(code: &str) -> Option<Duration> {
         let mut rest = code.strip_prefix('#')?.bytes();
@@ -392,12 +378,6 @@ mod tests {
             );
         }
         assert_eq!(ServerError::of(b""), ServerError::Command);
-    }
-
-    #[test]
-    fn what_only_the_user_can_mend_is_not_retried() {
-        assert!(!Reason::BadUrl.retryable());
-        assert!(Reason::Auth.retryable(), "a rotated secret must recover without a restart");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`resp`] | the grammar of RESP2 and RESP3, nothing else |
+//! | [`retry`] | what is tried again after a failure |
 //! | [`command`] | which commands may be sent again, which are refused, how RESP2 replies are reshaped |
 //! | [`connection`] | one link to one address: handshake, what is in flight, deadlines |
 //! | [`manager`] | targets, handles, dials, staging, retry; the one entry to the core |
@@ -35,6 +36,7 @@ pub mod error;
 pub mod layout;
 pub mod manager;
 pub mod resp;
+pub mod retry;
 pub mod time;
 #[cfg(feature = "js")]
 pub mod wasm;

@@ -1,6 +1,7 @@
 //! A command that was accepted, as it waits: staged for a link, or on one for its reply.
 
 use crate::error::Sent;
+use crate::retry::{self, Kind, MOST_RESENT};
 use crate::time::{Duration, Time};
 
 /// The command may be sent again: it changes nothing.
@@ -14,9 +15,6 @@ pub const DATED: u8 = 8;
 /// How often it was sent again, in two bits.
 const RESENT: u8 = 0b0011_0000;
 const RESENT_ONE: u8 = 0b0001_0000;
-
-/// A read-only command is sent again this often at the most, so that a link that dies on every reply ends it too.
-const MAX_RESENT: u8 = 2;
 
 /// A command that was accepted: 16 bytes, since a hundred thousand of them may wait at once.
 #[derive(Clone, Copy, Debug)]
@@ -93,20 +91,29 @@ impl Entry {
         self.flags & (INTERNAL | ABANDONED) == 0
     }
 
-    /// Whether it may be written to a link that the server has not accepted yet. Not for the last time: addresses that
-    /// accept and close would use up all of them, and it can still wait for one that answers.
+    /// Whether it may be written to a link that the server has not accepted yet.
     pub fn may_ride(&self) -> bool {
-        self.flags & READ_ONLY != 0 && self.flags & RESENT < MAX_RESENT * RESENT_ONE
+        self.flags & READ_ONLY != 0 && retry::may_ride(self.resent())
     }
 
-    /// Whether it may be sent again, counting this time.
-    pub fn resend(&mut self) -> bool {
-        let resent = (self.flags & RESENT) / RESENT_ONE;
-        if self.flags & READ_ONLY == 0 || self.frame == 0 || resent >= MAX_RESENT {
-            return false;
+    /// How often it was sent again.
+    pub fn resent(&self) -> u8 {
+        (self.flags & RESENT) / RESENT_ONE
+    }
+
+    /// What sending it again would take, once it has been written.
+    pub fn kind(&self) -> Kind {
+        match (self.frame, self.flags & READ_ONLY) {
+            (0, _) => Kind::Unkept,
+            (_, 0) => Kind::Writes,
+            _ => Kind::ReadOnly,
         }
-        self.flags += RESENT_ONE;
-        true
+    }
+
+    /// The same command, to be sent once more.
+    pub fn again(self) -> Entry {
+        debug_assert!(self.resent() < MOST_RESENT);
+        Entry { flags: self.flags + RESENT_ONE, ..self }
     }
 }
 
@@ -169,11 +176,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_not_sent_again_for_ever() {
-        let mut entry = Entry { frame: 10, ..Entry::new(1, 0, READ_ONLY, 0) };
-        assert!(entry.resend() && entry.resend());
-        assert!(!entry.resend());
-        let mut write = Entry { frame: 10, ..Entry::new(1, 0, 0, 0) };
-        assert!(!write.resend(), "it may have been executed");
+    fn a_command_counts_how_often_it_was_sent() {
+        let entry = Entry { frame: 10, ..Entry::new(1, 0, READ_ONLY, 0) };
+        assert_eq!((entry.kind(), entry.resent(), entry.sent()), (Kind::ReadOnly, 0, Sent::No));
+        let entry = entry.again().again();
+        assert_eq!((entry.kind(), entry.resent(), entry.sent()), (Kind::ReadOnly, 2, Sent::Maybe));
+        assert!(!entry.may_ride() && entry.is_waited_for());
+        assert_eq!(Entry { frame: 10, ..Entry::new(1, 0, 0, 0) }.kind(), Kind::Writes);
+        assert_eq!(Entry::new(1, 0, READ_ONLY, 0).kind(), Kind::Unkept);
     }
 }

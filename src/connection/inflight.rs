@@ -130,18 +130,17 @@ impl Inflight {
         Some(place == 0)
     }
 
-    /// Takes copies of those that may be sent again, each with its frame, and abandons them here. The first in line
-    /// stays when `keeps_first`: its reply is coming in.
-    pub fn take_resendable(&mut self, keeps_first: bool, mut taken: impl FnMut(Entry, &[u8])) {
+    /// Shows those that are waited for to `leaves`, each with its frame, and abandons here what leaves for another link.
+    /// The first in line stays when `keeps_first`: its reply is coming in.
+    pub fn hand_over(&mut self, keeps_first: bool, mut leaves: impl FnMut(&Entry, &[u8]) -> bool) {
         let mut at = self.head;
         for position in 0..self.len() {
             let Some(entry) = self.entries.at_mut(position) else { break };
             let end = at + entry.frame as usize;
-            let mut again = *entry;
-            if entry.is_waited_for() && !(keeps_first && position == 0) && again.resend() {
+            let stays = keeps_first && position == 0 || !entry.is_waited_for();
+            if !stays && leaves(entry, &self.replay[at..end]) {
                 entry.flags |= ABANDONED;
                 self.unwaited += 1;
-                taken(again, &self.replay[at..end]);
             }
             at = end;
         }

@@ -34,8 +34,9 @@ pub use output::{
 };
 pub use places::Places;
 
-use crate::error::{Failure, Phase, Reason, Sent, ServerError};
+use crate::error::{Failure, Phase, Reason, Sent};
 use crate::resp::{owned, Limits, Parser};
+use crate::retry::Notice;
 use crate::time::{Duration, Time};
 use handshake::{Handshake, Progress};
 use replies::{Current, Replies};
@@ -261,12 +262,10 @@ impl Link {
         }
         match notice {
             // All that came has been delivered; what is still in flight is told that the link is gone.
-            Some((ServerError::Cluster, text)) if self.believes(&text, output) => {
+            Some((Notice::Elsewhere, text)) if self.believes(&text, output) => {
                 (consumed, self.turned_away(Reason::Cluster, text))
             }
-            Some((ServerError::Loading | ServerError::ReadOnly, _)) if self.state == State::Ready => {
-                (consumed, Event::Outdated)
-            }
+            Some((Notice::Outdated, _)) if self.state == State::Ready => (consumed, Event::Outdated),
             _ => (consumed, self.progressed(progress, now, output)),
         }
     }
@@ -367,10 +366,10 @@ impl Link {
         true
     }
 
-    /// Nothing more is to be written to it; reads that still wait are handed to `taken`, to be sent elsewhere.
-    pub fn retire(&mut self, taken: impl FnMut(Entry, &[u8])) {
+    /// Nothing more is to be written to it; what `leaves` says yes to is sent elsewhere.
+    pub fn retire(&mut self, leaves: impl FnMut(&Entry, &[u8]) -> bool) {
         self.state = State::Draining;
-        self.inflight.take_resendable(self.current.is_user(), taken);
+        self.inflight.hand_over(self.current.is_user(), leaves);
     }
 
     /// Whether a probe has gone unanswered.

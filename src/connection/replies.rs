@@ -2,6 +2,7 @@
 
 use crate::error::{Failure, Reason, Sent, ServerError};
 use crate::resp::{owned, Kind, Token, MORE, TOO_DEEP};
+use crate::retry::{self, Notice};
 
 use super::entry::{ABANDONED, INTERNAL};
 use super::handshake::{Answer, Handshake, Introduction, Progress, Step, ELSE};
@@ -55,7 +56,7 @@ pub(super) struct Replies<'a> {
     /// Why the peer cannot be believed any more.
     pub(super) failed: Option<String>,
     /// What an error to a command says of the server itself.
-    pub(super) notice: Option<(ServerError, String)>,
+    pub(super) notice: Option<(Notice, String)>,
 }
 
 impl Replies<'_> {
@@ -88,11 +89,10 @@ impl Replies<'_> {
     /// What an error says beyond its own command. The caller gets it in any case.
     #[cold]
     fn notice(&mut self, token: Token) {
-        let told = ServerError::of(&self.bytes[token.a as usize..token.b as usize]);
-        let concerns_all =
-            matches!(told, ServerError::Cluster | ServerError::Loading | ServerError::ReadOnly);
-        if self.notice.is_none() && concerns_all {
-            self.notice = self.text(token).map(|text| (told, text));
+        let error = ServerError::of(&self.bytes[token.a as usize..token.b as usize]);
+        match retry::answer(error) {
+            Notice::None => {}
+            notice => self.notice = self.notice.take().or_else(|| Some((notice, self.text(token)?))),
         }
     }
 

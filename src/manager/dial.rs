@@ -6,6 +6,7 @@
 use crate::connection::CLOSE;
 use crate::error::Reason;
 use crate::resp::owned;
+use crate::retry::{self, Address};
 use crate::time::{Duration, Time};
 
 use super::Manager;
@@ -97,23 +98,30 @@ impl Dial {
     }
 
     /// An address failed: the next one need not wait. When none is left they are tried again while patience lasts.
-    pub fn failed(&mut self, candidate: usize, reason: Reason, text: String, now: Time, random: u64) {
-        self.candidates[candidate].outcome = Outcome::Failed(reason, text);
+    /// `asked_much`: it was cut off in the handshake, perhaps for a question that it does not know.
+    pub fn failed(
+        &mut self,
+        candidate: usize,
+        asked_much: bool,
+        (reason, text): (Reason, String),
+        now: Time,
+        random: u64,
+    ) -> Address {
         self.next = now;
-        let transient = matches!(reason, Reason::Refused | Reason::Reset | Reason::Closed | Reason::Loading);
-        if self.is_lost() && now < self.patience && transient {
+        let next = retry::address(reason, asked_much, now < self.patience);
+        let failed = &mut self.candidates[candidate];
+        if next == Address::AskLess {
+            (failed.outcome, failed.bare) = (Outcome::Waiting, true);
+            return next;
+        }
+        failed.outcome = Outcome::Failed(reason, text);
+        if next == Address::Shortly && self.is_lost() {
             for candidate in &mut self.candidates {
                 candidate.outcome = Outcome::Waiting;
             }
             self.next = now.after(Duration::from_micros(5_000 + random % 10_000));
         }
-    }
-
-    /// An address was cut off in the handshake, perhaps for a question that it does not know: it is asked for less, at once.
-    pub fn ask_less(&mut self, candidate: usize, now: Time) {
-        let candidate = &mut self.candidates[candidate];
-        (candidate.outcome, candidate.bare) = (Outcome::Waiting, true);
-        self.next = now;
+        next
     }
 
     /// Whether every address has failed.
@@ -229,7 +237,7 @@ mod tests {
         assert_eq!(dial.next_candidate(Time::from_millis(249.0)), None);
         assert_eq!(dial.next_candidate(Time::from_millis(250.0)), Some(1));
         dial.candidates[1].outcome = Outcome::Trying(2);
-        dial.failed(0, Reason::Refused, "refused".into(), Time::from_millis(251.0), 0);
+        dial.failed(0, false, (Reason::Refused, "refused".into()), Time::from_millis(251.0), 0);
         assert_eq!(dial.next_candidate(Time::from_millis(251.0)), Some(2));
         assert!(!dial.is_lost());
     }
@@ -245,8 +253,8 @@ mod tests {
     #[test]
     fn the_verdict_names_every_address_and_the_most_telling_reason() {
         let mut dial = dial(&["[::1]:6379", "127.0.0.1:6379"]);
-        dial.failed(0, Reason::Closed, "closed before an answer".into(), Time::ZERO, 0);
-        dial.failed(1, Reason::Auth, "NOAUTH".into(), Time::ZERO, 0);
+        dial.failed(0, false, (Reason::Closed, "closed before an answer".into()), Time::ZERO, 0);
+        dial.failed(1, false, (Reason::Auth, "NOAUTH".into()), Time::ZERO, 0);
         let (reason, story, address) = dial.verdict();
         assert_eq!((reason, address.as_deref()), (Reason::Auth, Some("127.0.0.1:6379")));
         assert_eq!(story, "[::1]:6379: closed before an answer; 127.0.0.1:6379: NOAUTH");
@@ -256,9 +264,9 @@ mod tests {
     fn patience_tries_again_and_ends() {
         let mut dial = dial(&["a"]);
         dial.patience = Time::from_millis(100.0);
-        dial.failed(0, Reason::Refused, "refused".into(), Time::from_millis(1.0), 0);
+        dial.failed(0, false, (Reason::Refused, "refused".into()), Time::from_millis(1.0), 0);
         assert!(!dial.is_lost());
-        dial.failed(0, Reason::Refused, "refused".into(), Time::from_millis(101.0), 0);
+        dial.failed(0, false, (Reason::Refused, "refused".into()), Time::from_millis(101.0), 0);
         assert!(dial.is_lost());
     }
 }

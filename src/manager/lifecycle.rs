@@ -1,8 +1,9 @@
-//! What becomes of targets as their dials and links come and go. The only place where retry is decided.
+//! What becomes of targets as their dials and links come and go. What is tried again is decided in [`retry`].
 
 use crate::connection::{Deadline, Entry, Event, Introduction, Link, CLOSE, DATED, DIAL, IDLE_PROBE, OPEN};
 use crate::error::{Failure, Reason, Sent};
 use crate::resp::owned;
+use crate::retry::{self, Address, Kind, Redial, Stage, Verdict};
 use crate::time::{Duration, Time};
 
 use super::dial::{Dial, Outcome};
@@ -21,16 +22,16 @@ const SHORT_LIVES: u32 = 3;
 /// A server that serves no more as it did is asked for its successor this often at the most.
 const OUTDATED_RETRY: Duration = Duration::from_secs(5);
 
-/// A command that is to be sent again, and how long it may wait for that; `accepted`: the server had accepted the link
-/// that it was on.
-fn again(policies: &[Policy], mut entry: Entry, accepted: bool, now: Time) -> (Entry, Deadline) {
+/// A command that is to be sent again, and how long it may wait for that.
+fn again(policies: &[Policy], entry: Entry, stage: Stage, now: Time) -> (Entry, Deadline) {
     let policy = policies[usize::from(entry.policy)];
-    let wait = match (policy.total, accepted) {
-        (true, _) => entry.wait(now),
-        (false, true) => policy.connect,
+    let wait = match stage {
+        _ if policy.total => entry.wait(now),
+        Stage::Written => policy.connect,
         // A link that was never accepted is part of the same wait: it does not begin anew.
-        (false, false) => entry.wait(now).saturating_sub(policy.command),
+        Stage::Riding | Stage::Staged { .. } => entry.wait(now).saturating_sub(policy.command),
     };
+    let mut entry = entry.again();
     // Otherwise it waits for its reply anew.
     entry.flags = if policy.total { entry.flags | DATED } else { entry.flags & !DATED };
     (entry, Deadline::new(now.after(wait)))
@@ -223,8 +224,15 @@ impl Manager {
         let Some(known) = targets.get_mut(target) else { return };
         let mut returned = Staged::for_all_of(&old.inflight);
         old.retire(|entry, frame| {
-            let (entry, deadline) = again(policies, entry, true, now);
-            returned.add(entry, frame, deadline);
+            match retry::command(Reason::Timeout, Stage::Written, entry.kind(), entry.resent()) {
+                Verdict::Again => {
+                    let (entry, deadline) = again(policies, *entry, Stage::Written, now);
+                    returned.add(entry, frame, deadline);
+                    true
+                }
+                // It may still be answered here.
+                Verdict::Reject(_) => false,
+            }
         });
         known.stats.resent += returned.len() as f64;
         known.staged.give_back(returned);
@@ -280,7 +288,7 @@ impl Manager {
         let Some(failed) = self.links.get(link) else { return };
         let (target, candidate) = (failed.target, failed.candidate);
         let is_retired = |known: &Target| known.retired == Some(link);
-        let asks_less = failed.may_have_asked_too_much() && matches!(reason, Reason::Closed | Reason::Reset);
+        let asked_much = failed.may_have_asked_too_much();
         let quiet_since = failed.inflight.is_empty().then(|| failed.heard());
         let random = self.draw();
         self.discard(link, reason, now);
@@ -296,14 +304,11 @@ impl Manager {
         if !dial.trying().any(|trying| trying == link) {
             return;
         }
-        if asks_less {
-            dial.ask_less(candidate, now);
-            return self.race(target, now);
-        }
-        if known.winner.as_ref() == Some(&dial.candidates[candidate].address) {
+        let next = dial.failed(candidate, asked_much, (reason, text), now, random);
+        let address = Some(&dial.candidates[candidate].address);
+        if next != Address::AskLess && known.winner.as_ref() == address {
             known.winner = None;
         }
-        dial.failed(candidate, reason, text, now, random);
         if dial.is_lost() {
             self.dial_failed(target, None, now);
         } else {
@@ -323,7 +328,7 @@ impl Manager {
         known.trouble = Some((reason, ["the connection to ", &address, " was lost: ", &text].concat()));
         let lived = now.since(known.since);
         known.short_lives = if lived < SHORT_LIFE { known.short_lives + 1 } else { 0 };
-        if matches!(reason, Reason::Cluster | Reason::Auth) || known.short_lives > SHORT_LIVES {
+        if retry::server(reason) == Redial::Slowly || known.short_lives > SHORT_LIVES {
             return self.disable(target, now);
         }
         // What was dialled again for nobody and not used either would be dialled for ever, at a server that closes what is
@@ -361,8 +366,7 @@ impl Manager {
         // Of the only address, which is the name itself, there is no need to speak twice.
         let told = story.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&story);
         known.trouble = Some((reason, ["cannot connect to ", &name, ": ", told, idea].concat()));
-        if dial.outdates && reason != Reason::Loading && known.link.is_some() {
-            // Better a replica than nobody.
+        if dial.outdates && known.link.is_some() && retry::keeps_outdated(reason) {
             return self.discard_dial(Some(dial), None, reason, now);
         }
         known.address = address;
@@ -385,7 +389,7 @@ impl Manager {
         // To wait for longer than those who were asked would be in vain.
         let slow = match known.told_retry.take() {
             Some(told) => (told > now).then_some(told),
-            None => matches!(reason, Reason::Auth | Reason::Cluster).then(|| now.after(SLOW_RETRY)),
+            None => (retry::server(reason) == Redial::Slowly).then(|| now.after(SLOW_RETRY)),
         };
         let next = known.backoff.next(now, random);
         known.retry_at = slow.unwrap_or(next);
@@ -401,12 +405,15 @@ impl Manager {
         let reason = known.reason();
         let disabled = &mut known.stats.disabled;
         known.staged.remove(|entry| {
-            let leaves = !policies[usize::from(entry.policy)].waits || !reason.retryable();
-            if leaves {
-                *disabled += 1.0;
-                output.reject(entry.tag, Failure::Disabled, reason as u32, entry.sent());
+            let patient = policies[usize::from(entry.policy)].waits;
+            match retry::command(reason, Stage::Staged { patient }, entry.kind(), entry.resent()) {
+                Verdict::Again => false,
+                Verdict::Reject(failure) => {
+                    *disabled += 1.0;
+                    output.reject(entry.tag, failure, reason as u32, entry.sent());
+                    true
+                }
             }
-            leaves
         });
     }
 
@@ -416,23 +423,24 @@ impl Manager {
         let Some(mut gone) = links.remove(link) else { return };
         output.action(CLOSE, link, 0, 0);
         let Some(known) = targets.get_mut(gone.target) else { return };
-        let failure = if reason == Reason::Protocol { Failure::Protocol } else { Failure::ConnectionLost };
+        let stage = if gone.is_accepted() { Stage::Written } else { Stage::Riding };
         // Of a released target a dial still goes on for what waits, but there is no link after the last.
-        // And what a peer answered with nonsense, or with more than the limits allow, it would answer so again.
-        // But what never got as far as the handshake's answer was no server: another address may be one.
-        let accepted = gone.is_accepted();
-        let believed = reason == Reason::Protocol && accepted;
-        let queue = (!known.released || known.link != Some(link)) && !believed;
+        let is_last = known.released && known.link == Some(link);
         let mut returned = Staged::for_all_of(&gone.inflight);
-        gone.inflight.take(|mut entry, frame| {
+        gone.inflight.take(|entry, frame| {
             if !entry.is_waited_for() {
                 return;
             }
-            if queue && entry.resend() {
-                let (entry, deadline) = again(policies, entry, accepted, now);
-                returned.add(entry, frame, deadline);
-            } else {
-                output.reject(entry.tag, failure, reason as u32, Sent::Maybe);
+            // As if its frame were not kept: there is no link to send it on.
+            let kind = if is_last { Kind::Unkept } else { entry.kind() };
+            match retry::command(reason, stage, kind, entry.resent()) {
+                Verdict::Again => {
+                    let (entry, deadline) = again(policies, entry, stage, now);
+                    returned.add(entry, frame, deadline);
+                }
+                Verdict::Reject(failure) => {
+                    output.reject(entry.tag, failure, reason as u32, Sent::Maybe);
+                }
             }
         });
         known.stats.resent += returned.len() as f64;
