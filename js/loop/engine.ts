@@ -376,7 +376,7 @@ export class Engine {
     const { core } = this;
     core.refresh();
     let later: Row[] | undefined;
-    let corked: Link | undefined;
+    let corked: Set<Link> | undefined;
     let spoilt: Link | undefined;
     const { u32, rowCount, received, frames } = core;
     this.#reader.begin(core.u8, this.#chunkEnd);
@@ -404,8 +404,10 @@ export class Engine {
         }
       } else if (kind === abi.ROW_TRANSMIT) {
         const to = this.links.get(a) as Link;
-        if (row + 4 < end && ((u32[row + 4] as number) & 0xff) === abi.ROW_EXTERNAL && corked === undefined) {
-          corked = to;
+        // A frame that goes on with an outside argument, and whatever follows it on the same link, leaves in one write.
+        if (row + 4 < end && ((u32[row + 4] as number) & 0xff) === abi.ROW_EXTERNAL && corked?.has(to) !== true) {
+          corked ??= new Set();
+          corked.add(to);
           to.stream?.cork();
         }
         if (!this.#write(to, core.u8.subarray(frames + b, frames + b + c), c)) spoilt = to;
@@ -433,7 +435,7 @@ export class Engine {
       }
     }
     this.#reader.finish();
-    corked?.stream?.uncork();
+    if (corked !== undefined) for (const link of corked) link.stream?.uncork();
     scope.arm(core.deadline);
     if (link !== undefined && link.target.changes.length > 0) tellChanges(link.target);
     this.rejections.settle();

@@ -162,10 +162,11 @@ function shielded(options: object): NetConnectOpts & ConnectionOptions {
   return bare<object>(nothing, options) as NetConnectOpts & ConnectionOptions;
 }
 
-// Writes are gathered here and leave in one call. One buffer serves all links: it is empty whenever none is corked, and
-// nothing else runs while one is.
+// Writes are gathered here and leave in one call. One buffer serves all links, one link at a time: whatever another has
+// gathered is written to that one's socket first.
 let gatherBuffer: NativeBuffer;
 let gathered = 0;
+let gatherer: NodeLink | undefined;
 const spareBuffers: NativeBuffer[] = [];
 
 function newGatherBuffer(): NativeBuffer {
@@ -216,6 +217,7 @@ class NodeLink implements Link {
     });
     socket.once("close", () => {
       this.#closed = true;
+      this.#forgetGathered();
       const { code, message } = this.#error ?? { code: "ECONNRESET", message: "the connection was closed" };
       events.lost(code, message);
     });
@@ -223,6 +225,10 @@ class NodeLink implements Link {
 
   write(content: Uint8Array | string, byteLength: number): boolean {
     if (this.#closed || this.#socket.destroyed) return true;
+    if (gatherer !== this) {
+      if (gatherer !== undefined) gatherer.#flush();
+      gatherer = this;
+    }
     if (gathered + byteLength > GATHER) {
       this.#flush();
       if (byteLength > GATHER) {
@@ -241,10 +247,14 @@ class NodeLink implements Link {
     return this.#socket.writableLength < HIGH_WATER;
   }
 
-  /** Writes what was gathered. */
+  /** Writes what this link has gathered. */
   #flush(): void {
-    if (gathered === 0) return;
+    if (gatherer !== this || gathered === 0) return;
     const socket = this.#socket;
+    if (this.#closed || socket.destroyed) {
+      gathered = 0;
+      return;
+    }
     this.#takeBack();
     const bytes = gatherBuffer.subarray(0, gathered);
     gathered = 0;
@@ -263,6 +273,13 @@ class NodeLink implements Link {
     this.#lent.length = 0;
   }
 
+  /** A link that is gone writes nothing more, and is not kept alive by the buffer. */
+  #forgetGathered(): void {
+    if (gatherer !== this) return;
+    gatherer = undefined;
+    gathered = 0;
+  }
+
   unsent(): number {
     return this.#socket.writableLength;
   }
@@ -273,8 +290,7 @@ class NodeLink implements Link {
 
   uncork(): void {
     this.#corked = false;
-    if (!this.#closed && !this.#socket.destroyed) this.#flush();
-    gathered = 0;
+    this.#flush();
   }
 
   end(): void {
@@ -285,10 +301,9 @@ class NodeLink implements Link {
   }
 
   destroy(): void {
-    // What was gathered for it must not leave on another link.
-    if (this.#corked) gathered = 0;
     this.#corked = false;
     this.#socket.destroy();
+    this.#forgetGathered();
   }
 
   hold(alive: boolean): void {
