@@ -44,6 +44,7 @@ const entries = [
     target: "es2022",
   },
   { name: "cache", sources: { cache: "js/cache/index.ts" }, platform: "neutral", target: "es2022" },
+  { name: "ratelimit", sources: { ratelimit: "js/ratelimit/index.ts" }, platform: "neutral", target: "es2022" },
   { name: "testing", sources: { testing: "js/testing/index.ts" }, platform: "node", target: "node20" },
   {
     name: "commonjs",
@@ -52,6 +53,7 @@ const entries = [
       browser: "js/entry/browser.ts",
       "edge-light": "js/entry/edge-light.ts",
       cache: "js/cache/index.ts",
+      ratelimit: "js/ratelimit/index.ts",
       testing: "js/testing/index.ts",
     },
     format: "cjs",
@@ -209,7 +211,7 @@ function declare() {
   const emitted = at("target/types");
   rmSync(emitted, { recursive: true, force: true });
   run("tsc", ["-p", "tsconfig.build.json"]);
-  const roots = ["index", "entry/workerd", "entry/durable-object", "cache/index", "testing/index"];
+  const roots = ["index", "entry/workerd", "entry/durable-object", "cache/index", "ratelimit/index", "testing/index"];
   const paths = roots.map((root) => `${root}.d.ts`);
   const shipped = forBothKinds(shippedDeclarations(emitted, paths), paths);
   rmSync(at("pkg/dist/types"), { recursive: true, force: true });

@@ -9,7 +9,9 @@ import { at, files, root } from "./steps.mjs";
 const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode", "no-install", "--", ...features]];
 const which = (program) => spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
 const chromedriver = which("chromedriver");
-const folders = ["js", "faults", "cache", "packaging", "scripts", "workerd"].map((name) => at("tests", name));
+const folders = ["js", "faults", "cache", "packaging", "ratelimit", "scripts", "workerd"].map((name) =>
+  at("tests", name),
+);
 // What stands in folders of theirs belongs to apps, and is run by the runners of those.
 const nodeTests = files(...folders).filter((path) => path.endsWith(".test.mjs") && folders.includes(dirname(path)));
 const nodeTest = (timeout, ...paths) => [
