@@ -9,7 +9,7 @@ export type * from "./client/types.js";
 export * from "./core/errors.js";
 export type * from "./core/status.js";
 export type { ObjectChoice, ObjectNamespace, ObjectStub } from "./object/via.js";
-export type { Credentials, TlsOptions } from "./transport/types.js";
+export type { Credentials, TlsOptions } from "./transport/security.js";
 
 // Each entry binds it to its runtime.
 export declare const createClient: CreateClient;

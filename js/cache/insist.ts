@@ -1,7 +1,7 @@
 /** Wants a target back that nobody sends commands to: as long as a journal has something to tell the server. */
 import type { Target } from "../loop/target.js";
 import type { Watcher } from "../loop/watchers.js";
-import type { Timer } from "../transport/types.js";
+import type { Timer } from "../transport/runtime.js";
 
 /** What it takes to ask. */
 export interface Asker {

@@ -1,6 +1,6 @@
 /** Runs loaders: so many at once, and none for ever. */
 import type { Inside } from "../client/inside.js";
-import type { Timer } from "../transport/types.js";
+import type { Timer } from "../transport/runtime.js";
 import type { LoadContext, Loader } from "./types.js";
 
 export interface LoadResult {

@@ -2,7 +2,7 @@
 import { DisabledError } from "../core/errors.js";
 import type { ClosedStatus, DisabledStatus, Stats } from "../core/status.js";
 import { disabled } from "../loop/failures.js";
-import type { Timer } from "../transport/types.js";
+import type { Timer } from "../transport/runtime.js";
 import type { Client, CreateClient } from "./api.js";
 import { INSIDE, type Inside } from "./inside.js";
 import { StateLog } from "./log.js";

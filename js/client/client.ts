@@ -6,14 +6,13 @@ import type { DisabledStatus, Stats, Status } from "../core/status.js";
 import { isNews } from "../loop/actions.js";
 import { attach, connect, hold, isDead, nudge, policyOf } from "../loop/attach.js";
 import { drain } from "../loop/drain.js";
-import { Engine } from "../loop/engine.js";
+import { Engine, type Platform } from "../loop/engine.js";
 import { disabled } from "../loop/failures.js";
 import type { Scope } from "../loop/scope.js";
 import type { Argument } from "../loop/stage.js";
 import type { Handle, Subscriber, Target } from "../loop/target.js";
 import { owedBy } from "../loop/watchers.js";
 import { MODE } from "../reply/build.js";
-import type { Runtime } from "../transport/types.js";
 import type { CloseOptions, HandleOptions } from "./api.js";
 
 import { flatten, LONGEST_SURE, oversized, type Value } from "./arguments.js";
@@ -51,7 +50,7 @@ let clients = 0;
 
 /** Everything of a client but the commands with names of their own; what its members promise is said in api.ts. */
 export class BaseClient implements Subscriber {
-  readonly #runtime: Runtime;
+  readonly #runtime: Platform;
   readonly #options: ClientOptions;
   readonly #settings: HandleSettings;
   /** The client whose target this one uses, and whether it is only a view of that one, with no share of its own. */
@@ -75,7 +74,7 @@ export class BaseClient implements Subscriber {
 
   /** @internal Use `createClient`. */
   constructor(
-    runtime: Runtime,
+    runtime: Platform,
     options: ClientOptions,
     settings?: HandleSettings,
     origin?: BaseClient,
@@ -502,7 +501,7 @@ export class BaseClient implements Subscriber {
 }
 
 type ClientConstructor = new (
-  runtime: Runtime,
+  runtime: Platform,
   options: ClientOptions,
   settings: HandleSettings,
   origin: BaseClient,

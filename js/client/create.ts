@@ -1,4 +1,4 @@
-import type { Runtime } from "../transport/types.js";
+import type { Platform } from "../loop/engine.js";
 import type { Client, CreateClient } from "./api.js";
 import { BaseClient } from "./client.js";
 import { defineCommands } from "./methods.js";
@@ -7,8 +7,8 @@ import type { ClientOptions } from "./types.js";
 
 defineCommands(BaseClient.prototype);
 
-/** `createClient` for a runtime. */
-export function bind(runtime: Runtime): CreateClient {
+/** `createClient` for a platform. */
+export function bind(platform: Platform): CreateClient {
   return ((given?: ClientOptions | string | URL, more?: ClientOptions) =>
-    new BaseClient(runtime, optionsOf(given, more)) as unknown as Client) as CreateClient;
+    new BaseClient(platform, optionsOf(given, more)) as unknown as Client) as CreateClient;
 }

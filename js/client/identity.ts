@@ -1,7 +1,7 @@
 /** What makes two targets one, as far as the core does not know it. */
 import type { Engine } from "../loop/engine.js";
 import type { Target } from "../loop/target.js";
-import type { TlsOptions } from "../transport/types.js";
+import type { TlsOptions } from "../transport/security.js";
 import type { Settings } from "./options.js";
 
 /** Equal for settings of TLS that mean the same, and empty for none: a certificate may be text or bytes. */

@@ -6,7 +6,7 @@ import type { State } from "../core/status.js";
 import type { Engine } from "../loop/engine.js";
 import type { Target } from "../loop/target.js";
 import type { Take } from "../reply/build.js";
-import type { Runtime, Timer } from "../transport/types.js";
+import type { Runtime, Timer } from "../transport/runtime.js";
 
 /** @internal */
 export const INSIDE: unique symbol = Symbol.for("edgis.inside.1") as never;

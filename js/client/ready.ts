@@ -2,7 +2,7 @@
 import { DisabledError, type RedisError } from "../core/errors.js";
 import type { DisabledStatus, Status } from "../core/status.js";
 import { disabled, unreachable } from "../loop/failures.js";
-import type { Runtime } from "../transport/types.js";
+import type { Runtime } from "../transport/runtime.js";
 
 interface Waiting {
   init(): Promise<Status>;

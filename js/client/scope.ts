@@ -2,9 +2,8 @@
 import { UsageError } from "../core/errors.js";
 import { engineIfAny, engineOf } from "../core/registry.js";
 import { releaseAll } from "../loop/attach.js";
-import { Engine } from "../loop/engine.js";
+import { Engine, type Platform } from "../loop/engine.js";
 import type { Scope } from "../loop/scope.js";
-import type { Runtime } from "../transport/types.js";
 
 /** What is used of the context of a request or of a Durable Object. */
 export interface RequestContext {
@@ -20,8 +19,8 @@ export interface RequestContext {
  */
 export type RunInScope = <T>(context: RequestContext, run: () => T | Promise<T>) => Promise<T>;
 
-/** @internal `scope` for a runtime. */
-export function bindScope(runtime: Runtime): RunInScope {
+/** @internal `scope` for a platform. */
+export function bindScope(runtime: Platform): RunInScope {
   return async (context, run) => {
     if (runtime.isInRequest?.() === false) {
       throw new UsageError("scope() is for handlers: there is no request while a module is loaded");

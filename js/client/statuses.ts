@@ -1,7 +1,7 @@
 /** The statuses of clients that have no target. */
 import { messageOf } from "../core/errors.js";
 import { type DisabledStatus, hopeless } from "../core/status.js";
-import type { Runtime } from "../transport/types.js";
+import type { Runtime } from "../transport/runtime.js";
 
 const today = (runtime: Runtime): number => runtime.timeOrigin() + runtime.now();
 

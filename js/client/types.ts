@@ -1,6 +1,6 @@
 /** The options of `createClient`. */
 import type { ObjectChoice, ObjectNamespace, ObjectStub } from "../object/via.js";
-import type { Credentials, TlsOptions } from "../transport/types.js";
+import type { Credentials, TlsOptions } from "../transport/security.js";
 import type { Duration } from "./duration.js";
 
 /** `console`, pino, or whatever has these methods. */

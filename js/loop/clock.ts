@@ -4,7 +4,7 @@
  * A monotonic clock stands still while a machine sleeps or a function is suspended, so a link that has been silent for an
  * hour would look fresh. The wall clock has gone on; what it gained at once was sleep, and counts as time that passed.
  */
-import type { Runtime } from "../transport/types.js";
+import type { Runtime } from "../transport/runtime.js";
 
 /** Milliseconds that the wall clock gains at once on the monotonic one when there was a sleep. Being set right is less. */
 const SLEEP = 1_000;

@@ -18,7 +18,7 @@ import { type Form, scalar } from "../reply/build.js";
 import type { TextParts } from "../reply/parts.js";
 import { reshape } from "../reply/shape.js";
 import { TextReader } from "../reply/text.js";
-import type { Runtime } from "../transport/types.js";
+import type { Runtime } from "../transport/runtime.js";
 import { act, linked, type Row } from "./actions.js";
 import { revive } from "./attach.js";
 import { Cancellation } from "./cancellation.js";
@@ -44,6 +44,12 @@ const SPOILT = "an argument could not be written: its bytes were transferred awa
 const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
 const EARLY_WORDS = 1_800;
+
+/** What an engine is made from: the runtime and, where input and output belong to requests, what tells these apart. */
+export interface Platform extends Runtime {
+  /** Given by the entry, so that the others do not ship it. */
+  tellApart?(engine: Engine, mark: () => () => boolean): Requests;
+}
 
 export class Engine {
   readonly runtime: Runtime;
@@ -87,7 +93,7 @@ export class Engine {
   /** End of the chunk that is being received, as an address. */
   #chunkEnd = 0;
 
-  constructor(runtime: Runtime) {
+  constructor(runtime: Platform) {
     this.runtime = runtime;
     this.#thread = new Scope(this, 0);
     this.requests = runtime.mark && runtime.tellApart?.(this, runtime.mark);

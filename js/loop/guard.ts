@@ -4,7 +4,7 @@
  * watched by a timer of the code that has staged them.
  */
 import { ConnectionLostError } from "../core/errors.js";
-import type { Timer } from "../transport/types.js";
+import type { Timer } from "../transport/runtime.js";
 import type { Engine } from "./engine.js";
 import type { Presence } from "./presence.js";
 import type { Argument } from "./stage.js";

@@ -4,14 +4,14 @@ import { type ReplyError, UsageError } from "../core/errors.js";
 import type { BigValue } from "../reply/big.js";
 import { Builder } from "../reply/build.js";
 import { TextParts } from "../reply/parts.js";
-import type { LinkEvents, Link as Stream } from "../transport/types.js";
+import type { Stream, StreamEvents } from "../transport/stream.js";
 import type { Engine } from "./engine.js";
 import type { Target } from "./target.js";
 
 /** After a large value comes little: its end and the head of the next. The rest need not enter linear memory. */
 const AFTER_BIG = 64;
 
-export class Link implements LinkEvents {
+export class Link implements StreamEvents {
   readonly builder = new Builder();
   stream: Stream | undefined;
   big: BigValue | undefined;

@@ -1,5 +1,5 @@
 /** Lines for the log that can wait. */
-import type { Runtime, Timer } from "../transport/types.js";
+import type { Runtime, Timer } from "../transport/runtime.js";
 
 /**
  * Milliseconds that good news wait: until those who waited for the connection have their answers. To start the console

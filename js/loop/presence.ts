@@ -1,5 +1,5 @@
 /** A request on a runtime where input and output belong to requests: whether it is here, and whether it still lives. */
-import type { Runtime } from "../transport/types.js";
+import type { Runtime } from "../transport/runtime.js";
 import { type Guard, givenUp } from "./guard.js";
 import type { Link } from "./link.js";
 import type { Argument } from "./stage.js";

@@ -2,7 +2,7 @@
  * Whose input and output it is. On most runtimes there is one scope, the thread. Where sockets, timers and promises belong
  * to the request that made them, each request is one: it has targets, a flush and a timer of its own.
  */
-import type { Timer } from "../transport/types.js";
+import type { Timer } from "../transport/runtime.js";
 import type { Engine } from "./engine.js";
 import type { Link } from "./link.js";
 import type { Presence } from "./presence.js";

@@ -6,7 +6,7 @@
  */
 import { DisabledError, messageOf } from "../core/errors.js";
 import { copyOf, joined } from "../transport/bytes.js";
-import type { Link, LinkEvents } from "../transport/types.js";
+import type { Stream, StreamEvents } from "../transport/stream.js";
 import { commandCount } from "./frames.js";
 import {
   type Answer,
@@ -39,11 +39,11 @@ const PING = encoder.encode("*1\r\n$4\r\nPING\r\n");
 const WELCOME = encoder.encode("%1\r\n$5\r\nproto\r\n:3\r\n+PONG\r\n");
 const noBytes = new Uint8Array(0);
 
-export class ObjectLink implements Link {
+export class ObjectLink implements Stream {
   readonly #relay: Relay;
   readonly #standing: Standing;
   readonly #now: () => number;
-  readonly #events: LinkEvents;
+  readonly #events: StreamEvents;
   #parts: Uint8Array[] = [];
   #introduced = false;
   #due = false;
@@ -51,7 +51,7 @@ export class ObjectLink implements Link {
   /** The answers come in the order of the calls. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(relay: Relay, standing: Standing, now: () => number, events: LinkEvents) {
+  constructor(relay: Relay, standing: Standing, now: () => number, events: StreamEvents) {
     this.#relay = relay;
     this.#standing = standing;
     this.#now = now;

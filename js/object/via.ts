@@ -1,5 +1,5 @@
 /** What `via` of the options means: which object, and how to reach it from the request that is here. */
-import type { Link, LinkEvents, Via } from "../transport/types.js";
+import type { Stream, StreamEvents, Via } from "../transport/stream.js";
 import { ObjectLink, type Standing } from "./link.js";
 import { type Relay, revive } from "./wire.js";
 
@@ -86,7 +86,7 @@ function via(now: () => number, name: string, key: string, stub: () => Relay): V
   return {
     url: `unix:///durable-object/${encodeURIComponent(name)}`,
     key,
-    open: (events: LinkEvents): Link => new ObjectLink(stub(), standingOf(key), now, events),
+    open: (events: StreamEvents): Stream => new ObjectLink(stub(), standingOf(key), now, events),
     revive,
   };
 }

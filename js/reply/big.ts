@@ -2,7 +2,7 @@
  * A large value on its way in. Its bytes go from the received chunks straight to where they stay: linear memory never
  * shrinks, so what is large must not enter it.
  */
-import type { Runtime } from "../transport/types.js";
+import type { Runtime } from "../transport/runtime.js";
 import { MODE } from "./build.js";
 
 /** Text is decoded out of a buffer that is used again, up to this size. */

@@ -1,7 +1,7 @@
 /** A status, an error or a big number of such a length that its line comes in parts, which may end inside a character. */
 import * as abi from "../core/abi.js";
 import { ReplyError } from "../core/errors.js";
-import type { Runtime } from "../transport/types.js";
+import type { Runtime } from "../transport/runtime.js";
 
 export class TextParts {
   readonly #parts: Uint8Array[] = [];

@@ -5,7 +5,7 @@
  * for every value that is kept. Decoding each value on its own costs a native call per value. So short values are cut
  * from windows of half a kilobyte: one call for a dozen of them, and a kept value pins one window at the most.
  */
-import type { Runtime } from "../transport/types.js";
+import type { Runtime } from "../transport/runtime.js";
 
 const WINDOW = 512;
 /** Longer values are decoded on their own. */

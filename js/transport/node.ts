@@ -2,7 +2,8 @@
 import type { NetConnectOpts, Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { bare } from "../core/own.js";
-import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
+import type { Runtime, Timer } from "./runtime.js";
+import type { Endpoint, Stream, StreamEvents } from "./stream.js";
 
 /** Bytes that one read brings at the most. */
 const READ_BUFFER = 64 << 10;
@@ -132,7 +133,7 @@ export function openWith(asciiWriter: AsciiWriter): Runtime["open"] {
   return (endpoint, events) => outside(open, endpoint, events, asciiWriter);
 }
 
-function open(endpoint: Endpoint, events: LinkEvents, asciiWriter: AsciiWriter): Link {
+function open(endpoint: Endpoint, events: StreamEvents, asciiWriter: AsciiWriter): Stream {
   const { host, port, path, tls: secure } = endpoint;
   const where = path === undefined ? { host: host as string, port: port as number } : { path };
   // One buffer for all reads of the socket: the chunk is only lent.
@@ -150,7 +151,7 @@ function open(endpoint: Endpoint, events: LinkEvents, asciiWriter: AsciiWriter):
     ...secure,
   });
   const socket: Socket = secure === undefined ? net().connect(options) : tls().connect(options);
-  return new NodeLink(socket, secure === undefined ? "connect" : "secureConnect", events, asciiWriter);
+  return new NodeStream(socket, secure === undefined ? "connect" : "secureConnect", events, asciiWriter);
 }
 
 /**
@@ -166,7 +167,7 @@ function shielded(options: object): NetConnectOpts & ConnectionOptions {
 // gathered is written to that one's socket first.
 let gatherBuffer: NativeBuffer;
 let gathered = 0;
-let gatherer: NodeLink | undefined;
+let gatherer: NodeStream | undefined;
 const spareBuffers: NativeBuffer[] = [];
 
 function newGatherBuffer(): NativeBuffer {
@@ -189,7 +190,7 @@ function isForbidden({ name, code, syscall }: NodeJS.ErrnoException): boolean {
   return name === "NotCapable" || (code === "EPERM" && syscall === "getaddrinfo");
 }
 
-class NodeLink implements Link {
+class NodeStream implements Stream {
   readonly #socket: Socket;
   readonly #asciiWriter: AsciiWriter;
   #error: { code: string; message: string } | undefined;
@@ -198,7 +199,7 @@ class NodeLink implements Link {
   #closed = false;
   #corked = false;
 
-  constructor(socket: Socket, connected: "connect" | "secureConnect", events: LinkEvents, asciiWriter: AsciiWriter) {
+  constructor(socket: Socket, connected: "connect" | "secureConnect", events: StreamEvents, asciiWriter: AsciiWriter) {
     this.#socket = socket;
     this.#asciiWriter = asciiWriter;
     socket.once(connected, () => events.opened());

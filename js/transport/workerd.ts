@@ -8,7 +8,8 @@ import { copyOf, joined } from "./bytes.js";
 import { currentFlow, runFlow } from "./requests/flow.js";
 import { isInRequest, mark } from "./requests/probe.js";
 import { activeSpan } from "./requests/span.js";
-import type { Endpoint, Link, LinkEvents, Runtime, Timer } from "./types.js";
+import type { Runtime, Timer } from "./runtime.js";
+import type { Endpoint, Stream, StreamEvents } from "./stream.js";
 
 /** Bytes that one read brings at the most: at first few, for most links read little and end with their request. */
 const SMALL_BUFFER = 4 << 10;
@@ -97,7 +98,7 @@ function refused(what: string): Error {
   return Object.assign(new Error(`Cloudflare Workers ${what}`), { code: "ERUNTIME" });
 }
 
-function open(endpoint: Endpoint, events: LinkEvents): Link {
+function open(endpoint: Endpoint, events: StreamEvents): Stream {
   const { host, port, path, tls } = endpoint;
   if (path !== undefined || host === undefined) throw refused("have no Unix sockets: use a redis:// or rediss:// URL");
   const { servername, rejectUnauthorized, ...files } = tls ?? {};
@@ -108,7 +109,7 @@ function open(endpoint: Endpoint, events: LinkEvents): Link {
   const hostname = host.includes(":") ? `[${host}]` : host;
   const secureTransport = tls === undefined ? "off" : "on";
   const socket = connect({ hostname, port: port as number }, { secureTransport, allowHalfOpen: false, ...name });
-  return new WorkerdLink(socket, events, tls !== undefined);
+  return new WorkerdStream(socket, events, tls !== undefined);
 }
 
 /** Buffers of links that nobody reads from now: memory is nobody's, and most links of an isolate read once. */
@@ -119,11 +120,11 @@ const MOST_SPARE = 64;
 const ANOTHERS = /on behalf of a different request|within global scope/;
 
 /** The runtime keeps what listens to a socket for ever: it must not keep all the rest. */
-const nobody: LinkEvents = { opened() {}, received() {}, drained() {}, lost() {} };
+const nobody: StreamEvents = { opened() {}, received() {}, drained() {}, lost() {} };
 
-class WorkerdLink implements Link {
+class WorkerdStream implements Stream {
   readonly #socket: Socket;
-  #events: LinkEvents;
+  #events: StreamEvents;
   readonly #isSecure: boolean;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #parts: Uint8Array[] = [];
@@ -137,7 +138,7 @@ class WorkerdLink implements Link {
   #unsent = 0;
   #asked = false;
 
-  constructor(socket: Socket, events: LinkEvents, isSecure: boolean) {
+  constructor(socket: Socket, events: StreamEvents, isSecure: boolean) {
     this.#isSecure = isSecure;
     this.#socket = socket;
     this.#events = events;

@@ -12,6 +12,7 @@ const { command, counts } = await import(`./on-${runtime}.mjs`);
 const LIMIT = 180_000;
 /** What is of Node alone, and why. */
 const ofNode = {
+  "cork.test.mjs": "it takes sources, and the bundler for that is Node's",
   "demo.test.mjs": "the demo is a program for Node, with bounds on its time",
   "fake-timers.test.mjs": "mock timers are node:test's",
   "grammar.test.mjs": "it takes sources, and the bundler for that is Node's",
