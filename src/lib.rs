@@ -23,10 +23,10 @@
 //! | `driver` (features `client` and `worker`) | the client for Rust programs: tasks, streams, types |
 //! | `wasm` (feature `js`) | how rows and regions of linear memory meet JavaScript |
 
-// The README's program is compiled by the tests.
+// Makes the tests compile the guide's program.
 #[cfg(all(doctest, feature = "worker"))]
-#[doc = include_str!("../README.md")]
-pub struct Readme;
+#[doc = include_str!("../docs/rust.md")]
+pub struct Guide;
 
 pub mod command;
 pub mod connection;

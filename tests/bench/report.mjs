@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// Writes the results of README.md and the plot from results.json, runtimes.json and caches.json, so that no figure is copied
-// by hand.
+// Writes the results of README.md, the figures of the front page and of docs/cache.md, and the plot, from results.json,
+// runtimes.json and caches.json: no figure is copied by hand.
 //   node tests/bench/run.mjs --json tests/bench/results.json && node tests/bench/report.mjs
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { cacheFront, front } from "./front.mjs";
 import { plot } from "./plot.mjs";
 import { barRows, machine, noise, tables } from "./table.mjs";
 
@@ -12,6 +13,8 @@ const BEGIN = "<!-- results: written by report.mjs -->";
 const END = "<!-- end of results -->";
 const RUNTIMES_BEGIN = "<!-- runtimes: written by report.mjs -->";
 const RUNTIMES_END = "<!-- end of runtimes -->";
+const FRONT_BEGIN = "<!-- figures: written by tests/bench/report.mjs -->";
+const FRONT_END = "<!-- end of figures -->";
 const CACHES_BEGIN = "<!-- caches: written by report.mjs -->";
 const CACHES_END = "<!-- end of caches -->";
 
@@ -76,13 +79,22 @@ function cachesSection({ machine: about, tables: measured, bars, failures }) {
 }
 
 const read = (name) => readFileSync(file(name), "utf8");
-const results = JSON.parse(read("results.json"));
+const [results, runtimes, cached] = ["results", "runtimes", "caches"].map((name) => JSON.parse(read(`${name}.json`)));
 const sections = [
   [BEGIN, END, section(results)],
-  [RUNTIMES_BEGIN, RUNTIMES_END, runtimesSection(JSON.parse(read("runtimes.json")))],
-  [CACHES_BEGIN, CACHES_END, cachesSection(JSON.parse(read("caches.json")))],
+  [RUNTIMES_BEGIN, RUNTIMES_END, runtimesSection(runtimes)],
+  [CACHES_BEGIN, CACHES_END, cachesSection(cached)],
 ];
-const renewed = sections.reduce((text, one) => replace(text, ...one), read("README.md"));
-writeFileSync(file("README.md"), renewed);
+const pages = {
+  "README.md": sections,
+  "../../README.md": [[FRONT_BEGIN, FRONT_END, front({ results, runtimes }, markdown)]],
+  "../../docs/cache.md": [[FRONT_BEGIN, FRONT_END, cacheFront(cached, markdown)]],
+};
+for (const [page, parts] of Object.entries(pages)) {
+  writeFileSync(
+    file(page),
+    parts.reduce((text, part) => replace(text, ...part), read(page)),
+  );
+}
 writeFileSync(file("results.svg"), plot(results));
-console.log("written: tests/bench/README.md, tests/bench/results.svg");
+console.log("written: the figures of tests/bench/README.md, README.md and docs/cache.md; tests/bench/results.svg");

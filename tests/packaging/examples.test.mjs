@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { startRedis } from "edgis/testing";
+import { snippetsOf } from "../js/snippets.mjs";
 import { copied, installOthers, linkOther, pinned, read, repository, run } from "./copies.mjs";
 
 /** Breaks the app of a copied example: it no longer does without Redis. */
@@ -60,11 +61,12 @@ const reply = await request(() => redis.get("k"));
 console.log(JSON.stringify({ awake, state, reply, after: redis.status().state, dials: redis.stats().dials }));
 `;
 
-test("attached as in the README, the connection is closed before Vercel suspends the function", async (t) => {
+test("attached as in docs/nextjs.md, the connection is closed before Vercel suspends the function", async (t) => {
   installOthers();
   const folder = copied(t, "testing-node");
   linkOther("@vercel/functions", folder);
-  const [, recipe] = /```js vercel\n([\s\S]*?)```/.exec(read(join(repository, "README.md")));
+  const guide = snippetsOf(read(join(repository, "docs/nextjs.md")));
+  const { code: recipe } = guide.find(({ kind }) => kind === "vercel");
   const brief = recipe.replace("const idle = 5_000", "const idle = 200").replace("idle + 3_000", "idle + 1_000");
   assert.notEqual(brief, recipe);
   writeFileSync(join(folder, "redis.mjs"), brief);

@@ -1,12 +1,13 @@
 // Next.js: one app with the package in every kind of module, built without Redis by each of its bundlers, then served.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePort, startRedis } from "edgis/testing";
 import { observe } from "../../js/observer.mjs";
+import { read, snippetsOf } from "../../js/snippets.mjs";
 import { environment, installed, newFolder, runProgram, tarball, versionOf } from "../app.mjs";
 
 const execute = promisify(execFile);
@@ -20,6 +21,12 @@ async function app() {
   await execute("cp", ["-Rl", modules, folder]).catch(() => execute("cp", ["-R", modules, folder]));
   const quiet = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"];
   await runProgram(["npm", "install", ...quiet, tarball], { cwd: folder });
+  // The files of the guide stand beside those of the tests.
+  for (const { where, code } of snippetsOf(read("docs/nextjs.md")).filter(({ kind }) => kind === "next")) {
+    assert.ok(!existsSync(join(folder, where)), where);
+    mkdirSync(join(folder, dirname(where)), { recursive: true });
+    writeFileSync(join(folder, where), code);
+  }
   return folder;
 }
 
@@ -124,6 +131,8 @@ async function visit(site, redis, observer) {
   await site.send("/form", { text: "by the action" });
   const burst = await site.json("/api/burst", { method: "POST" });
   assert.equal(burst.last, 100);
+  assert.deepEqual(await site.json("/api/visits"), { visits: 1 });
+  assert.match((await site.fetch("/visits")).text, /<p>(?:<!-- -->)?1 visits/);
   const asked = {};
   for (const key of ["instrumentation", "proxy", "component", "route", "legacy", "saved"]) {
     asked[key] = await observer.ask("GET", key);
@@ -148,6 +157,8 @@ async function visit(site, redis, observer) {
   for (const path of ["/counter", "/api/counter", "/api/legacy"]) {
     assert.match((await site.fetch(path)).text, /without Redis/);
   }
+  assert.deepEqual(await site.json("/api/visits"), { visits: null });
+  assert.match((await site.fetch("/visits")).text, /no visits counted/);
 
   await redis.restart();
   await until(async () => (await site.json("/api/counter")).count > 0, "recovered");
