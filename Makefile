@@ -13,7 +13,7 @@ PACKAGE := $(LOCK) node scripts/package.mjs
 WASM32 := --target wasm32-unknown-unknown --features js
 WORKER := --target wasm32-unknown-unknown --features worker
 
-.PHONY: help setup demo demo-cache test test-packaging test-frameworks test-workerd test-newest fuzz bench bench-runtimes bench-caches bench-workers soak build package release lint fmt clean
+.PHONY: help setup demo demo-cache test test-packaging test-frameworks test-workerd test-newest fuzz bench bench-runtimes bench-caches bench-limits bench-workers soak build package release lint fmt clean
 .PHONY: lint-build lint-format lint-clippy lint-docs lint-js lint-house
 
 help: ## lists the targets
@@ -66,6 +66,10 @@ bench: ## measures edgis beside its peers; ARGS="--json" and the like are handed
 bench-caches: ## measures edgis/cache beside other caches; ARGS are handed on
 	@scripts/setup.sh build redis
 	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/caches.mjs $(ARGS)
+
+bench-limits: ## measures edgis/ratelimit beside other rate limiters; ARGS are handed on
+	@scripts/setup.sh build redis
+	@$(TOOLS) $(BUILD) && $(PACKAGE) && node tests/bench/limits.mjs $(ARGS)
 
 bench-runtimes: ## measures edgis on Bun and on Deno, beside a client of theirs; ARGS are handed on
 	@scripts/setup.sh build redis runtimes

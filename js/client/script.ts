@@ -6,11 +6,11 @@ export interface Script {
   readonly text: string;
 }
 
-type Argument = string | number | Uint8Array;
+type Argument = string | Uint8Array;
 
-/** Of a client, the part that sends a command whose arguments stand in an array. */
+/** Of a client, the part that sends arguments that need no conversion. */
 export interface Sends {
-  callAll(args: readonly unknown[]): Promise<unknown>;
+  send(args: readonly Argument[]): Promise<unknown>;
 }
 
 /**
@@ -24,8 +24,9 @@ export function evaluate(
   keys: readonly string[],
   args: readonly Argument[],
 ): Promise<unknown> {
-  return client.callAll(["EVALSHA", script.sha, keys.length, ...keys, ...args]).catch((error: unknown) => {
+  const send = (command: string, name: string) => client.send([command, name, `${keys.length}`, ...keys, ...args]);
+  return send("EVALSHA", script.sha).catch((error: unknown) => {
     if ((error as { code?: unknown } | undefined)?.code !== "NOSCRIPT") throw error;
-    return client.callAll(["EVAL", script.text, keys.length, ...keys, ...args]);
+    return send("EVAL", script.text);
   });
 }

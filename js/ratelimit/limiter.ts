@@ -74,7 +74,7 @@ export class RateLimit implements RateLimiter {
   async reset(key: string): Promise<void> {
     const identifier = this.#identify(key);
     this.#forget(identifier);
-    await this.#client.callAll(["DEL", this.#asker.keyOf(identifier)]);
+    await this.#client.send(["DEL", this.#asker.keyOf(identifier)]);
     // What was asked meanwhile may have been answered by the state before.
     this.#forget(identifier);
   }
@@ -85,7 +85,7 @@ export class RateLimit implements RateLimiter {
     this.#pools?.forget(identifier);
     this.#local.block(identifier, this.#client[INSIDE].now() + time);
     const size = this.#settings.rules.reduce((sum, { algorithm }) => sum + (algorithm === "sliding" ? 24 : 16), 0);
-    await evaluate(this.#client, BLOCK, [this.#asker.keyOf(identifier)], [time, size]);
+    await evaluate(this.#client, BLOCK, [this.#asker.keyOf(identifier)], [`${time}`, `${size}`]);
     this.#pools?.forget(identifier);
   }
 
@@ -142,11 +142,14 @@ export class RateLimit implements RateLimiter {
     }
     if (now < this.#doubtedUntil) return Promise.resolve(this.#without(inside, identifier, cost, asked, "timeout"));
     const decided = new Promise<Decision>((resolve) => {
-      const settle = (answer: Answer | undefined, reason = "") =>
+      const settle = (answer: Answer | undefined, reason: string, isAdmitted: boolean, remaining: number) =>
         resolve(
           answer === undefined
             ? this.#without(inside, identifier, cost, asked, reason)
-            : this.#count(this.#decision(inside, answer, isAllowed(answer, asked), answer.remaining), asked),
+            : this.#count(
+                this.#decision(inside, answer, asked === 0 ? answer.denying === NONE : isAdmitted, remaining),
+                asked,
+              ),
         );
       const questions = this.#asking(inside, scope);
       if (this.#pools === undefined || asked === 0) questions.add(identifier, cost, asked, { needs: asked, settle });
@@ -208,7 +211,7 @@ export class RateLimit implements RateLimiter {
       reason = reasonOf(error);
       this.#warn(inside, reason, error);
     }
-    for (const { waiters } of items) for (const { settle } of waiters) settle(undefined, reason);
+    for (const { waiters } of items) for (const { settle } of waiters) settle(undefined, reason, false, 0);
   }
 
   /** Gives an item's callers what was admitted, in the order of their calls. */
@@ -217,7 +220,7 @@ export class RateLimit implements RateLimiter {
     for (const { needs, settle } of waiters) {
       const isAdmitted = needs > 0 && needs <= left;
       if (isAdmitted) left -= needs;
-      settle({ ...answer, admitted: isAdmitted ? 1 : 0, remaining: answer.remaining + left * cost });
+      settle(answer, "", isAdmitted, answer.remaining + left * cost);
     }
     if (asked > 0) this.#pools?.fill(key, left, answer, askedAt);
   }
@@ -256,8 +259,8 @@ export class RateLimit implements RateLimiter {
       return this.#count(this.#byPolicy(inside, whenUnavailable === "allow", DOUBTED, reason), asked);
     }
     const answer = this.#local.decide(key, inside.now(), cost, asked);
-    const decision = this.#decision(inside, answer, isAllowed(answer, asked), answer.remaining, "local", reason);
-    return this.#count(decision, asked);
+    const allowed = asked === 0 ? answer.denying === NONE : answer.admitted > 0;
+    return this.#count(this.#decision(inside, answer, allowed, answer.remaining, "local", reason), asked);
   }
 
   #byPolicy(inside: Inside, allowed: boolean, retryAfter: number | null, reason: string): Decision {
@@ -291,10 +294,6 @@ export class RateLimit implements RateLimiter {
     inside.warn?.(`rate limit ${name}: ${decider}, since Redis refuses: ${error.message}`);
   }
 }
-
-/** Of a request that only looks: whether it would be. */
-const isAllowed = ({ admitted, denying }: Answer, asked: number): boolean =>
-  asked === 0 ? denying === NONE : admitted > 0;
 
 function reasonOf(error: unknown): string {
   const { kind, reason, code } = error as { kind?: unknown; reason?: unknown; code?: unknown };

@@ -21,7 +21,7 @@ export interface Item {
 export interface Waiter {
   /** Of the item's requests, how many are this caller's. */
   readonly needs: number;
-  readonly settle: (answer: Answer | undefined, reason?: string) => void;
+  readonly settle: (answer: Answer | undefined, reason: string, isAdmitted: boolean, remaining: number) => void;
 }
 
 /** Of those who may await each other's promises. */
@@ -79,9 +79,13 @@ export class Asker {
 
 /** Lua counts from 1; 0 is no rule, and -1 a block. */
 function answerOf(fields: readonly (number | bigint)[], at: number): Answer {
-  const [admitted, remaining, tightest, reset, denying, wait] = Array.from({ length: FIELDS }, (_, field) =>
-    Number(fields[at + field]),
-  ) as [number, number, number, number, number, number];
-  const rule = denying === 0 ? NONE : denying < 0 ? BLOCKED : denying - 1;
-  return { admitted, remaining, tightest: tightest - 1, reset, denying: rule, wait };
+  const denying = Number(fields[at + 4]);
+  return {
+    admitted: Number(fields[at]),
+    remaining: Number(fields[at + 1]),
+    tightest: Number(fields[at + 2]) - 1,
+    reset: Number(fields[at + 3]),
+    denying: denying === 0 ? NONE : denying < 0 ? BLOCKED : denying - 1,
+    wait: Number(fields[at + 5]),
+  };
 }

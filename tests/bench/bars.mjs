@@ -19,7 +19,7 @@ export const atLeast = (name, value, bar, unit = "×") => ({
   sense: "≥",
   pass: verdict(value, value >= bar),
 });
-const atMost = (name, value, bar, unit = "×") => ({
+export const atMost = (name, value, bar, unit = "×") => ({
   name,
   value,
   bar,

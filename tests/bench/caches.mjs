@@ -7,11 +7,11 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createClient } from "edgis";
-import { findRedisServer, freePort, startRedis } from "../js/redis-server.mjs";
+import { findRedisServer, freePort } from "../js/redis-server.mjs";
 import { atLeast } from "./bars.mjs";
+import { Contest } from "./contest.mjs";
 import { installCaches, versionOfCache } from "./install.mjs";
-import { turns } from "./phases.mjs";
-import { median, ratio, summarise } from "./statistics.mjs";
+import { median, ratio } from "./statistics.mjs";
 import { startSubject } from "./subject.mjs";
 import { barRows, grid, machine, number, thousands, times } from "./table.mjs";
 
@@ -51,70 +51,8 @@ const loads = [
   { id: "miss", title: "miss and fill, 100 at once, 512 B", memory: false, kind: "miss", flight: 100, small: false },
 ];
 const worker = fileURLToPath(new URL("caches/worker.mjs", import.meta.url));
-const failures = [];
-
-const began = performance.now();
+const contest = new Contest(caches, worker, settings);
 if (!installCaches()) throw new Error("there is no package: run make package first");
-
-function progress(text) {
-  console.error(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}`);
-}
-
-function fail({ name }, what, { message }) {
-  failures.push({ client: name, what, message });
-  console.error(`${name}, ${what}: ${message}`);
-}
-
-/** The caches take turns, each in a process and a server of its own, so that nobody reads another's entries. */
-async function withEach(hints, use) {
-  const running = [];
-  try {
-    for (const cache of caches) {
-      const redis = await startRedis({ args: ["--loglevel", "warning"] });
-      const entrant = { cache, redis, rounds: [], failed: false };
-      running.push(entrant);
-      try {
-        entrant.subject = await startSubject(cache, { port: redis.port, hints, worker });
-      } catch (error) {
-        entrant.failed = true;
-        fail(cache, "start", error);
-      }
-    }
-    return await use(running);
-  } finally {
-    for (const { subject, redis } of running) {
-      await subject?.stop();
-      await redis.stop();
-    }
-  }
-}
-
-async function attempt(entrant, what, act) {
-  if (entrant.failed) return;
-  try {
-    await act();
-  } catch (error) {
-    entrant.failed = true;
-    fail(entrant.cache, what, error);
-  }
-}
-
-async function measureLoad(load) {
-  progress(load.title);
-  return await withEach({ memory: load.memory }, async (running) => {
-    const take = (entrant, ms, verify) =>
-      attempt(entrant, load.id, async () => {
-        const round = await entrant.subject.ask("run", { load, ms, verify });
-        if (!verify) entrant.rounds.push(round);
-      });
-    for (const entrant of running) await take(entrant, settings.warm, true);
-    for (let round = 0; round < settings.rounds; round++) {
-      for (const entrant of turns(running, round)) await take(entrant, settings.round, false);
-    }
-    const complete = running.filter(({ failed }) => !failed);
-    return Object.fromEntries(complete.map(({ cache, rounds }) => [cache.name, summarise(rounds)]));
-  });
-}
 
 const SUM_OF_KEYS = `local sum = 0
 for _, key in ipairs(redis.call("KEYS", "*")) do sum = sum + redis.call("MEMORY", "USAGE", key) end
@@ -122,14 +60,15 @@ return sum`;
 
 /** What Redis holds for an entry: keys, their expiry, and all else that is stored beside it. */
 async function measureBytes() {
-  progress("bytes an entry");
-  return await withEach({ memory: false }, async (running) => {
+  contest.progress("bytes an entry");
+  return await contest.withEach({ memory: false }, async (running) => {
     const bytes = {};
-    for (const { cache, redis, subject, ...entrant } of running) {
-      await attempt({ cache, ...entrant }, "bytes", async () => {
+    for (const one of running) {
+      const { entrant, redis, subject } = one;
+      await contest.attempt(one, "bytes", async () => {
         await subject.ask("fill", { count: settings.entries });
         const admin = createClient({ url: redis.url, logger: false });
-        bytes[cache.name] = Number(await admin.call("EVAL", SUM_OF_KEYS, 0)) / settings.entries;
+        bytes[entrant.name] = Number(await admin.call("EVAL", SUM_OF_KEYS, 0)) / settings.entries;
         await admin.close();
       });
     }
@@ -139,7 +78,7 @@ async function measureBytes() {
 
 /** Calls of a process whose Redis is not there: its first one, and one after that. */
 async function measureDown() {
-  progress("Redis away at the start");
+  contest.progress("Redis away at the start");
   const took = Object.fromEntries(caches.map(({ name }) => [name, { first: [], next: [] }]));
   const port = await freePort();
   for (let round = 0; round < settings.downs; round++) {
@@ -151,7 +90,7 @@ async function measureDown() {
         took[cache.name].next.push(next);
         await subject.stop();
       } catch (error) {
-        fail(cache, "down", error);
+        contest.fail(cache, "down", error);
       }
     };
     // Peers wait for long, and may do so together; who does not is not to be disturbed by them.
@@ -190,12 +129,12 @@ const results = {
   limit: settings.limit,
   loads: {},
 };
-for (const load of loads) results.loads[load.id] = await measureLoad(load);
+for (const load of loads) results.loads[load.id] = await contest.measure(load, { memory: load.memory });
 results.bytes = await measureBytes();
 results.down = await measureDown();
-results.failures = failures;
+results.failures = contest.failures;
 results.bars = judge(results);
-results.machine.seconds = Math.round((performance.now() - began) / 1000);
+results.machine.seconds = contest.seconds;
 
 const names = caches.map(({ name }) => name);
 const wait = (name, which) => {
@@ -229,6 +168,6 @@ const tables = [
 results.tables = tables;
 console.log(["", machine(results), "", ...tables.map(({ title, head, rows }) => grid(title, head, rows))].join("\n"));
 console.log(grid("Bars", ["", "measure", "must reach", "is"], barRows(results.bars)));
-for (const { client, what, message } of failures) console.log(`failed: ${client}, ${what}: ${message}`);
+for (const { client, what, message } of contest.failures) console.log(`failed: ${client}, ${what}: ${message}`);
 if (options.json) writeFileSync(resolve(options.json), `${JSON.stringify(results, null, 1)}\n`);
 if (options.strict && results.bars.some(({ pass }) => !pass)) process.exitCode = 1;

@@ -23,12 +23,15 @@ export const modules = join(cache, "node_modules");
 export const tarball = join(root, "target/package/edgis.tgz");
 /** The caches, which want other versions of what the clients are. */
 const caches = { manifests: join(here, "caches"), place: join(root, "target/bench-caches") };
+/** The rate limiters. */
+const limits = { manifests: join(here, "limits"), place: join(root, "target/bench-limits") };
 /** The clients that run on Workers. */
 const workers = { manifests: join(here, "workers"), place: join(root, "target/bench-workers") };
 
 /** Installs what is not there yet; an edgis tarball that changed since the last run replaces the one before. */
 export const install = () => installAll({ manifests: here, place: cache });
 export const installCaches = () => installAll(caches);
+export const installLimits = () => installAll(limits);
 export const installWorkers = () => installAll(workers);
 
 function installAll(bed) {
@@ -85,6 +88,7 @@ const versionIn = (place, name) =>
   JSON.parse(readFileSync(join(place, "node_modules", name, "package.json"), "utf8")).version;
 export const versionOf = (name) => versionIn(cache, name);
 export const versionOfCache = (name) => versionIn(caches.place, name);
+export const versionOfLimiter = (name) => versionIn(limits.place, name);
 export const versionOfWorker = (name) => versionIn(workers.place, name);
 
 /** Bun's executable: linked by its install script, or, where such scripts do not run, in its platform package. */

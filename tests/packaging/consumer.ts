@@ -1,5 +1,6 @@
 // Compiled, never run: what a strict program may rely on.
 import { type Client, createClient, isRedisError, type Status } from "edgis";
+import { type Decision, RateLimit } from "edgis/ratelimit";
 import { type Fault, faultProxy, type RedisServer, resetRegistry, startRedis } from "edgis/testing";
 
 export const redis: Client = createClient({ url: process.env.REDIS_URL });
@@ -22,6 +23,17 @@ export async function program(): Promise<string | null> {
   } finally {
     await redis.close();
   }
+}
+
+export async function limited(key: string): Promise<Response | undefined> {
+  const limits = new RateLimit(redis, { name: "api", limit: 10, window: "1s", whenUnavailable: "allow" });
+  const decision: Decision = await limits.limit(key, { cost: 2 });
+  if (decision.retryAfter !== null) console.log(decision.retryAfter + 1);
+  // @ts-expect-error: a rule, or rules.
+  new RateLimit(redis, { name: "api", limit: 10, window: "1s", rules: {} });
+  // @ts-expect-error: no window.
+  new RateLimit(redis, { name: "api", limit: 10 });
+  return decision.allowed ? undefined : limits.response(decision);
 }
 
 export async function tested(): Promise<void> {

@@ -101,10 +101,11 @@ test("what import and require() give are two copies with one engine", async (t) 
     `import { createRequire } from "node:module";
      import * as imported from "edgis";
      import * as cache from "edgis/cache";
+     import * as ratelimit from "edgis/ratelimit";
      import * as testing from "edgis/testing";
      const require = createRequire(import.meta.url);
      const required = require("edgis");
-     const names = [["edgis", imported], ["edgis/cache", cache], ["edgis/testing", testing]].map(
+     const names = [["edgis", imported], ["edgis/cache", cache], ["edgis/ratelimit", ratelimit], ["edgis/testing", testing]].map(
        ([name, { default: _, ...module }]) => [name, Object.keys(module).sort().join(), Object.keys(require(name)).sort().join()],
      );
      const clients = [imported, required].map(({ createClient }) => createClient({ logger: false }));

@@ -1,0 +1,3 @@
+import { openWith } from "./flexible.mjs";
+
+export const open = openWith({ enableAutoPipelining: true });
