@@ -1,5 +1,5 @@
 /**
- * The commands that have methods of their own. Their arguments stand in the order of Redis's documentation. Options are
+ * The commands that have typed methods. Arguments are in the order of Redis's documentation. Options are
  * words (`set("k", "v", "EX", 60)`), or an object where a word may stand (`set("k", "v", { EX: 60 })`). Fields and values
  * stand in turns (`hset("h", "a", 1)`), or in one object or array before or instead of them (`hset("h", { a: 1 })`). Where a command takes any number of keys, members or
  * elements, they may stand in arrays. Everywhere else there are scalars, and an array or an object is a `UsageError`. Times
@@ -11,12 +11,12 @@ import type { Value } from "./arguments.js";
 
 type Key = Value;
 type Keys = readonly (Key | readonly Key[])[];
-/** Options word for word. */
+/** Options, word for word. */
 type Words = readonly Value[];
-/** Of an object of options: `true` gives the name alone, `false`, `null` and `undefined` leave it out. */
+/** In an object of options: `true` sends the name alone; `false`, `null` and `undefined` leave it out. */
 type Flag = boolean | null | undefined;
 type Setting = Value | false | null | undefined;
-/** Objects of any type whose fields are all there, and are values. */
+/** An object of any type whose fields are all present, and are values. */
 type Fields<F> = { readonly [Name in keyof F]-?: Value };
 /** A score: a double, with `Infinity` and `-Infinity`. */
 type Score = number;
@@ -143,8 +143,8 @@ export interface ClientFilter {
 }
 
 /**
- * What a map of a reply becomes: an object, or of `bytes` an instance of `Map`, for bytes can be no names of properties. Its
- * keys are bytes as well, so it is for going through: `for (const [field, value] of map)`.
+ * The form of a map in a reply: an object, or from `bytes` a `Map`, since bytes cannot name properties. Its keys are
+ * bytes as well, so iterate over it: `for (const [field, value] of map)`.
  */
 export type Mapped<T, V> = T extends string ? Record<string, V> : Map<T, V>;
 
@@ -190,7 +190,7 @@ export interface KeyCommands<T, I> {
   /** 1 when it was copied. */
   copy(source: Key, destination: Key, ...options: Words): Promise<I>;
   copy(source: Key, destination: Key, options: CopyOptions | undefined): Promise<I>;
-  /** How many were there. */
+  /** The number of keys that existed. */
   del(...keys: Keys): Promise<I>;
   dump(key: Key): Promise<T | null>;
   exists(...keys: Keys): Promise<I>;

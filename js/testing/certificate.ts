@@ -51,7 +51,7 @@ export function selfSigned(): Certificate {
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
   });
   const version = der(0xa0, integer(Buffer.from([2])));
-  // Positive, and other than that of the server before: caches go by issuer and number.
+  // Positive, and different from the previous server's: caches go by issuer and number.
   const serial = integer(Buffer.concat([Buffer.from([0x01]), randomBytes(8)]));
   const signed = sequence(version, serial, ECDSA_WITH_SHA256, who, always, who, publicKey, extensions);
   const signature = sign("sha256", signed, createPrivateKey(privateKey));

@@ -1,14 +1,14 @@
-/** What makes no sense is refused in a sentence: a fault that is silently none makes a test that cannot fail. */
+/** Refuses mistakes by name: a fault that silently does nothing makes a test that cannot fail. */
 import { nearest } from "../core/near.js";
 import type { Fault } from "./faults.js";
 
-/** What one property must be; the sentence begins with its name. */
+/** A rule for one property; `must` completes a sentence that begins with its name. */
 export interface Rule {
   readonly is: (value: unknown) => boolean;
   readonly must: string;
 }
 
-/** Longer, timers fire at once. */
+/** The longest delay of a timer: a longer one would fire at once. */
 const LONGEST = 2 ** 31 - 1;
 
 const within =
@@ -26,7 +26,7 @@ export const isHost: Rule = {
   must: "be an address to listen on, as in 127.0.0.1",
 };
 
-/** Throws a TypeError unless `options` are an object with none but these properties, each as its rule wants it. */
+/** Throws a TypeError unless `options` is an object with only these properties, each as its rule says. */
 export function checkOptions(what: string, options: unknown, rules: Readonly<Record<string, Rule>>): void {
   if (!isObject(options)) throw new TypeError(`${what} takes an object of options, not ${shown(options)}`);
   for (const [name, value] of Object.entries(options)) {
@@ -51,7 +51,7 @@ const strikeRules: Record<string, Rule> = {
   say: { is: (value) => typeof value === "string" || value instanceof Uint8Array, must: "be a string or a Uint8Array" },
 };
 
-/** Throws a TypeError that names the mistake in what should be a fault. */
+/** Throws a TypeError that names the mistake in a fault. */
 export function checkFault(what: string, fault: unknown): asserts fault is Fault {
   if (!isObject(fault))
     throw new TypeError(`${what}: a fault is an object, as in { toClient: { do: "reset" } }, not ${shown(fault)}`);
@@ -83,7 +83,7 @@ function unknown(what: string, name: string, names: readonly string[]): string {
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The kind of a value; of text no more, since it may be a URL with a password. */
+/** The kind of a value. Text is not shown: it may be a URL with a password. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return value === "" ? "an empty string" : "another text";
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";

@@ -1,17 +1,17 @@
-/** What can be done to a connection, described as plain data. */
+/** Faults of a connection, described as plain data. */
 
 /**
- * What happens when a flow has come to its `after`:
+ * The fault that strikes once a flow has reached its `after`:
  *
- * - `"drop"`: all that follows is swallowed, and nobody is told, as when a firewall forgets a connection. For ever: a
- *   connection that has lost bytes is reset by `heal()`.
+ * - `"drop"`: everything that follows is swallowed silently, as when a firewall forgets a connection. `heal()` resets a
+ *   connection that has lost bytes.
  * - `"stall"`: nothing more is read, so that the sender's buffers fill up, until another fault or `heal()`.
  * - `"end"`: a half-close: the receiver sees the end of this flow, the other flow goes on.
  * - `"close"`: both ends see the connection closed in good order.
  * - `"reset"`: both ends see a TCP reset.
  * - `"repeat"`: the next piece passes twice.
- * - `{ wait }`: everything waits so many milliseconds, and goes on.
- * - `{ say }`: the receiver gets these bytes besides, and the flow goes on.
+ * - `{ wait }`: the flow stops for this many milliseconds, then goes on.
+ * - `{ say }`: the receiver gets these bytes as well, and the flow goes on.
  */
 export type Strike =
   | "drop"
@@ -23,11 +23,11 @@ export type Strike =
   | { readonly wait: number }
   | { readonly say: string | Uint8Array };
 
-/** What happens to one direction of a connection. Each property works by itself and with the others. */
+/** Faults of one direction of a connection. Each property works by itself and with the others. */
 export interface Flow {
-  /** Milliseconds by which all bytes are late. */
+  /** Delays all bytes by this many milliseconds. */
   readonly delay?: number | undefined;
-  /** Bytes that leave in one write at the most; the next write follows in another turn of the event loop. */
+  /** The most bytes that leave in one write; the next write follows in another turn of the event loop. */
   readonly split?: number | undefined;
   /** Milliseconds between two such writes. Default 0. With `split: 1` the flow trickles. */
   readonly pace?: number | undefined;
@@ -36,11 +36,11 @@ export interface Flow {
   readonly do?: Strike | undefined;
 }
 
-/** What happens to a connection; a direction that is absent passes unharmed. */
+/** Faults of a connection; a direction that is absent passes unharmed. */
 export interface Fault {
-  /** What the client sends. */
+  /** The bytes that the client sends. */
   readonly toServer?: Flow | undefined;
-  /** What the server sends. */
+  /** The bytes that the server sends. */
   readonly toClient?: Flow | undefined;
 }
 
@@ -51,7 +51,7 @@ export interface ProxiedConnection {
 }
 
 /**
- * What happens to a new connection: the same for all, or what a function says at once; undefined lets it pass. A function
- * that throws, or gives what is no fault, resets the connection and is told of by `errors` and `close()` of the proxy.
+ * The fault of a new connection: the same for all, or the result of a function; undefined lets it pass. If the function
+ * throws, or returns something that is not a fault, the connection is reset, and `errors` and `close()` of the proxy report it.
  */
 export type Script = Fault | ((connection: ProxiedConnection) => Fault | undefined) | undefined;

@@ -3,16 +3,16 @@ import type { Socket } from "node:net";
 import type { Flow } from "./faults.js";
 import { later, nextTurn, now } from "./time.js";
 
-/** Bytes that may wait in the proxy before the sender is no longer read from. */
+/** Bytes that may wait in the proxy before it stops reading from the sender. */
 const HIGH_WATER = 1 << 20;
 
-/** What a pump does not do by itself. */
+/** The effects that a pump leaves to its connection. */
 export interface Ends {
   /** Where bytes go; made at the first use. */
   destination(): Socket;
   /** Tells the destination that nothing follows. */
   finish(): void;
-  /** Concerns both directions. */
+  /** Ends both directions. */
   cut(how: "close" | "reset"): void;
 }
 
@@ -34,9 +34,9 @@ export class Pump {
   #queued = 0;
   #repeats = false;
   #stalled = false;
-  /** The destination takes no more for now. */
+  /** The destination asked for a pause. */
   #blocked = false;
-  /** It goes on by itself, later. */
+  /** A timer will resume it. */
   #resting = false;
   #wakeUp = (): void => {};
   #turn = 0;
@@ -47,7 +47,7 @@ export class Pump {
     this.#ends = ends;
   }
 
-  /** It has swallowed bytes: what comes after them must not arrive. */
+  /** It has swallowed bytes: those that follow must not arrive. */
   get isBroken(): boolean {
     return this.#broken;
   }
@@ -66,7 +66,7 @@ export class Pump {
     this.#read();
   }
 
-  /** Another rule holds from the next byte on. What the one before held back flows again; what it dropped is gone. */
+  /** Applies another rule from the next byte on. Bytes that the one before held back flow again; dropped ones are gone. */
   follow(rule: Flow): void {
     if (this.#over || this.#broken) return;
     this.#rule = rule;
@@ -79,7 +79,7 @@ export class Pump {
     this.#read();
   }
 
-  /** Nothing passes any more; what still comes is thrown away. */
+  /** Lets nothing pass any more; further bytes are thrown away. */
   stop(): void {
     this.#over = true;
     this.#queue = [];
@@ -95,7 +95,7 @@ export class Pump {
     this.#read();
   }
 
-  /** Reads on, or not. */
+  /** Resumes or pauses reading. */
   #read(): void {
     if (this.#stalled || this.#queued > HIGH_WATER) this.#source?.pause();
     else this.#source?.resume();

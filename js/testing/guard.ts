@@ -1,4 +1,4 @@
-/** Ends a server whose starter cannot any more: a test process that was killed runs no exit handler. */
+/** Ends a server after its starter was killed: a killed test process runs no exit handler. */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 
@@ -22,7 +22,7 @@ export class Guard {
   constructor(folder: string) {
     if (process.platform === "win32") return;
     const shell = spawn("/bin/sh", ["-c", SCRIPT, "sh", folder], { stdio: ["pipe", "ignore", "ignore"] });
-    // Without a shell there is no guard; the exit handler does what it can.
+    // Without a shell there is no guard; the exit handler has to suffice.
     shell.on("error", () => {});
     shell.stdin?.on("error", () => {});
     shell.unref();
@@ -30,12 +30,12 @@ export class Guard {
     this.#shell = shell;
   }
 
-  /** Watches over this process, or over none. */
+  /** Sets the pid to end with this process, or none. */
   watch(pid: number | undefined): void {
     this.#shell?.stdin?.write(`${pid ?? ""}\n`);
   }
 
-  /** There is nothing left to do. */
+  /** Ends the guard: its server has ended. */
   dismiss(): void {
     this.#shell?.stdin?.end("done\n");
   }

@@ -1,4 +1,4 @@
-// AsyncDisposable, which few compilers are told of.
+// AsyncDisposable, which most tsconfig files do not include.
 /// <reference lib="esnext.disposable" preserve="true" />
 /** `edgis/testing`: what a test needs to run an app against a real Redis, and against one that fails. */
 export type { Certificate } from "./certificate.js";

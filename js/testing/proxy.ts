@@ -5,16 +5,16 @@ import type { Fault, ProxiedConnection, Script } from "./faults.js";
 import { Pump } from "./flow.js";
 import { later } from "./time.js";
 
-/** A peer that does not close in turn is not waited for longer. */
+/** How long to wait for a peer to close in turn, in milliseconds. */
 const CLOSING = 1_000;
 
-/** What `faultProxy` takes besides its target; all of it is optional. */
+/** Options of `faultProxy`; all are optional. */
 export interface FaultProxyOptions {
   /** The address to listen on, as in `::1`. Default `127.0.0.1`. */
   host?: string | undefined;
   /** Default: a free one. */
   port?: number | undefined;
-  /** What happens to connections from the start: see `script` of the proxy. */
+  /** Faults of connections from the start: see `script` of the proxy. */
   script?: Script;
 }
 
@@ -31,24 +31,24 @@ export interface FaultProxy extends AsyncDisposable {
   readonly connections: number;
   /** Connections of clients so far. */
   readonly accepted: number;
-  /** What script functions threw, or what was wrong with the faults that they gave; their connections were reset. */
+  /** Errors that script functions threw, and mistakes in the faults they returned; their connections were reset. */
   readonly errors: readonly Error[];
 
   /** As if the server were gone: open connections are closed, new ones are refused. */
   down(): Promise<void>;
-  /** All replies, also those under way, come so many milliseconds later. */
+  /** Delays all replies, also those under way, by this many milliseconds. */
   slow(milliseconds: number): Promise<void>;
   /** Open connections are closed, new ones are accepted and closed at once, as by a container's port forwarding. */
   acceptThenClose(): Promise<void>;
-  /** Connections are accepted and stay open, and nothing passes; after `heal()` what was held back flows. */
+  /** Connections are accepted and stay open, and nothing passes; `heal()` lets the held-back bytes flow. */
   hang(): Promise<void>;
   /** Resets all open connections, once; what happens to new ones does not change. */
   reset(): Promise<void>;
-  /** All is well again. Connections that have lost bytes (`"drop"`) are reset, since no network mends those. */
+  /** Ends all faults. Connections that have lost bytes (`"drop"`) are reset, since no network mends those. */
   heal(): Promise<void>;
 
   /**
-   * What happens to each new connection, in place of what held before; open ones are left alone.
+   * Sets the fault of each new connection, replacing the one before; open connections are left alone.
    *
    * ```js
    * await proxy.script(({ number }) => (number === 1 ? { toClient: { after: 20, do: "reset" } } : undefined));
@@ -59,7 +59,7 @@ export interface FaultProxy extends AsyncDisposable {
    * one that speaks something else.
    */
   script(script: Script): Promise<void>;
-  /** What happens from now on to the connections that are open; counts of bytes begin anew. Gives how many it hit. */
+  /** Sets the fault of the connections that are open now; counts of bytes begin anew. Returns how many there are. */
   strike(fault: Fault): number;
   /**
    * Closes everything.
@@ -137,7 +137,7 @@ class Relay implements FaultProxy {
     return this.#errors;
   }
 
-  /** Listens, unless it does. */
+  /** Listens, unless it does already. */
   open(): Promise<void> {
     this.#listening ??= new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
@@ -174,7 +174,7 @@ class Relay implements FaultProxy {
     if (fault === undefined) connection.cut("reset");
   }
 
-  /** What the script says; undefined when it fails, which must not end the process. */
+  /** The script's fault for a connection; undefined if the script fails, which must not end the process. */
   #faultOf(connection: ProxiedConnection): Fault | undefined {
     const script = this.#script;
     if (typeof script !== "function") return script ?? {};
@@ -256,7 +256,7 @@ class Relay implements FaultProxy {
 
 const isUnix = (url: URL): boolean => /unix:$/.test(url.protocol);
 
-/** Says nothing of a text but that it is no such URL: there may be a password in it. */
+/** Does not repeat the text in its error: there may be a password in it. */
 function urlOf(target: unknown): URL {
   const given =
     typeof target === "string" && target !== ""
@@ -369,7 +369,7 @@ class Connection implements ProxiedConnection {
   }
 }
 
-/** A Unix socket knows no reset, nor does every runtime: these are closed at once. */
+/** Resets a socket, or closes it at once: Unix sockets have no reset, and not every runtime offers one. */
 function reset(socket: Socket): void {
   const isTcp = socket.remoteAddress !== undefined;
   // Nor does a socket that is still saying that it has ended; Node would forget to close it, and spin at exit.

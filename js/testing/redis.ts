@@ -10,23 +10,23 @@ import { checkOptions, isHost, isPort, type Rule } from "./checks.js";
 import { Guard } from "./guard.js";
 import { later, now, sleep } from "./time.js";
 
-/** A server that says nothing for so long does not start, nor does one that says for so long that it loads its data. */
+/** How long a starting server may stay silent, and how long it may answer that it loads its data. */
 const STARTUP = 10_000;
 const LOADING = 60_000;
-/** A server that does not end for so long is killed. */
+/** How long a server may take to end before it is killed. */
 const SHUTDOWN = 5_000;
 const PING_TIMEOUT = 1_000;
 const PING_INTERVAL = 10;
-/** Somebody else may take a free port before the server does. */
+/** Another process may take a free port before the server does. */
 const PORT_ATTEMPTS = 5;
-/** Characters of the server's output that are kept. */
+/** How much of the server's output is kept, in characters. */
 const LOG = 64 << 10;
 
 const INSTALL =
   "Install Redis 6.2 or newer, or Valkey (Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis), " +
   "or name a binary: startRedis({ binary }), or EDGIS_REDIS_SERVER in the environment.";
 
-/** What `startRedis` takes; all of it is optional. */
+/** Options of `startRedis`; all are optional. */
 export interface RedisOptions {
   /** Further command-line options of the server, as in `["--requirepass", "secret"]`. Nothing is persisted by default. */
   args?: readonly string[] | undefined;
@@ -34,9 +34,9 @@ export interface RedisOptions {
   port?: number | undefined;
   /** The address to listen on. Default `127.0.0.1`. */
   host?: string | undefined;
-  /** Listen on a Unix socket as well, and let `url` be that. */
+  /** Also listens on a Unix socket, to which `url` then leads. */
   socket?: boolean | undefined;
-  /** Listen with TLS only, with a certificate made on the spot: see `tls` of the server. */
+  /** Listens with TLS only, with a certificate made on the spot: see `tls` of the server. */
   tls?: boolean | undefined;
   /**
    * The path of the server's binary. Default: `EDGIS_REDIS_SERVER` of the environment, else `redis-server`, else
@@ -45,9 +45,9 @@ export interface RedisOptions {
   binary?: string | undefined;
 }
 
-/** What `restart` takes. */
+/** Options of `restart`. */
 export interface RestartOptions {
-  /** Replace those that the server had. */
+  /** Replaces the server's `args`. */
   args?: readonly string[] | undefined;
 }
 
@@ -64,10 +64,10 @@ export interface RedisServer extends AsyncDisposable {
   readonly path: string | undefined;
   /** With `tls: true` the `tls` option of a client that trusts the server; its `cert` and `key` serve as a client's too. */
   readonly tls: Certificate | undefined;
-  /** Of the process that runs, or ran last. */
+  /** Process id of the server that runs, or ran last. */
   readonly pid: number;
   readonly running: boolean;
-  /** What the server printed, the last 64 KB of it. */
+  /** The server's output, its last 64 KB. */
   readonly log: string;
   /** Ends the server in good order, also a paused one, and removes its folder. Resolves when it has ended. */
   stop(): Promise<void>;
@@ -119,7 +119,7 @@ export function findRedisServer(): string | undefined {
   return undefined;
 }
 
-/** A loopback port on which nobody listens; what is dialled there is refused. */
+/** A free loopback port: connections to it are refused. */
 export function freePort(host = "127.0.0.1"): Promise<number> {
   return listened(host, 0);
 }
@@ -160,13 +160,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
-/** Those that were not stopped: they end with the process, by this handler or by their guard. */
+/** Servers that were not stopped: they end with the process, by this handler or by their guard. */
 const started = new Set<Server>();
 const endAll = (): void => {
   for (const server of started) server.abandon();
 };
 
-/** What was asked for is no longer wanted. */
+/** A later `stop()` or `kill()` made the operation pointless. */
 class Overtaken extends Error {}
 
 class Server implements RedisServer {
@@ -184,9 +184,9 @@ class Server implements RedisServer {
   #running = false;
   #starting = false;
   #log = "";
-  /** The operation that was asked for last; it and all before have settled when this resolves. */
+  /** Resolves when the last operation, and all before it, have settled. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** How often the server was ended, and by what last: what was to start it before then does not any more. */
+  /** How often the server was ended, and by which call last; a start that was asked for earlier is off. */
   #ends = 0;
   #endedBy = "";
 
@@ -213,18 +213,18 @@ class Server implements RedisServer {
     return this.#log;
   }
 
-  /** Starts the process; resolves when it answers, and leaves none behind that does not. */
+  /** Starts the process and resolves when it answers; a process that does not answer is ended. */
   start(): Promise<void> {
     return this.#next((call) => this.#start(call));
   }
 
-  /** One operation after the other: two at once would each start a process, and know of one. */
+  /** Runs operations one after the other: two at once would each start a process, and keep track of one. */
   #next(operation: (call: number) => Promise<void>): Promise<void> {
     const call = this.#ends;
     const turn = this.#turn.then(() => operation(call));
     const told = turn.then();
     this.#turn = turn.catch((error) => {
-      // Who ended the server knows.
+      // The caller who ended the server needs no rejection.
       if (error instanceof Overtaken) told.catch(() => {});
     });
     return told;
@@ -234,7 +234,7 @@ class Server implements RedisServer {
     if (call !== this.#ends) throw new Overtaken(`the server was ended by ${this.#endedBy} before it answered`);
   }
 
-  /** What starts now need not be waited for. */
+  /** Cancels a start that is under way. */
   #overtake(by: string): void {
     this.#ends += 1;
     this.#endedBy = by;
@@ -243,7 +243,7 @@ class Server implements RedisServer {
 
   async #start(call: number): Promise<void> {
     this.#log = "";
-    // Else whoever listens there would answer in the server's place.
+    // Otherwise another listener on that port would answer in the server's place.
     await listened(this.host, this.port);
     this.#stillWanted(call);
     this.#starting = true;
@@ -273,7 +273,7 @@ class Server implements RedisServer {
       // A test that forgets its server still ends.
       (stream as unknown as Socket).unref?.();
     }
-    // Deno's throws when there is no process.
+    // Deno's unref throws if there is no process.
     if (child.pid !== undefined) child.unref();
     this.#ended = new Promise<void>((resolve) => {
       child.once("exit", () => resolve());
@@ -309,7 +309,7 @@ class Server implements RedisServer {
     this.#log = (this.#log + text).slice(-LOG);
   }
 
-  /** Resolves when the server answers PING, be it with an error: one that wants a password is up as well. */
+  /** Resolves when the server answers PING, also with an error: a server that wants a password is up. */
   async #answering(): Promise<void> {
     const begun = now();
     let limit = STARTUP;
@@ -404,7 +404,7 @@ class Server implements RedisServer {
   async #end(how: "SIGTERM" | "SIGKILL"): Promise<void> {
     const child = this.#child;
     if (!this.#running || child === undefined) return this.#ended;
-    // While somebody waits for its end it keeps the process alive.
+    // Keeps the process alive while its end is awaited.
     child.ref();
     this.#signal(how);
     // A frozen process takes no other signal than SIGKILL before it goes on.
@@ -414,7 +414,7 @@ class Server implements RedisServer {
     cancel();
   }
 
-  /** The process ends, and nothing can be waited for. */
+  /** For the exit handler, which cannot wait. */
   abandon(): void {
     this.#guard?.abandon();
     this.#signal("SIGKILL");

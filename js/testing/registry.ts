@@ -1,4 +1,4 @@
-/** Forgets what tests share without wanting to. */
+/** Forgets the state that tests would otherwise share. */
 import { ConnectionLostError } from "../core/errors.js";
 import { engineIfAny } from "../core/registry.js";
 import type { Engine } from "../loop/engine.js";
@@ -8,7 +8,7 @@ import type { Engine } from "../loop/engine.js";
  * counters are forgotten. What is pending rejects with an error of kind `ConnectionLostError`, reason `closed`; a
  * connection promise that is pending resolves to `idle`. Clients stay usable: the next use of one dials anew.
  *
- * What was pending may have been executed all the same. Without a client in use it does nothing; it never throws.
+ * The server may still have executed the pending commands. Does nothing unless a client was used; never throws.
  */
 export function resetRegistry(): void {
   const engine = engineIfAny<Engine>();
@@ -24,7 +24,7 @@ export function resetRegistry(): void {
     target.wanted = false;
     target.joins = target.writes = target.externalBytes = target.divertedBytes = 0;
   }
-  // The core is replaced as after a death, but this is none.
+  // Replaces the core as after a death, without counting one.
   const counted = deaths.splice(0);
   engine.replace(undefined);
   deaths.splice(0, deaths.length, ...counted);

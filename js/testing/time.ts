@@ -1,13 +1,13 @@
 /** Clock and timers as they were at load: fake timers in a test must not freeze servers, proxies and their faults. */
 
-// Not the globals: Jest can have fake ones from the beginning, and jsdom's are numbers, or are not there.
+// Not the globals: Jest can install fake ones from the start, and jsdom's return numbers, or are missing.
 const { setTimeout, clearTimeout, setImmediate } = process.getBuiltinModule("node:timers");
 const { performance } = process.getBuiltinModule("node:perf_hooks");
 
 /** Monotonic milliseconds. */
 export const now: () => number = performance.now.bind(performance);
 
-/** Runs `act` later, unless the clock hand that it gives is called first; does not keep the process alive. */
+/** Runs `act` later unless the returned function is called first; does not keep the process alive. */
 export function later(act: () => void, milliseconds: number): () => void {
   const timer = setTimeout(act, milliseconds);
   timer.unref();
