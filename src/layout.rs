@@ -1,6 +1,6 @@
 //! Where the shell and the core meet in linear memory: the words of the header and the sizes of the regions.
 //!
-//! They are part of the boundary, and here rather than in `wasm` so that native tests can compare the shell's copy.
+//! Part of the boundary, but not in `wasm`, so that native tests can compare the shell's copy.
 
 /// Words of a batch: enough for 16,384 of the shortest commands.
 pub const META_WORDS: usize = 64 << 10;
@@ -8,8 +8,9 @@ pub const META_WORDS: usize = 64 << 10;
 pub const TEXT_BYTES: usize = 256 << 10;
 /// Bytes that one call may receive.
 pub const CHUNK_BYTES: usize = 64 << 10;
-/// What a link may leave unread: the longest line, or a string short of [`Limits::big`](crate::resp::Limits), with
-/// their heads. It stands right before the next chunk, so that the parser sees one piece.
+/// The most bytes that a link may leave unread: the longest line, or a string just below
+/// [`Limits::big`](crate::resp::Limits), with its head. They are placed right before the next chunk, so that the parser
+/// sees one piece.
 pub const CARRY_BYTES: usize = 40 << 10;
 /// Words of the header.
 pub const HEADER_WORDS: usize = 10;

@@ -4,8 +4,8 @@ use core::ops::{Add, Div, Mul};
 
 /// A length of time, in whole microseconds up to half a million years.
 ///
-/// The standard library's has seconds and nanoseconds apart. What is done with a deadline, on the path of every command
-/// and in most of the rest, is one instruction with this and a dozen with that.
+/// The standard library's keeps seconds and nanoseconds apart. Arithmetic on deadlines, which is on the path of every
+/// command, takes one instruction with this type and a dozen with that one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(u64);
 
@@ -33,7 +33,7 @@ impl Duration {
         self.0
     }
 
-    /// What is left of this without `other`, or nothing.
+    /// This minus `other`, or zero if `other` is longer.
     pub const fn saturating_sub(self, other: Duration) -> Duration {
         Duration(self.0.saturating_sub(other.0))
     }
@@ -68,12 +68,12 @@ impl Div<u32> for Duration {
 pub struct Time(u64);
 
 impl Time {
-    /// Later than every moment there is: the deadline of what has none.
+    /// Later than every other moment: means no deadline.
     pub const NEVER: Time = Time(u64::MAX);
     /// The origin of the caller's clock.
     pub const ZERO: Time = Time(0);
 
-    /// From milliseconds, as `performance.now()` gives them. What is negative or not a number is the origin.
+    /// From milliseconds, as `performance.now()` returns them. Negative values and NaN become the origin.
     pub fn from_millis(millis: f64) -> Time {
         Time((millis * 1000.0) as u64)
     }
@@ -97,12 +97,12 @@ impl Time {
         self.0 / 1000
     }
 
-    /// The time that passed since `earlier`, zero when it did not.
+    /// The time since `earlier`; zero if `earlier` is later.
     pub const fn since(self, earlier: Time) -> Duration {
         Duration(self.0.saturating_sub(earlier.0))
     }
 
-    /// This moment and `duration` more; saturates at [`Time::NEVER`].
+    /// This moment plus `duration`; saturates at [`Time::NEVER`].
     pub const fn after(self, duration: Duration) -> Time {
         Time(self.0.saturating_add(duration.0))
     }

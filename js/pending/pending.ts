@@ -1,7 +1,7 @@
 /**
- * The promises of commands that are not settled, by tag. A slab: the parts of an entry stand in parallel arrays, so that a
- * command costs its promise and nothing else. A tag is the place of its entry and a generation: what is said late of a
- * command that has ended is not taken for news of the one that has its place now.
+ * The promises of commands that are not settled, by tag. A slab: the parts of an entry are in parallel arrays, so that a
+ * command allocates its promise and nothing else. A tag combines the slot of its entry with a generation, so that a late
+ * message about a command that has ended does not reach the one in its slot now.
  */
 import { CANCELLED } from "../core/abi.js";
 
@@ -14,7 +14,7 @@ export interface External {
   readonly byteLength: number;
 }
 
-/** Places, and with them the commands that may wait in a thread. Tags have 30 bits, which are small integers everywhere. */
+/** The number of slots, and so of commands that may wait in a thread. Tags have 30 bits: small integers everywhere. */
 const PLACES = 1 << 21;
 const MASK = PLACES - 1;
 const TAGS = 1 << 30;
@@ -37,27 +37,27 @@ export class Pending<Owner> {
   readonly #names: string[] = [];
   readonly #tags: number[] = [];
   readonly #externals = new Map<number, External[]>();
-  /** Places that are free. Their tags are those that come next. */
+  /** Free slots. Their `tags` are already those of the next commands. */
   readonly #free: number[] = [];
   readonly #left: ((owner: Owner) => void) | undefined;
   readonly #full: (owner: Owner, name: string) => unknown;
   #size = 0;
 
-  /** `full` makes the error of a command for which there is no place; `left` is called for each that waits no more. */
+  /** `full` makes the error of a command for which no slot is free; `left` is called for each command that settles. */
   constructor(full: (owner: Owner, name: string) => unknown, left?: (owner: Owner) => void) {
     this.#full = full;
     this.#left = left;
   }
 
-  /** How many wait. */
+  /** The number of unsettled commands. */
   get size(): number {
     return this.#size;
   }
 
-  /** Of the last `add`. */
+  /** The tag of the last `add`. */
   lastTag = 0;
 
-  /** A new promise; its tag is in `lastTag`. Where there is no place it is rejected, and what is staged under its tag skipped. */
+  /** Returns a new promise; its tag is in `lastTag`. If no slot is free it is rejected, and what is staged under its tag skipped. */
   add(owner: Owner, name: string): Promise<unknown> {
     let place = this.#free.pop();
     if (place === undefined) {
@@ -83,7 +83,7 @@ export class Pending<Owner> {
     return promise;
   }
 
-  /** Whose the command is; undefined once it has ended. */
+  /** The owner of a command; undefined once it has settled. */
   owner(tag: number): Owner | undefined {
     const place = tag & MASK;
     return this.#tags[place] === tag ? this.#owners[place] : undefined;
@@ -97,17 +97,17 @@ export class Pending<Owner> {
     return this.#promises[tag & MASK] as Promise<unknown>;
   }
 
-  /** Whether the tag is that promise's. */
+  /** Whether the tag belongs to the promise. */
   isAt(tag: number, promise: Promise<unknown>): boolean {
     return this.#promises[tag & MASK] === promise;
   }
 
-  /** Whether the command has not ended. */
+  /** Whether the command is unsettled. */
   has(tag: number): boolean {
     return this.owner(tag) !== undefined;
   }
 
-  /** Nothing happens to a command that has ended, here and in `reject`. */
+  /** Resolves a command; does nothing if it has settled, and neither does `reject`. */
   resolve(tag: number, value: unknown): void {
     const place = tag & MASK;
     if (this.#tags[place] !== tag) return;
@@ -116,7 +116,7 @@ export class Pending<Owner> {
     resolve(value);
   }
 
-  /** `handled`: nobody need listen for the rejection. */
+  /** Rejects a command. `handled`: the rejection needs no listener. */
   reject(tag: number, error: unknown, handled: boolean): void {
     const place = tag & MASK;
     if (this.#tags[place] !== tag) return;
@@ -134,7 +134,7 @@ export class Pending<Owner> {
     this.#promises[place] = undefined;
     this.#owners[place] = undefined;
     if (this.#externals.size > 0) this.#externals.delete(tag);
-    // The next tag of the place; tags have an end.
+    // The next tag of the slot; generations wrap.
     const next = tag + PLACES;
     this.#tags[place] = next < TAGS ? next : place;
     this.#free.push(place);
@@ -154,14 +154,14 @@ export class Pending<Owner> {
     return this.#externals.get(tag)?.[index] as External;
   }
 
-  /** Lets go of those whose owner `isGone`, without settling them; gives what they are still owed. */
+  /** Drops the commands whose owner `isGone`, without settling them; returns functions that settle them later. */
   disown(isGone: (owner: Owner) => boolean): { tag: number; command: string; resolve: Resolve; reject: Reject }[] {
     return this.tags()
       .filter((tag) => isGone(this.owner(tag) as Owner))
       .map((tag) => {
         const [promise, rejectIt] = [this.promise(tag), this.#rejects[tag & MASK] as Reject];
         const reject = (error: unknown) => {
-          // Not before: what is derived from a promise belongs to whoever derives it.
+          // Not before: derived promises are their creators' to handle.
           promise.catch(nobody);
           rejectIt(error);
         };
@@ -172,7 +172,7 @@ export class Pending<Owner> {
       });
   }
 
-  /** The tags of all that wait. */
+  /** The tags of all unsettled commands. */
   tags(): number[] {
     return this.#tags.filter((tag) => this.has(tag));
   }

@@ -1,4 +1,4 @@
-//! What the client must know about a command: whether it may be sent twice, whether it blocks, whether it would
+//! The properties of commands: whether one may be sent twice, whether it blocks, whether it would
 //! break a shared link, and how its RESP2 reply differs from its RESP3 reply.
 
 mod refusal;
@@ -38,7 +38,7 @@ impl<T: AsRef<[u8]>> Args for [T] {
     }
 }
 
-/// What is known about one command with its arguments.
+/// The properties of one command with its arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Info {
     /// A union of [`Info::READ_ONLY`] and [`Info::BLOCKING`].
@@ -68,7 +68,7 @@ impl Info {
     }
 }
 
-/// What is known about the command `name` (in any case) with `args`.
+/// The properties of the command `name` (in any case) with `args`.
 ///
 /// An unknown command has no flags, so it is never sent twice.
 #[inline]
@@ -79,7 +79,7 @@ pub fn classify<A: Args + ?Sized>(name: &[u8], args: &A) -> Info {
     }
 }
 
-/// What is known about the command `name` whatever its arguments are; `None` when it depends on them.
+/// The properties of the command `name` with any arguments; `None` if they depend on the arguments.
 #[inline]
 pub fn by_name(name: &[u8]) -> Option<Info> {
     match table::find(name) {

@@ -22,13 +22,13 @@ pub enum Refusal {
     Quit = 8,
     /// CLIENT REPLY: replies would go missing, so that all later ones would go to the wrong callers.
     ClientReply = 9,
-    /// CLIENT TRACKING, CLIENT CACHING: invalidations nobody asked for, or none for the cache that relies on them.
+    /// CLIENT TRACKING, CLIENT CACHING: would turn on invalidations that are not expected, or turn off the cache's.
     Tracking = 10,
     /// SYNC, PSYNC, REPLCONF: the link becomes a replica's.
     Replication = 11,
     /// READONLY, READWRITE: everybody's reads would change.
     ReadMode = 12,
-    /// ASKING: it would hold for whosever command comes next.
+    /// ASKING: it would apply to the next command of any caller.
     Asking = 13,
     /// BLPOP, WAIT, XREAD BLOCK and kin: everybody's commands would wait behind it.
     Blocking = 14,
@@ -60,8 +60,7 @@ impl Refusal {
         Self::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
-    /// One sentence: why, and the API to use instead. It stands behind the command's name, as in
-    /// "SELECT " + text.
+    /// One sentence that follows the command's name, as in "SELECT " + text: why, and the API to use instead.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Subscription => {

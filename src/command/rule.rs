@@ -1,4 +1,4 @@
-//! What a command's arguments say about it.
+//! Derives the properties of a command from its arguments.
 
 use super::{Args, Info, Refusal, Shape};
 use crate::resp::{is_word, whole};
@@ -28,12 +28,12 @@ pub(super) enum Rule {
     AclLog,
 }
 
-/// What the subcommands of a command are; those that are unknown have no flags.
+/// The subcommands of a command; unknown ones have no flags.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Family {
-    /// What the command is without any.
+    /// The command without a subcommand.
     pub(super) bare: Info,
-    /// Those that are read-only and no more, a space between each two. An entry of `of` would take five times as much.
+    /// Names of those that are just read-only, separated by spaces. Entries in `of` would take five times the space.
     pub(super) reads: &'static str,
     /// The others.
     pub(super) of: &'static [(&'static str, Rule)],
@@ -104,7 +104,7 @@ fn has<A: Args + ?Sized>(args: &A, from: usize, word: &str) -> bool {
     (from..args.len()).any(|at| args.get(at).is_some_and(|argument| is_word(argument, word.as_bytes())))
 }
 
-/// Options of ZADD end at the first score, so that a member called INCR is no option.
+/// Looks among the options of ZADD, which end at the first score: a member may be called INCR.
 fn adds_to_score<A: Args + ?Sized>(args: &A) -> bool {
     let mut at = 1;
     while let Some(argument) = args.get(at) {
@@ -124,7 +124,7 @@ fn blocks<A: Args + ?Sized>(args: &A) -> bool {
     let mut at = 0;
     while let Some(argument) = args.get(at) {
         match argument {
-            // What cannot be seen may be it.
+            // An argument that is not visible may be BLOCK.
             _ if args.is_hidden(at) || is_word(argument, b"BLOCK") => return true,
             _ if is_word(argument, b"STREAMS") => return false,
             _ if is_word(argument, b"GROUP") => at += 3,

@@ -3,17 +3,17 @@
 //! RESP2 has no maps and no doubles: a map arrives as a flat array `[key, value, key, value, …]`, a double as text.
 //! The shell reshapes such replies by the variant named here, **only** when the link speaks RESP2. Written below:
 //!
-//! * `num(x)`: the text as a number; `inf`, `-inf` and `nan` are numbers too. What is not text stays as it is.
-//! * `map(x)`: the flat array as a map; an odd last element is dropped. What is not an array stays as it is.
+//! * `num(x)`: the text as a number; `inf`, `-inf` and `nan` are numbers too. Other types stay as they are.
+//! * `map(x)`: the flat array as a map; an odd last element is dropped. Other types stay as they are.
 //! * `[S]`: `S` applied to each element of an array. `map{ field: S }`: `map`, then `S` applied to that field.
 //!
-//! For every variant: null and errors stay as they are, and so does whatever has not the form that is said here.
+//! For every variant: null and errors stay as they are, and so does any value of another form than described.
 //!
-//! What needs no shape, because the shell gives the same for both: sets and arrays; `INFO`, `CLIENT LIST` and other
+//! No shape is needed where the shell gives the same for both: sets and arrays; `INFO`, `CLIENT LIST` and other
 //! texts that RESP3 marks as verbatim; scores inside `ZSCAN`, distances, `INCRBYFLOAT` and `HINCRBYFLOAT`, which are
 //! text in both. No reply of the Redis 7 core is a boolean in RESP3; only scripts that call `redis.setresp(3)` give some
-//! (1 and 0, maps flat, doubles as text in RESP2), and the vector sets of Redis 8. Neither is reshaped: what a
-//! script returns is its own affair.
+//! (1 and 0, maps flat, doubles as text in RESP2), and the vector sets of Redis 8. Neither is reshaped: the form of a
+//! script's reply is up to the script.
 
 /// See each variant for its meaning and the module for the notation. The numbers are part of the boundary to the
 /// shell.

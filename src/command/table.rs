@@ -1,6 +1,6 @@
-//! The commands that are known, by name.
+//! The table of commands, by name.
 //!
-//! READ_ONLY is given to commands of the core (Redis 7 and 8, Valkey) that may run twice without anybody noticing.
+//! READ_ONLY is given to commands of the core (Redis 7 and 8, Valkey) that may run twice without visible effect.
 //! A wrong one is a bug, a missing one costs a retry, so doubtful ones are left out: PFCOUNT rewrites the cached
 //! count in the value and replicates that; TOUCH is there for its side effect; BITFIELD, GETEX and SPOP may write;
 //! EVAL and FCALL may do anything (their `_RO` forms cannot write). Commands of modules are not in the table, nor are
@@ -77,7 +77,7 @@ static CLUSTER: Family = family(
     &[("SLOTS", read(Shape::Slots)), ("SHARDS", read(Shape::Shards)), ("LINKS", read(Shape::Maps))],
 );
 
-/// Names in upper case, each once, at most [`LONGEST`] bytes. For the compiler alone: what is looked up is made of it.
+/// Names in upper case, each once, at most [`LONGEST`] bytes. Used at compile time only, to make the lookup tables.
 const TABLE: &[(&str, Rule)] = &[
     // Strings and keys
     ("GET", READ),
@@ -201,7 +201,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("LATENCY", Rule::Sub(&LATENCY)),
     ("PUBSUB", Rule::Sub(&PUBSUB)),
     ("CLUSTER", Rule::Sub(&CLUSTER)),
-    // What a shared link cannot carry
+    // Refused on a shared link
     ("SUBSCRIBE", refuse(Refusal::Subscription)),
     ("PSUBSCRIBE", refuse(Refusal::Subscription)),
     ("SSUBSCRIBE", refuse(Refusal::Subscription)),
@@ -243,7 +243,7 @@ const LONGEST: usize = 24;
 const SLOTS: usize = 512;
 const EMPTY: u8 = u8::MAX;
 
-/// For each slot the entry of [`TABLE`] that is there. Made by the compiler.
+/// The entry of [`TABLE`] in each slot. Made at compile time.
 static INDEX: [u8; SLOTS] = index();
 /// The folded names of [`TABLE`], compared word by word.
 static NAMES: [[u64; 3]; TABLE.len()] = names();

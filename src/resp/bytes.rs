@@ -1,25 +1,25 @@
-//! Bytes in the making.
+//! A growable byte buffer.
 
 use core::ops::{Deref, DerefMut};
 
-/// What outgrows this…
+/// A buffer that outgrows this…
 const LARGE: usize = 256 << 10;
-/// …gets so much at once, which is seldom exceeded: each doubling leaves a hole in linear memory, which never shrinks.
+/// …gets this much at once, which is seldom exceeded: each doubling leaves a hole in linear memory, which never shrinks.
 const ROOM: usize = 11 << 18;
 
-/// A growing row of bytes: `Vec<u8>` with an append that is inlined.
+/// A `Vec<u8>` with an append that is inlined.
 ///
 /// A command is written in half a dozen small pieces. The library's append is a call for each of them in a module that is
 /// compiled for size, which costs more than all the rest of a command.
 #[derive(Clone, Debug, Default)]
 pub struct Bytes {
-    /// Zeros behind `len`.
+    /// The bytes after `len` are zeros.
     room: Vec<u8>,
     len: usize,
 }
 
 impl Bytes {
-    /// None yet.
+    /// An empty buffer.
     pub const fn new() -> Bytes {
         Bytes { room: Vec::new(), len: 0 }
     }
@@ -36,7 +36,7 @@ impl Bytes {
         self.len = to;
     }
 
-    /// The same where it need not be quick, as one function for all.
+    /// The same, not inlined: for places where speed does not matter.
     #[inline(never)]
     pub fn append(&mut self, piece: &[u8]) {
         self.extend_from_slice(piece);
@@ -46,49 +46,49 @@ impl Bytes {
     #[inline(never)]
     fn grow(&mut self, len: usize) {
         let room = self.room.len();
-        // What comes in one large piece gets what it needs.
+        // A single large piece gets exactly the room it needs.
         let in_small = room >= LARGE && len <= 2 * room;
         let next = if in_small { ROOM.max(room + room / 2) } else { 2 * room };
         self.room.resize(len.max(next).max(64), 0);
     }
 
-    /// Makes room for `len` bytes in all, and for no more.
+    /// Makes room for exactly `len` bytes in all.
     pub fn reserve_exact(&mut self, len: usize) {
         let more = len.saturating_sub(self.room.len());
         self.room.reserve_exact(more);
         self.room.resize(self.room.len() + more, 0);
     }
 
-    /// How many there are.
+    /// The number of bytes.
     #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many there is room for.
+    /// The number of bytes there is room for.
     pub fn capacity(&self) -> usize {
         self.room.len()
     }
 
-    /// Forgets what stands behind `len`.
+    /// Drops the bytes after `len`.
     #[inline]
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
 
-    /// Forgets everything and keeps the room.
+    /// Drops all bytes and keeps the room.
     #[inline]
     pub fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// Forgets the first `count`.
+    /// Drops the first `count` bytes.
     pub fn drop_front(&mut self, count: usize) {
         self.room.copy_within(count..self.len, 0);
         self.len -= count;
@@ -117,13 +117,13 @@ impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Bytes {
     }
 }
 
-/// A text of one's own. Each place where the library makes one is as large as all of this.
+/// Copies a text. One function, since the library's way is as large as this at each place that uses it.
 #[inline(never)]
 pub fn owned(text: &str) -> String {
     text.into()
 }
 
-/// A number in decimal digits; the library would pad and align it as well.
+/// A number in decimal digits, without the library's code for padding and alignment.
 #[inline(never)]
 pub fn decimal(number: u32) -> String {
     let (mut digits, mut at, mut rest) = ([0; 10], 10, number);

@@ -22,7 +22,7 @@ pub fn bulk(out: &mut Bytes, bytes: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A whole command, of arguments that are there already.
+/// A whole command, from arguments that are all there.
 #[inline(never)]
 pub fn frame(out: &mut Bytes, arguments: &[&[u8]]) {
     long_header(out, b'*', arguments.len() as u64);

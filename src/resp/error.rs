@@ -9,7 +9,7 @@ use super::owned;
 pub enum ProtocolErrorKind {
     /// A reply starts with a byte that names no type.
     UnknownType,
-    /// A line that holds no text is longer than [`Limits::line`](super::Limits::line).
+    /// A line other than text is longer than [`Limits::line`](super::Limits::line).
     LineTooLong,
     /// A length or count is not a number, or negative where that has no meaning.
     BadLength,
@@ -31,26 +31,26 @@ pub enum ProtocolErrorKind {
     BadVerbatim,
     /// A push stands inside another value.
     NestedPush,
-    /// A streamed string or aggregate (`$?`, `*?`, `%?`, `~?`), which no server sends and this reader does not take.
+    /// A streamed string or aggregate (`$?`, `*?`, `%?`, `~?`), which no server sends and this reader does not support.
     Streamed,
 }
 
-/// Bytes that are not RESP. The reader that returned it is of no further use: the place of
-/// the next reply is not known.
+/// Bytes that are not RESP. The reader that returned this cannot go on: it does not know where the
+/// next reply begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProtocolError {
-    /// What is wrong.
+    /// The rule that was broken.
     pub kind: ProtocolErrorKind,
     /// The type byte of the reply in question; for [`ProtocolErrorKind::MissingCrlf`] the byte found instead.
     pub byte: u8,
 }
 
 impl ProtocolError {
-    /// What is wrong, in a sentence.
+    /// A sentence that says what is wrong.
     pub fn text(&self) -> String {
         use ProtocolErrorKind as K;
         let (before, after) = match self.kind {
-            // The commonest way to get here is a port where something else than Redis listens.
+            // The usual cause is a port where something other than Redis listens.
             K::UnknownType => ("the server's reply starts with '", "', which is no RESP type"),
             K::LineTooLong => ("the server sent a '", "' line over the limit"),
             K::BadLength => ("the server sent a '", "' whose length is not a number in range"),

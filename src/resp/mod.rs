@@ -1,6 +1,6 @@
 //! RESP2 and RESP3: a resumable reader of replies and a writer of commands.
 //!
-//! Nothing here knows connections, time or JavaScript. The reader borrows the caller's buffer and answers with
+//! Independent of connections, time and JavaScript. The reader borrows the caller's buffer and answers with
 //! [`Token`]s that point into it; it never copies, allocates or recurses.
 
 mod bytes;

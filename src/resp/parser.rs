@@ -13,8 +13,8 @@
 //!            └─ an error: latched, every later call returns it
 //! ```
 //!
-//! Nesting lives in a fixed stack of counters: no recursion, no allocation. What is nested deeper than allowed is counted in
-//! the frame of what is around it, so that the place of the next reply is known all the same.
+//! Nesting lives in a fixed stack of counters: no recursion, no allocation. Values nested deeper than allowed are counted
+//! in the frame around them, so that the reader still finds the next reply.
 
 mod long;
 
@@ -25,18 +25,18 @@ use long::Middle;
 
 /// The deepest nesting that [`Limits::depth`] can allow: the size of the stack inside the [`Parser`].
 const STACK: usize = 128;
-/// The least that [`Limits::line`] can be: short numbers are read without looking at it, which must not show.
+/// The smallest [`Limits::line`]: short numbers are read without checking it, which must not show.
 const SHORTEST_LINE: usize = 32;
-/// Marks a frame of the stack as an attribute, whose content is dropped and which is no value of what is around it.
+/// Marks a frame of the stack as an attribute: its content is dropped, and it does not count as a value of its parent.
 const ATTRIBUTE: u64 = 1 << 63;
 
 /// Bytes of a verbatim string that name its format, as in `txt:`.
 const PREFIX: usize = 4;
 
-/// The offset behind what was read, or `None` when it is not all there.
+/// The offset after the part that was read, or `None` if it is incomplete.
 type Step = Result<Option<usize>, ProtocolError>;
 
-/// What a peer may make us hold or wait for. A reply that is over the first two is read to its end and not shown.
+/// Limits of what a peer may make us hold or wait for. A reply over the first two is read to its end and not emitted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// How deep aggregates (and attributes) may nest; a flat array is 1. Default 64, at least 1, at most 128.
@@ -44,8 +44,8 @@ pub struct Limits {
     /// The longest text, in bytes: a bulk or verbatim string, a status, an error, the digits of a big number. Default
     /// 512 MiB (Redis' own `proto-max-bulk-len`), at most 4 GiB − 1.
     pub bulk: u64,
-    /// The longest line of anything else, without its type byte and CRLF, which no server comes near; and the longest blob
-    /// error, of which the same is true. Default 32 KiB, at least 32, so that a length or an integer always fits.
+    /// The longest line of any other kind, without its type byte and CRLF, and the longest blob error. No server comes near
+    /// it. Default 32 KiB, at least 32, so that a length or an integer always fits.
     pub line: usize,
     /// From this length on, in bytes, a bulk or verbatim string that is not completely in the buffer is diverted as
     /// [`Kind::Big`], and a line of text is emitted in parts. Shorter ones wait until they are complete. Default 4096.
@@ -60,27 +60,27 @@ impl Default for Limits {
 
 /// A reader of one stream of replies.
 ///
-/// Hand it what has arrived; it emits every token that is complete and says how many bytes it consumed. Present the
-/// others again, at the start of the next buffer, with more behind them. The content of a [`Kind::Big`] is the one
-/// exception: the caller moves what is missing of it to its destination and never shows it to the reader.
+/// Give it the bytes that have arrived: it emits every complete token and returns how many bytes it consumed. Present the
+/// rest again, at the start of the next buffer, with more bytes after it. The content of a [`Kind::Big`] is the one
+/// exception: the caller moves the missing part to its destination and never shows it to the reader.
 #[derive(Debug)]
 pub struct Parser {
     limits: Limits,
-    /// Values that each open aggregate still waits for, outermost first, with the [`ATTRIBUTE`] mark.
+    /// The number of values that each open aggregate still waits for, outermost first, with the [`ATTRIBUTE`] mark.
     stack: [u64; STACK],
     depth: usize,
     /// How many of the open frames are attributes.
     attributes: usize,
-    /// How many bytes of the unconsumed line are known to hold no CRLF, so that it is not searched twice.
+    /// The number of bytes of the unconsumed line that hold no CRLF, so that they are not searched twice.
     scanned: usize,
     middle: Middle,
-    /// Where what there is of the value that `middle` speaks of ends in the buffer.
+    /// Where the available part of the value in `middle` ends in the buffer.
     shown: usize,
     error: Option<ProtocolError>,
 }
 
 impl Parser {
-    /// A reader at the start of a stream. Limits outside the bounds that [`Limits`] names are taken as those.
+    /// A reader at the start of a stream. Limits outside the bounds named by [`Limits`] are clamped to them.
     pub fn new(limits: Limits) -> Self {
         let limits = Limits {
             depth: limits.depth.clamp(1, STACK),
@@ -169,7 +169,7 @@ impl Parser {
         Ok(at)
     }
 
-    /// `$`: the value most replies are made of.
+    /// `$`: the most common value in replies.
     #[inline(always)]
     fn bulk<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, sink: &mut S) -> Step {
         let Some((len, start)) = self.length(buf, at)? else {
@@ -234,12 +234,12 @@ impl Parser {
         Ok(Some(end + 2))
     }
 
-    /// A value of `len` bytes begins at `content`, and not all of it, or of its CRLF, is there: what is there of it is
-    /// consumed, and what is missing is the caller's to move.
+    /// Begins a value of `len` bytes at `content` that is incomplete, or whose CRLF is: consumes the part that is there
+    /// and leaves the rest for the caller to move.
     #[cold]
     #[inline(never)]
     fn divert<S: FnMut(Token)>(&mut self, buf: &[u8], len: usize, content: usize, sink: &mut S) -> Step {
-        // Without a sum: where offsets have 32 bits there is none of a length near 4 GiB.
+        // Not by a sum: with 32-bit offsets it would overflow for a length near 4 GiB.
         let there = len.min(buf.len() - content);
         self.shown = content + there;
         self.middle = Middle::Big((len - there) as u64);
@@ -250,12 +250,12 @@ impl Parser {
         Ok(None)
     }
 
-    /// A line of text as long as this may be shown in parts. A number's sign is not shown without a digit.
+    /// Whether a line of text this long may be emitted in parts. The sign of a number is not emitted without a digit.
     fn in_parts(&self) -> usize {
         self.limits.big.max(2)
     }
 
-    /// `+`, `-` and `(`: servers set no limit to these.
+    /// `+`, `-` and `(`: servers do not limit their length.
     #[inline]
     fn text_line<S: FnMut(Token)>(&mut self, buf: &[u8], at: usize, kind: Kind, sink: &mut S) -> Step {
         let start = at + 1;
@@ -271,7 +271,7 @@ impl Parser {
         if text.len() as u64 > self.limits.bulk {
             return self.skip(buf, text.len() as u64, start, sink);
         }
-        // One that may come in parts is text to the end: how the stream is cut must not decide whether it is believed.
+        // A line that may come in parts is not validated at its end: the result must not depend on where the stream is cut.
         if kind == Kind::BigNumber && text.len() < self.in_parts() && !is_integer(text) {
             return Err(error(ProtocolErrorKind::BadBigNumber, b'('));
         }
@@ -368,7 +368,7 @@ impl Parser {
 
     fn end_big<S: FnMut(Token)>(&mut self, sink: &mut S) {
         self.middle = Middle::Nothing;
-        // Asked first: completing the value may close the attribute that it is in.
+        // Checked first: completing the value may close the attribute that it is in.
         let skip = if self.attributes > 0 { SKIP } else { 0 };
         let last = if self.complete() { LAST } else { 0 };
         sink(Token { kind: Kind::BigEnd, flags: skip | last, a: 0, b: 0 });
@@ -383,7 +383,7 @@ impl Parser {
         self.inner_value(sink, kind, flags, a, b);
     }
 
-    /// The same of a value that stands in another.
+    /// The same for a value inside another.
     #[inline(never)]
     fn inner_value<S: FnMut(Token)>(&mut self, sink: &mut S, kind: Kind, flags: u8, a: u32, b: u32) {
         let dropped = self.attributes > 0;
@@ -395,7 +395,7 @@ impl Parser {
 
     #[inline]
     fn open(&mut self, frame: u64) {
-        // The mask says to the compiler what `aggregate` has checked: `depth` is below the size of the stack.
+        // The mask tells the compiler that `depth` is below the size of the stack, as `aggregate` has checked.
         self.stack[self.depth & (STACK - 1)] = frame;
         self.depth += 1;
     }
@@ -409,7 +409,7 @@ impl Parser {
             match *frame {
                 0 => self.depth -= 1,
                 ATTRIBUTE => {
-                    // What an attribute belongs to is still to come.
+                    // The value that the attribute belongs to is still to come.
                     self.depth -= 1;
                     self.attributes -= 1;
                     return false;
@@ -420,7 +420,7 @@ impl Parser {
         true
     }
 
-    /// The length or count behind the type byte at `at` (`None` inside for −1) and the offset behind its line.
+    /// The length or count after the type byte at `at` (an inner `None` for −1), and the offset after its line.
     #[inline(always)]
     fn length(&mut self, buf: &[u8], at: usize) -> Result<Option<(Option<u64>, usize)>, ProtocolError> {
         let (n, end) = digits(buf, at + 1);

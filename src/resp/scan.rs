@@ -18,7 +18,7 @@ pub(super) fn digits(buf: &[u8], start: usize) -> (u64, usize) {
     (n, at)
 }
 
-/// A text of digits, and of nothing else, that fits 64 bits.
+/// A number made of digits only that fits 64 bits.
 pub fn whole(text: &[u8]) -> Option<u64> {
     let digits = (!text.is_empty()).then_some(text)?;
     digits.iter().try_fold(0u64, |n, byte| {
@@ -50,7 +50,7 @@ pub(super) fn is_integer(text: &[u8]) -> bool {
     !magnitude.is_empty() && magnitude.iter().all(u8::is_ascii_digit)
 }
 
-/// Loose on purpose: the reader of the value converts it, this only keeps other things than numbers out.
+/// Loose on purpose: converting the value is left to its reader; this only rejects what cannot be a number.
 pub(super) fn is_double(text: &[u8]) -> bool {
     let magnitude = unsigned(text);
     is_word(magnitude, b"inf")
@@ -66,7 +66,7 @@ pub fn is_word(text: &[u8], word: &[u8]) -> bool {
     text.eq_ignore_ascii_case(word)
 }
 
-/// [`ASCII`] when every byte is below 0x80; a byte a step, for lines, most of which are two bytes long.
+/// [`ASCII`] if every byte is below 0x80. One byte a step: most lines are two bytes long.
 #[inline(never)]
 pub(super) fn short_ascii_flag(bytes: &[u8]) -> u8 {
     if bytes.iter().fold(0, |seen, byte| seen | byte) < 0x80 {
@@ -76,7 +76,7 @@ pub(super) fn short_ascii_flag(bytes: &[u8]) -> u8 {
     }
 }
 
-/// [`ASCII`] when every byte is below 0x80: sixteen a step, as loops are not made vector code for us.
+/// [`ASCII`] if every byte is below 0x80. Sixteen bytes a step: the build does not vectorise loops.
 #[inline(always)]
 pub(super) fn ascii_flag(bytes: &[u8]) -> u8 {
     let mut chunks = bytes.chunks_exact(16);

@@ -6,8 +6,8 @@
 /// UTF-16 units but not in bytes. The separator keeps a high surrogate that ends one argument from fusing with a low
 /// one that begins the next; without it user text could shift every later boundary.
 ///
-/// Lengths and text come from the other side of the boundary: whatever they are, nothing here panics, and after the
-/// first `None` every later answer is `None`.
+/// Lengths and text come from the other side of the boundary: no value of theirs makes this panic, and after the first
+/// `None` every later answer is `None`.
 #[derive(Clone, Debug)]
 pub struct TextArguments<'a> {
     text: &'a [u8],
@@ -25,8 +25,8 @@ impl<'a> TextArguments<'a> {
 
     /// The bytes of the next argument, which is `units` UTF-16 units long; its separator is skipped.
     ///
-    /// `None` when the text is too short, when `units` ends inside a character, or when what follows the argument
-    /// is not an ASCII byte.
+    /// `None` if the text is too short, if `units` ends inside a character, or if the byte after the argument is not
+    /// ASCII.
     #[inline]
     pub fn next(&mut self, units: u32) -> Option<&'a [u8]> {
         let rest = self.text.get(self.at..)?;

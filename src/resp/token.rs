@@ -1,4 +1,4 @@
-//! What the reader emits: one small, flat token per value or aggregate header.
+//! The output of the reader: one small, flat token per value or aggregate header.
 
 /// Flag: the token starts a top-level reply or push.
 pub const FIRST: u8 = 1;
@@ -18,7 +18,7 @@ pub const TOO_LONG: u32 = 0;
 /// In `a` of a `Skipped`: aggregates were nested deeper than [`Limits::depth`](super::Limits::depth).
 pub const TOO_DEEP: u32 = 1;
 
-/// What a [`Token`] is. The numbers are part of the boundary to the shell.
+/// The kind of a [`Token`]. The numbers are part of the boundary to the shell.
 #[repr(u8)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -66,7 +66,7 @@ pub enum Kind {
 /// they mean for the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Token {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// A union of [`FIRST`], [`LAST`], [`ASCII`], [`SKIP`] and [`MORE`].
     pub flags: u8,

@@ -4,7 +4,7 @@ use super::super::scan::short_ascii_flag;
 use super::{crlf, end_of_line, ends_with_cr, error, Parser, Step, ATTRIBUTE, STACK};
 use crate::resp::{Kind, ProtocolError, ProtocolErrorKind, Token, FIRST, LAST, MORE, TOO_DEEP, TOO_LONG};
 
-/// What the next bytes are in the middle of.
+/// The kind of value that the next bytes continue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Middle {
     /// Nothing: a type byte comes next, or what is left of a value that was not all there.
@@ -68,7 +68,7 @@ impl Parser {
         match self.middle {
             Middle::Nothing => Ok(at),
             Middle::Big(_) => {
-                // Whoever shows bytes again has moved the content, even if its CRLF is not all there yet.
+                // A caller that presents bytes again has moved the content, even if its CRLF is still incomplete.
                 self.middle = Middle::Big(0);
                 if !crlf(buf, at)? {
                     return Ok(at);

@@ -297,7 +297,7 @@ fn a_number_fits_every_line_limit_however_it_is_cut() {
 fn nesting_ends_at_its_limit() {
     let limits = Limits { depth: 3, ..Limits::default() };
     assert_eq!(read(&mut Parser::new(limits), b"*1\r\n*1\r\n*0\r\n").0.len(), 3);
-    // What is deeper is counted: the next reply is found.
+    // Deeper values are counted, so that the next reply is found.
     for inner in
         ["*0\r\n", "*1\r\n:1\r\n", "%1\r\n:1\r\n*2\r\n*1\r\n:2\r\n*0\r\n", "|1\r\n:1\r\n*0\r\n:1\r\n"]
     {
