@@ -70,7 +70,7 @@ const entries = [
  */
 const forwarded = ["workerd", "durable-object"];
 
-// What rustc puts into the module and all supported runtimes have; wasm-opt refuses what it is not told of.
+// The features that rustc uses and all supported runtimes have; wasm-opt refuses features that are not listed.
 const wasmFeatures = [
   "simd",
   "bulk-memory",
@@ -115,7 +115,7 @@ async function bindAndOptimise() {
   // The stack is at the bottom of memory: nothing else has an address below 1024. Runs of zeros are nothing to Brotli,
   // while each segment that is cut at one has a head.
   const passes = ["-O3", "--converge", "--low-memory-unused", "--skip-pass=memory-packing"];
-  // What has one caller stays a function of its own unless it is small: V8 compiles whole functions, at their first call.
+  // A function with one caller is inlined only if it is small: V8 compiles whole functions, at their first call.
   passes.push("--one-caller-inline-max-function-size=300", "--flexible-inline-max-function-size=10");
   passes.push("--strip-producers", "--strip-target-features", "--strip-debug");
   run("wasm-opt", [...features, ...passes, `${bindings}/edgis_bg.wasm`, "-o", wasm]);
@@ -137,7 +137,7 @@ export const wasmBrotliBase64 = "${compressed(bytes).toString("base64")}";
 `;
 }
 
-/** Compressed by whichever settings of Brotli do best: which that is nobody can tell beforehand. */
+/** Tries several settings of Brotli and keeps the smallest result: which one wins cannot be predicted. */
 function compressed(bytes) {
   const { BROTLI_PARAM_SIZE_HINT, BROTLI_PARAM_LGWIN, BROTLI_PARAM_NPOSTFIX, BROTLI_PARAM_NDIRECT } = constants;
   const distances = [
@@ -181,7 +181,7 @@ async function bundle({ name, sources, format = "esm", inject = [], platform, ta
     inject: inject.map((source) => at(source)),
     platform,
     target,
-    // What the runtime brings along, and the module where it is shipped beside the bundle.
+    // Modules of the runtime, and the wasm module where it is shipped beside the bundle.
     external: ["cloudflare:*", "./edgis.wasm", "./edgis.wasm?module"],
     // Names stay: they are what a user sees of an error and of its stack. A user's own bundler shortens them.
     minifySyntax: true,
@@ -219,7 +219,7 @@ function declare() {
   return `${shipped.size} files`;
 }
 
-/** Whoever reads the file meanwhile sees the old or the new one, never half of it. */
+/** Replaces a file at once: a concurrent reader sees the old or the new one, never half of it. */
 function replaceFile(path, contents) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.new`, contents);

@@ -1,4 +1,4 @@
-// What the output of a suite says of the tests that failed: their names and the beginning of each message. CI keeps the
+// Collects the failures in the output of a suite: names of tests and the beginning of each message. CI keeps the
 // end of the output alone, so scripts/test.mjs tells it once more there.
 import { stripVTControlCharacters } from "node:util";
 
@@ -15,7 +15,7 @@ const beginnings = [
   /^(\S+\.test\.mjs +\d+ passed, [1-9]\d* failed.*)/, // tests/js/on.mjs
   /^(\S.{30,} failed +\d+\.\d s)$/, // tests/packaging/table.mjs
 ];
-/** What ends a message: a stack, properties of the error, other headlines. */
+/** The end of a message: a stack, properties of the error, other headlines. */
 const ending = /^\s*at |^ *generatedMessage: |^note: run with|^test at |^failures:|^ (?:ERRORS|FAILURES) $|^\s*[ℹ✔▶]/;
 /** After this node:test tells all failures again, and no line of another test stands between. */
 const again = /^✖ failing tests:$/;
@@ -54,7 +54,7 @@ export class Failures {
     else if (this.#open !== undefined && this.#open.length < LINES) this.#open.push(line);
   }
 
-  /** The beginnings of all failures; what the suite said last when it told of none. */
+  /** The beginnings of all failures; if none was found, the last lines of the suite. */
   told() {
     const found = this.#found.size > 0 ? [...this.#found.values()].flat() : this.#last;
     return found.map((line) => line.slice(0, LENGTH));

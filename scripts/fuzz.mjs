@@ -1,7 +1,7 @@
 // Fuzzes the core: compiles the targets of tests/fuzz with the coverage that libFuzzer wants, and runs them.
 //   node scripts/fuzz.mjs [TARGET]... [--seconds=60]   each so long, with cargo-fuzz, from what was found before
 //   node scripts/fuzz.mjs [TARGET]... --merge          renews the corpora that are checked in from what was found
-// What a crash needs is left in target/fuzz/artifacts; put it into tests/fuzz/corpus with the bug's mending.
+// Inputs that crash are left in target/fuzz/artifacts; add them to tests/fuzz/corpus with the fix.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { at } from "./steps.mjs";
 
 export const targets = ["manager", "split", "limits", "arguments", "url"];
 
-/** What grows beyond the repository: found inputs, and those that crash. */
+/** Inputs that are found, and those that crash: outside of the sources. */
 const work = at("target/fuzz");
 const host = () => /host: (.*)/.exec(spawnSync("rustc", ["-vV"], { encoding: "utf8" }).stdout)[1];
 export const binary = (target) => join(work, host(), "release", target);
@@ -39,7 +39,7 @@ export const build = () => [
   { cwd: at("tests/fuzz"), env: { ...process.env, RUSTFLAGS: flags.join(" ") } },
 ];
 
-/** What a target may take: none of them holds much, or thinks long about an input. */
+/** Limits of a run: no target needs much memory, or long for an input. */
 export const bounds = ["-rss_limit_mb=512", "-timeout=10"];
 
 function ended({ status, error }) {

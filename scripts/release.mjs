@@ -16,7 +16,7 @@ const lockedVersion = /^name = "edgis"\nversion = "(.*?)"/m;
 const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(text).toJSON()?.startsWith(text) === true;
 
 /**
- * What is wrong with the versions, and what is still to be done, each with how.
+ * Finds what is wrong with the versions or still to be done, each with its fix.
  *
  * @param {object} sources the texts of files
  * @param {string} sources.cargo Cargo.toml
@@ -60,7 +60,7 @@ function git(...args) {
 
 const isDirty = git("status", "--porcelain") !== "";
 
-/** What is released must be what is committed, and not have been released before. */
+/** A release must be what is committed, and must not have been released before. */
 function checkoutProblems(version) {
   const problems = [];
   if (isDirty) problems.push("there are changes that are not committed: commit them first");
@@ -100,7 +100,7 @@ function npm(version) {
 
 /** The crate: compiled from what would be uploaded. */
 function crate(version) {
-  // What is not committed is told in the end.
+  // Uncommitted changes are reported at the end.
   const options = ["--locked", ...(isDirty ? ["--allow-dirty"] : [])];
   let { good, said } = run("cargo", ["publish", "--dry-run", ...options]);
   let how = "";

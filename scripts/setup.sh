@@ -110,7 +110,7 @@ install_debian_target() {
   as_root cp "$work/t/$target/release/deps/"lib*.rlib "$lib"
   as_root touch "$(debian_stamp)"
   rm -rf "$work"
-  # What was compiled against another std does not link with this one.
+  # Code compiled against another std does not link with this one.
   rm -rf "target/$target"
 }
 

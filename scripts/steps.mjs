@@ -1,4 +1,4 @@
-// What the build scripts share: running a program, and skipping work whose inputs did not change.
+// Shared by the build scripts: running a program, and skipping work whose inputs did not change.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

@@ -12,7 +12,7 @@ const chromedriver = which("chromedriver");
 const folders = ["js", "faults", "cache", "packaging", "ratelimit", "scripts", "workerd"].map((name) =>
   at("tests", name),
 );
-// What stands in folders of theirs belongs to apps, and is run by the runners of those.
+// Deeper folders belong to apps, whose own runners run their tests.
 const nodeTests = files(...folders).filter((path) => path.endsWith(".test.mjs") && folders.includes(dirname(path)));
 const nodeTest = (timeout, ...paths) => [
   process.execPath,
@@ -36,7 +36,7 @@ const suites = {
   packaging: [process.execPath, [at("tests/packaging/table.mjs")]],
 };
 
-/** What is built before a suite, since its tests have little time. */
+/** Built before a suite, since its tests have little time. */
 const before = { node: [process.execPath, [at("scripts/worker-rs.mjs")]] };
 
 const counters = [
@@ -87,7 +87,7 @@ if (unknown.length > 0) {
 
 const total = { passed: 0, failed: 0 };
 const [rows, told] = [[], []];
-/** What a suite needs and this machine lacks. */
+/** Requirements of suites that this machine lacks. */
 const lacking = {
   browser: chromedriver === "" ? "no chromedriver" : undefined,
   fuzz: which("c++") === "" ? "no C++ compiler" : undefined,

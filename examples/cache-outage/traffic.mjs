@@ -1,4 +1,4 @@
-// Visitors, somebody who changes prices, and what is measured of them.
+// Simulates visitors and price changes, and measures what the visitors get.
 import { setTimeout as sleep } from "node:timers/promises";
 import { loads, version } from "./app/database.mjs";
 import { cache, changePrice, product } from "./app/products.mjs";
@@ -39,7 +39,7 @@ export function createTraffic() {
     }
   }
 
-  /** A price changes, and the cache is told. From then on nobody may see the one before. */
+  /** Changes a price and invalidates it in the cache. From then on no visitor may see the old one. */
   async function change() {
     const id = some();
     const outcome = await changePrice(id);
@@ -64,7 +64,7 @@ export function createTraffic() {
     return { hits, fallbacks: sum(fallbacks), loads, replayed, journal, fenced };
   }
 
-  /** What happened since the last sample: rates a second, times in milliseconds. */
+  /** Figures since the last sample: rates a second, times in milliseconds. */
   function sample() {
     const now = performance.now();
     const seconds = (now - since) / 1_000;

@@ -40,7 +40,7 @@ export async function createWorld() {
   };
 }
 
-/** What a container's port forward does on ::1 when nothing listens behind it; undefined where there is no ::1. */
+/** Accepts and closes connections on ::1, like a container's port forward with nothing behind it; undefined without ::1. */
 function acceptAndClose(port) {
   return new Promise((resolve) => {
     const decoy = createServer((socket) => socket.destroy());

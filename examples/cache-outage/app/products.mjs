@@ -1,4 +1,4 @@
-// What the app does with its cache. Nothing here knows that Redis may be away.
+// The app's use of its cache. Nothing here has to know that Redis may be away.
 import { createCache } from "edgis/cache";
 import * as database from "./database.mjs";
 import { redis } from "./redis.mjs";

@@ -1,4 +1,4 @@
-// What every route of an app imports. It opens nothing and throws nothing, however often it is evaluated.
+// Imported by every route of an app. It opens nothing and throws nothing, however often it is evaluated.
 import { createClient } from "edgis";
 
 export const redis = createClient({ url: process.env.REDIS_URL });

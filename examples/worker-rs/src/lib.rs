@@ -29,7 +29,7 @@ fn redis(env: &Env) -> Result<Client> {
     Ok(Client::new(env.var("REDIS_URL")?.to_string()))
 }
 
-/// What came of it; what concerns Redis is told with its hint.
+/// Turns a result into a response; an error of Redis comes with its hint.
 fn answer<T: ToString>(result: std::result::Result<T, edgis::Error>) -> Result<Response> {
     match result {
         Ok(value) => Response::ok(value.to_string()),
