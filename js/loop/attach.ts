@@ -221,7 +221,7 @@ function move(engine: Engine): void {
       let registered: Registered;
       try {
         registered = engine.core.configure(target.settings.options, target.scope.id, target.kind, now);
-        if (target.prefix !== undefined) engine.core.track(registered.target, target.prefix, now);
+        for (const prefix of target.prefixes) engine.core.track(registered.target, prefix, now);
       } catch (cause) {
         // Another death: its successor begins with the targets that are left, this one included.
         engine.targets.set(UNKNOWN - index, target);

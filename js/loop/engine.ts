@@ -36,6 +36,8 @@ import type { Handle, Target } from "./target.js";
 import { tellChanges } from "./watchers.js";
 
 /** Longer arguments do not enter linear memory when they can be written at once, and… */
+/** Of one target: see `Engine.track`. */
+const MOST_PREFIXES = 64;
 const INLINE_READY = 16 << 10;
 /** …these not when they must wait: what waits would make linear memory grow for ever. */
 const INLINE_WAITING = 256;
@@ -340,12 +342,15 @@ export class Engine {
   }
 
   /**
-   * The server is to tell `target.watchers` of changes of keys that begin with the prefix, on each link. There is one prefix
-   * for all who want to know: the first stays. Where links belong to requests nobody would listen for long enough.
+   * The server is to tell `target.watchers` of changes of keys that begin with the prefix, too, on each link: unless there
+   * are many already, each of which it compares with all that is written. `target.prefixes` has what it is asked for. Where
+   * links belong to requests nobody would listen for long enough.
    */
   track(target: Target, prefix: string): void {
-    if (target.prefix !== undefined || target.dead !== undefined || this.requests !== undefined) return;
-    target.prefix = prefix;
+    const { prefixes } = target;
+    if (target.dead !== undefined || this.requests !== undefined || prefixes.includes(prefix)) return;
+    if (prefixes.length >= MOST_PREFIXES) return;
+    prefixes.push(prefix);
     this.enterFor(target, (core, now) => core.track(target.id, prefix, now));
   }
 

@@ -80,9 +80,9 @@ export class Target {
   stateNumber = 0;
   /** How many links replies came from so far: counted before the first reply of each. */
   epoch = 0;
-  /** The server tells of changes of keys that begin with `prefix` on the link that replies come from. */
+  /** The server tells of changes of keys that begin with one of `prefixes` on the link that replies come from. */
   tracks = false;
-  prefix: string | undefined;
+  readonly prefixes: string[] = [];
   /** Keys that the chunk which is being read tells of; undefined stands for all keys. */
   changes: (string | undefined)[] = [];
   readonly watchers = new Set<WeakRef<Watcher>>();

@@ -31,8 +31,8 @@ pub struct Introduction {
     pub db: u32,
     /// Speak RESP2 from the start.
     pub resp2: bool,
-    /// Changes of keys that begin so are to be told.
-    pub tracking: Option<String>,
+    /// Changes of keys that begin with one of these are to be told. None is the beginning of another.
+    pub tracking: Vec<String>,
     /// Ask nothing that one can do without: the peer may be a proxy that hangs up on what it does not know.
     pub bare: bool,
 }
@@ -235,7 +235,7 @@ impl Handshake {
         }
         self.ask(Step::Hello, &hello, inflight, frames);
         self.select(introduction, inflight, frames);
-        track(introduction, inflight, frames);
+        track(&introduction.tracking, inflight, frames);
         self.ask(Step::Ping, &[b"PING"], inflight, frames);
     }
 
@@ -426,10 +426,13 @@ fn is_since_7_2(version: &[u8]) -> bool {
 
 /// Asks to be told of changes, where that is wanted. Of all of them, whoever makes them: of two that change a key in one
 /// turn of its loop the server remembers the first, so that with NOLOOP our own write would hide another's.
-pub fn track(introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
-    let Some(prefix) = &introduction.tracking else { return };
-    inflight.push_internal(Step::Track as u32);
-    write(frames, &[b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", prefix.as_bytes()]);
+///
+/// A prefix a command: what a server is asked for later adds to what it tells.
+pub fn track(prefixes: &[String], inflight: &mut Inflight, frames: &mut Frames) {
+    for prefix in prefixes {
+        inflight.push_internal(Step::Track as u32);
+        write(frames, &[b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", prefix.as_bytes()]);
+    }
 }
 
 /// Asks a link for a sign of life.

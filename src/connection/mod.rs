@@ -34,6 +34,8 @@ pub use output::{
 };
 pub use places::Places;
 
+use core::slice;
+
 use crate::error::{Failure, Phase, Reason, Sent};
 use crate::resp::{owned, Limits, Parser};
 use crate::retry::Notice;
@@ -173,13 +175,14 @@ impl Link {
 
     /// Asks to be told of changes of keys that begin so; what was asked for before stays.
     pub fn track(&mut self, prefix: &str, output: &mut Output) {
-        self.introduction.tracking = Some(owned(prefix));
+        self.introduction.tracking.push(owned(prefix));
         // Those that are not open yet introduce themselves with it.
         if self.introduction.resp2 || matches!(self.state, State::Opening | State::Draining) {
             return;
         }
         let from = output.frames.len();
-        handshake::track(&self.introduction, &mut self.inflight, &mut output.frames);
+        let [.., latest] = &self.introduction.tracking[..] else { return };
+        handshake::track(slice::from_ref(latest), &mut self.inflight, &mut output.frames);
         output.transmit(self.id, from);
     }
 

@@ -135,7 +135,7 @@ impl Config {
                 name: options.name.filter(|name| !name.is_empty()).map(owned),
                 db: options.db.unwrap_or(parsed.db),
                 resp2: protocol == 2,
-                tracking: None,
+                tracking: Vec::new(),
                 bare: false,
             },
             dynamic_credentials: options.dynamic_credentials,

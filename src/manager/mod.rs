@@ -172,17 +172,18 @@ impl Manager {
         self.demand(target, now);
     }
 
-    /// From now on the server is asked to tell which keys with this prefix change, on each link of the target. Prefixes may
-    /// not overlap on a link: the first stays.
+    /// From now on the server is asked to tell which keys with this prefix change, too, on each link of the target. No prefix
+    /// may be the beginning of another.
     pub fn track(&mut self, target: u32, prefix: &str) {
         self.begin_for(target);
         let Manager { targets, links, output, .. } = self;
         let Some(known) = targets.get_mut(target) else { return };
         let Ok(config) = &mut known.config else { return };
-        if config.introduction.tracking.is_some() {
+        let tracking = &mut config.introduction.tracking;
+        if tracking.iter().any(|known| known == prefix) {
             return;
         }
-        config.introduction.tracking = Some(owned(prefix));
+        tracking.push(owned(prefix));
         for link in links.iter_mut().filter(|link| link.target == target) {
             link.track(prefix, output);
         }

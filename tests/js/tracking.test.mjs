@@ -43,6 +43,24 @@ async function scene(t, options = {}) {
   return { server, other, client, told: watching(client) };
 }
 
+test("changes are told of each prefix that was asked for, on a link that was there before and on the next", async (t) => {
+  const { server, other, client, told } = await scene(t);
+  await client.init();
+  track(client, "a:");
+  track(client, "b:");
+  track(client, "a:");
+  await until(() => told.links.length === 3, "both are known");
+  for (let round = 0; round < 2; round += 1) {
+    told.changes.length = 0;
+    await other.ask("MSET", "a:1", "1", "b:1", "1", "c:1", "1");
+    await until(() => told.changes.flat().length === 2, "a change of each");
+    assert.deepEqual(told.changes.flat().sort(), ["a:1", "b:1"]);
+    await other.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    await until(async () => client.isReady && told.links.length > 3, "another link");
+  }
+  await server.stop();
+});
+
 test("changes by others and by oneself are told, and those of other keys are not", async (t) => {
   const { other, client, told } = await scene(t);
   track(client, "ec:");

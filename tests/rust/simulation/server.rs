@@ -45,8 +45,8 @@ pub struct Server {
     pub heard: Vec<String>,
     /// It does not let anybody be told of changes.
     pub secretive: bool,
-    /// Changes of keys with this prefix are told.
-    pub tracking: Option<String>,
+    /// Changes of keys with these prefixes are told.
+    pub tracking: Vec<String>,
     /// What it has told and has not arrived yet: names of keys, or all of them.
     pub told: VecDeque<Option<String>>,
     resp3: bool,
@@ -68,7 +68,7 @@ impl Server {
             executed: Vec::new(),
             heard: Vec::new(),
             secretive: false,
-            tracking: None,
+            tracking: Vec::new(),
             told: VecDeque::new(),
             resp3: false,
             authenticated: false,
@@ -237,31 +237,31 @@ impl Server {
         if self.secretive {
             return self.line("-NOPERM User app has no permissions to run the 'client|tracking' command");
         }
-        assert!(self.tracking.is_none(), "a link is asked twice");
-        self.tracking = prefix;
+        let prefix = prefix.expect("a prefix");
+        assert!(!self.tracking.contains(&prefix), "a link is asked twice");
+        self.tracking.push(prefix);
         self.line("+OK");
     }
 
     /// Somebody has changed a key, or all of them.
     pub fn tell(&mut self, key: Option<&str>) {
-        let Some(prefix) = &self.tracking else { return };
         // RESP2 has no words for it.
-        if !self.resp3 {
+        if self.tracking.is_empty() || !self.resp3 {
             return;
         }
-        match key {
-            None => self.line(">2\r\n$10\r\ninvalidate\r\n_"),
-            Some(key) => {
-                let names = [format!("{prefix}{key}"), format!("{prefix}é")];
-                self.line(">2\r\n$10\r\ninvalidate\r\n*2");
-                for name in names {
-                    bulk(&mut self.output, name.as_bytes());
-                    self.told.push_back(Some(name));
-                }
-                return;
+        let Some(key) = key else {
+            self.line(">2\r\n$10\r\ninvalidate\r\n_");
+            self.told.push_back(None);
+            return;
+        };
+        // A message a prefix.
+        for prefix in self.tracking.clone() {
+            self.line(">2\r\n$10\r\ninvalidate\r\n*2");
+            for name in [format!("{prefix}{key}"), format!("{prefix}é")] {
+                bulk(&mut self.output, name.as_bytes());
+                self.told.push_back(Some(name));
             }
         }
-        self.told.push_back(None);
     }
 
     fn line(&mut self, text: &str) {

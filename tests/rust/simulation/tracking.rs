@@ -55,10 +55,28 @@ fn a_link_that_is_ready_is_asked_as_it_is() {
     world.track(target, "cache:");
     world.track(target, "other:");
     world.serve(world.link(target));
-    assert_eq!((told(&world, target), world.opens), (vec![false, true], 1));
+    assert_eq!((told(&world, target), world.opens), (vec![false, true, true], 1));
     tell(&mut world, target, Some("a"));
-    assert_eq!(world.changed[0].as_deref(), Some("cache:a"));
+    let names = ["cache:a", "cache:é", "other:a", "other:é"].map(|name| Some(name.to_string()));
+    assert_eq!(world.changed.split_off(0), names);
     assert!(world.links(target).iter().all(|link| world.manager.is_alive(*link)));
+}
+
+#[test]
+fn the_link_that_follows_is_asked_for_every_prefix_once() {
+    let mut world = World::new(5);
+    let target = world.ready(Options::default());
+    for prefix in ["cache:", "other:", "cache:"] {
+        world.track(target, prefix);
+    }
+    let link = world.link(target);
+    world.serve(link);
+    world.submit(target, "SET", PROMPT);
+    world.lose(link, "ECONNRESET");
+    let next = world.link(target);
+    world.accept(next);
+    world.serve(next);
+    assert_eq!(world.wires[&next].server.tracking, ["cache:", "other:"]);
 }
 
 #[test]
