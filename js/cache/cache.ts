@@ -2,7 +2,7 @@
 import type { Inside } from "../client/inside.js";
 import { UsageError } from "../core/errors.js";
 import { BUDGET, Call } from "./call.js";
-import { isPromise, reasonOf } from "./failure.js";
+import { isAnswer, isPromise, reasonOf } from "./failure.js";
 import type { Landed } from "./flight.js";
 import { Flights } from "./flights.js";
 import { Gate } from "./gate.js";
@@ -96,7 +96,7 @@ export class RedisCache implements Cache {
     const known = this.#works;
     // A client that was closed keeps what its caches had; one that gets its target gets the target's.
     if (known !== undefined && (known.identity === inside.identity || inside.identity === undefined)) return known;
-    const space = spaceOf(inside, this.#settings.namespace);
+    const space = spaceOf(inside, this.#settings.namespace, this.#settings.prefix);
     const { l1 } = this.#settings;
     if (l1 !== undefined && space.l1?.hears(inside) !== true) space.l1 = new L1(l1, inside, space.names);
     const counts = this.#counts;
@@ -397,12 +397,20 @@ export class RedisCache implements Cache {
     return this;
   }
 
+  /** The server's answer to what reads, or what stands before that, was an error. */
+  #refused({ notices }: Space, error: unknown): void {
+    for (const one of [error, Object(error).cause as unknown]) {
+      if (isAnswer(one)) notices.refused(this.#sender.inside, this.#settings.namespace, "reads", one);
+    }
+  }
+
   #fallback(error: unknown, operation: Fallback["operation"], given?: FallbackReason): void {
     const reason = given ?? reasonOf(error);
     this.#counts.fallbacks[reason] += 1;
     const { space } = this.#ready;
     if (reason === "disabled" || reason === "timeout" || reason === "lost") space.sawOutage = true;
     if (reason === "timeout") space.breaker.trip(this.#sender.inside.now());
+    if (operation === "read") this.#refused(space, error);
     for (const listener of this.#listeners) {
       try {
         // Nobody awaits what an async one gives.

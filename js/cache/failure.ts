@@ -18,6 +18,9 @@ export function reasonOf(error: unknown): FallbackReason {
   }
 }
 
+/** Whether the server answered, with an error. */
+export const isAnswer = (error: unknown): boolean => (error as { sent?: unknown } | undefined)?.sent === "yes";
+
 /** Whether a promise came where none is taken. Nobody else listens to it, and its rejection must not end the process. */
 export function isPromise(value: unknown): boolean {
   if (typeof (value as { then?: unknown } | undefined | null)?.then !== "function") return false;

@@ -131,6 +131,7 @@ export class Gate {
       // Nothing tells whether it is the same server: an outage must do.
       const sawOutage = space.sawOutage || (!inside.isScoped && zone.fenced > 0);
       space.isAnonymous = true;
+      space.notices.anonymous(inside, space.names.namespace);
       space.sawOutage = false;
       if (!isNewLink || !sawOutage) return "open";
       await this.#giveUpAll();

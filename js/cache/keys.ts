@@ -68,42 +68,51 @@ function bounded(text: string, longest = LONGEST): string {
   return bytes.length <= longest ? text : HASH + sha256(bytes);
 }
 
-/**
- * The names of a namespace's keys. All that tells whether an entry holds begins with `PREFIX`, so that one prefix of client
- * tracking covers it; leases come and go for nobody but who asks for them. An entry and its lease share a slot by their
- * hash tag, and so do the generation and the run id of a namespace.
- */
-export const PREFIX = "ec:";
-
 /** Stands for all tags where those of a value are not known: what carries it is given up with any of them. No text is encoded so. */
 export const ANY_TAG = PARTS;
 
+/**
+ * The names of a namespace's keys. All that tells whether an entry holds begins alike, so that one prefix of client tracking
+ * covers it and nothing of others; leases come and go for nobody but who asks for them. An entry and its lease share a slot
+ * by their hash tag, and so do the generation and the identity of a namespace. What kind of key it is stands behind the hash
+ * tag: nothing for an entry.
+ */
 export class Names {
   readonly namespace: string;
+  /** What all of them begin with, but for leases. */
+  readonly tracked: string;
   readonly generation: string;
   /** Whose data it was last written on. */
   readonly identity: string;
   /** The generation of `ANY_TAG`. */
   readonly sequence: string;
+  readonly #leases: string;
 
-  constructor(namespace: string) {
+  /** `prefix`: of all keys, as permissions may want it. */
+  constructor(namespace: string, prefix: string) {
     this.namespace = namespace;
-    this.generation = `${PREFIX}n{${namespace}}`;
-    this.identity = `${PREFIX}r{${namespace}}`;
-    this.sequence = `${PREFIX}s{${namespace}}`;
+    this.tracked = `${prefix}ec:{${namespace}${SEPARATOR}`;
+    this.#leases = `${prefix}el:{${namespace}${SEPARATOR}`;
+    this.generation = `${this.tracked}}n`;
+    this.identity = `${this.tracked}}r`;
+    this.sequence = `${this.tracked}}s`;
+  }
+
+  /** The patterns of all its keys, as ACL rules. */
+  get patterns(): string {
+    return `~${this.tracked}* ~${this.#leases}*`;
   }
 
   entry(key: string): string {
-    return `${PREFIX}e{${this.namespace}|${key}}`;
+    return `${this.tracked}${key}}`;
   }
 
   lease(key: string): string {
-    return `el:{${this.namespace}|${key}}`;
+    return `${this.#leases}${key}}`;
   }
 
   tag(tag: string): string {
-    if (tag === ANY_TAG) return this.sequence;
-    return `${PREFIX}t{${this.namespace}|${tag}}`;
+    return tag === ANY_TAG ? this.sequence : `${this.tracked}${tag}}t`;
   }
 
   /** The key that an operation removes. */
@@ -112,15 +121,14 @@ export class Names {
   }
 }
 
+const SEPARATOR = "|";
+
 /** Its characters must not end a hash tag or be taken for the separator. */
 export const isNamespace = (text: unknown): text is string =>
   typeof text === "string" && /^[\w.:/@+-]{1,64}$/.test(text);
 
-/** The namespace of a key that begins with the prefix: what stands before the separator or the end of the hash tag. */
-export function namespaceOf(key: string): string {
-  const start = PREFIX.length + 2;
-  for (let at = start; at < key.length; at += 1) {
-    if (key[at] === "|" || key[at] === "}") return key.slice(start, at);
-  }
-  return "";
-}
+/** The same for a prefix, which may be empty. */
+export const isPrefix = (text: unknown): text is string => typeof text === "string" && /^[\w.:/@+-]{0,64}$/.test(text);
+
+/** What the names of a key's namespace begin with: see `Names.tracked`. */
+export const trackedOf = (key: string): string => key.slice(0, key.indexOf(SEPARATOR) + 1);

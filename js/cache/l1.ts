@@ -4,7 +4,7 @@ import type { Target } from "../loop/target.js";
 import type { Watcher } from "../loop/watchers.js";
 import { copy } from "./copy.js";
 import { Footprints } from "./footprint.js";
-import { type Names, PREFIX } from "./keys.js";
+import type { Names } from "./keys.js";
 import { type Mark, Memory, type MemoryOptions } from "./memory.js";
 import { News } from "./news.js";
 import type { Sender } from "./sender.js";
@@ -25,6 +25,8 @@ export class L1 implements Watcher {
   /** Held by those who listen. */
   readonly #news: News | undefined;
   readonly #footprints = new Footprints();
+  /** The link on which the server tells of the namespace's changes. */
+  #toldOn: number | undefined;
   #asking = false;
 
   constructor(options: MemoryOptions, inside: Inside, names: Names) {
@@ -32,9 +34,9 @@ export class L1 implements Watcher {
     this.#names = names;
     this.#target = inside.isScoped ? undefined : inside.target;
     if (this.#target === undefined) return;
-    this.#news = News.of(this.#target, names.namespace, this);
+    this.#news = News.of(this.#target, names, this);
     this.linked(this.#target);
-    inside.track(PREFIX);
+    inside.track(names.tracked);
   }
 
   /** Whether it hears what concerns this target, or none can. */
@@ -42,8 +44,12 @@ export class L1 implements Watcher {
     return (this.#news === undefined && inside.isScoped) || this.#target === inside.target;
   }
 
-  linked({ tracks }: Target): void {
-    this.#memory.linked(tracks);
+  linked({ epoch, tracks, prefixes }: Target): void {
+    const isTold = tracks && prefixes.includes(this.#names.tracked);
+    // It is another namespace of which it is told from now on, too.
+    if (isTold && this.#toldOn === epoch) return;
+    this.#toldOn = isTold ? epoch : undefined;
+    this.#memory.linked(isTold);
   }
 
   invalidated(keys: readonly string[] | undefined): void {
@@ -82,18 +88,10 @@ export class L1 implements Watcher {
     if (this.#asking || inside.state !== "ready") return;
     this.#asking = true;
     const { epoch } = inside;
-    sender
-      .within(1_000)
-      .ping()
-      .then(
-        () => {
-          this.#asking = false;
-          if (inside.epoch === epoch) this.#memory.heard(now);
-        },
-        () => {
-          this.#asking = false;
-        },
-      );
+    sender.answers(1_000).then((answers) => {
+      this.#asking = false;
+      if (answers && inside.epoch === epoch) this.#memory.heard(now);
+    });
   }
 
   begin(now: number): Mark {

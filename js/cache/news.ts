@@ -1,7 +1,7 @@
 /** What the server tells a target of changes, handed to the namespace whose key it is: of however many there are. */
 import type { Target } from "../loop/target.js";
 import type { Watcher } from "../loop/watchers.js";
-import { namespaceOf } from "./keys.js";
+import { type Names, trackedOf } from "./keys.js";
 
 const all = new WeakMap<Target, News>();
 
@@ -9,14 +9,14 @@ export class News implements Watcher {
   readonly #listeners = new Map<string, WeakRef<Watcher>>();
 
   /** `listener` hears of changes of the namespace's keys, for as long as it is held. */
-  static of(target: Target, namespace: string, listener: Watcher): News {
+  static of(target: Target, { tracked }: Names, listener: Watcher): News {
     let news = all.get(target);
     if (news === undefined) {
       news = new News();
       all.set(target, news);
       target.watchers.add(new WeakRef(news));
     }
-    news.#listeners.set(namespace, new WeakRef(listener));
+    news.#listeners.set(tracked, new WeakRef(listener));
     return news;
   }
 
@@ -33,18 +33,18 @@ export class News implements Watcher {
     }
     const changes = new Map<string, string[]>();
     for (const key of keys) {
-      const namespace = namespaceOf(key);
-      const known = changes.get(namespace);
-      if (known === undefined) changes.set(namespace, [key]);
+      const tracked = trackedOf(key);
+      const known = changes.get(tracked);
+      if (known === undefined) changes.set(tracked, [key]);
       else known.push(key);
     }
-    for (const [namespace, own] of changes) this.#listeners.get(namespace)?.deref()?.invalidated(own);
+    for (const [tracked, own] of changes) this.#listeners.get(tracked)?.deref()?.invalidated(own);
   }
 
   #each(tell: (listener: Watcher) => void): void {
-    for (const [namespace, reference] of this.#listeners) {
+    for (const [tracked, reference] of this.#listeners) {
       const listener = reference.deref();
-      if (listener === undefined) this.#listeners.delete(namespace);
+      if (listener === undefined) this.#listeners.delete(tracked);
       else tell(listener);
     }
   }

@@ -7,7 +7,7 @@ import { nearest } from "../core/near.js";
 import type { Codec } from "./codec.js";
 import { MOST_TAGS } from "./envelope.js";
 import { isPromise } from "./failure.js";
-import { encodeTag, isNamespace } from "./keys.js";
+import { encodeTag, isNamespace, isPrefix } from "./keys.js";
 import type { MemoryOptions } from "./memory.js";
 import type { CacheOptions, GetOrSetOptions, InvalidateOptions, JournalEntry, StandardSchema } from "./types.js";
 
@@ -17,6 +17,7 @@ const LONGEST_LIFE = 10 * 365 * 86_400_000;
 /** All in milliseconds. */
 export interface Settings {
   readonly namespace: string;
+  readonly prefix: string;
   readonly ttl: number;
   readonly swr: number;
   readonly grace: number;
@@ -52,6 +53,7 @@ export interface CallSettings {
 const known = new Set<keyof CacheOptions>([
   "client",
   "namespace",
+  "prefix",
   "ttl",
   "staleWhileRevalidate",
   "graceOnError",
@@ -93,6 +95,8 @@ export function settingsOf(options: CacheOptions): Settings {
   if (!isNamespace(options.namespace)) {
     throw wrong("namespace must be 1 to 64 of the characters A-Z a-z 0-9 _ . : / @ + -");
   }
+  const { prefix = "" } = options;
+  if (!isPrefix(prefix)) throw wrong("prefix must be up to 64 of the characters A-Z a-z 0-9 _ . : / @ + -");
   const ttl = lifetime(options.ttl, "ttl");
   if (ttl === undefined) throw wrong(notDuration("ttl"));
   const jitter = options.jitter ?? 0.1;
@@ -104,6 +108,7 @@ export function settingsOf(options: CacheOptions): Settings {
   if (onJournal !== undefined && typeof onJournal !== "function") throw wrong("onJournal must be a function");
   return {
     namespace: options.namespace,
+    prefix,
     ttl,
     swr: lifetime(options.staleWhileRevalidate, "staleWhileRevalidate") ?? 0,
     grace: lifetime(options.graceOnError, "graceOnError") ?? 0,

@@ -2,6 +2,7 @@
 import type { Client } from "../client/api.js";
 import { type HasInside, INSIDE, type Inside, TAKE } from "../client/inside.js";
 import { take } from "./envelope.js";
+import { isAnswer } from "./failure.js";
 import type { Script } from "./scripts.js";
 
 /** Budgets differ by the millisecond; views of the client that differ by less than this part are one. */
@@ -71,8 +72,9 @@ export class Sender {
     try {
       await this.within(budget).ping();
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      // It may not be allowed to us.
+      return isAnswer(error);
     }
   }
 

@@ -47,7 +47,7 @@ export class Space {
   readonly servers = new Servers();
   readonly lives = new Lives();
   readonly hopes = new Hopes();
-  readonly notices = new Notices();
+  readonly notices: Notices;
   /** Makes up for the journal. */
   readonly replays = new Replays(this);
   readonly breaker = new Breaker();
@@ -66,8 +66,9 @@ export class Space {
   readonly #hints = new Map<string, readonly string[]>();
   #hinted = 0;
 
-  constructor(namespace: string) {
-    this.names = new Names(namespace);
+  constructor(namespace: string, prefix: string) {
+    this.names = new Names(namespace, prefix);
+    this.notices = new Notices(this.names);
     this.journal = new Journal(this.names);
     this.recent = new Recent(this.names);
   }
@@ -114,18 +115,18 @@ const sizeOf = (entry: string, tags: readonly string[]): number =>
   tags.reduce((sum, tag) => sum + tag.length, entry.length);
 
 /** The space of a namespace. A client without a target has one of its own. */
-export function spaceOf(inside: Inside, namespace: string): Space {
-  if (inside.identity === undefined) return new Space(namespace);
+export function spaceOf(inside: Inside, namespace: string, prefix: string): Space {
+  if (inside.identity === undefined) return new Space(namespace, prefix);
   const global = globalThis as { [key]?: Map<string, Space> };
   if (global[key] === undefined) {
     Object.defineProperty(globalThis, key, { value: new Map(), configurable: true, enumerable: false, writable: true });
   }
   const spaces = global[key] as unknown as Map<string, Space>;
-  const name = `${namespace}\n${inside.identity}`;
+  const name = `${prefix}\n${namespace}\n${inside.identity}`;
   let space = spaces.get(name);
   if (space === undefined) {
     if (spaces.size >= MOST_SPACES) letGo(spaces, inside.now());
-    space = new Space(namespace);
+    space = new Space(namespace, prefix);
     spaces.set(name, space);
   }
   return space;

@@ -204,3 +204,23 @@ test("changes are told those whose they are, however many namespaces there are",
   await until(() => caches[7].stats().l1Entries === 0);
   for (const [i, cache] of caches.entries()) if (i !== 7) assert.equal(cache.stats().l1Entries, 1);
 });
+
+test("the server tells a process of its own namespaces only", async (t) => {
+  const { client: makeClient } = await cacheScene(t);
+  const [client, other] = [makeClient(), makeClient({ name: "other" })];
+  const [one, two] = ["one", "two"].map((namespace) =>
+    createCache({ client, namespace, ttl: "1m", l1: { maxStale: "20s" } }),
+  );
+  const changes = [];
+  const watcher = { linked() {}, moved() {}, invalidated: (keys) => changes.push(...keys) };
+  await one.get("k");
+  await two.get("k");
+  client.target.watchers.add(new WeakRef(watcher));
+  for (const namespace of ["one", "two", "three", "on"]) {
+    await createCache({ client: other, namespace, ttl: "1m" }).set("k", 1, { tags: ["t"] });
+  }
+  await until(() => changes.includes("ec:{two|k}"));
+  assert.deepEqual([...new Set(changes.map((key) => key.slice(0, key.indexOf("|"))))].sort(), ["ec:{one", "ec:{two"]);
+  await client.ping();
+  assert.ok(watcher);
+});

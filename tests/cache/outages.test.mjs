@@ -244,7 +244,7 @@ test("a marker that is gone is no other server: what is there stays", async (t) 
   const { client, cache: make } = await cacheScene(t);
   const cache = make();
   await cache.set("k", "kept");
-  await client().call("DEL", "ec:r{app}");
+  await client().call("DEL", "ec:{app|}r");
   // It asks once a second who is there.
   await sleep(1_100);
   assert.equal(await cache.get("k"), "kept");

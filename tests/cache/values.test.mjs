@@ -267,17 +267,17 @@ test("keys are told apart", async () => {
   const own = createCache({ client, namespace: "keys", ttl: "1m" });
   await own.setMany(keys.map((key, i) => [key, i]));
   assert.deepEqual(await own.getMany(keys), [...keys.keys()]);
-  const names = await client.keys("ec:e{keys|*");
+  const names = await client.keys("ec:{keys|*}");
   assert.equal(names.length, keys.length);
   assert.ok(names.every((name) => name.length < 1_100));
   const long = "y".repeat(5_000);
   await own.set(long, 1);
-  assert.equal(await client.exists(`ec:e{keys|#${createHash("sha256").update(long).digest("base64url")}}`), 1);
+  assert.equal(await client.exists(`ec:{keys|#${createHash("sha256").update(long).digest("base64url")}}`), 1);
   for (const length of [1_025, 1_026, 1_079, 1_080, 1_088, 2_048]) {
     const key = "ä".repeat(length);
     await own.set(key, 1);
     const hash = createHash("sha256").update(key).digest("base64url");
-    assert.equal(await client.exists(`ec:e{keys|#${hash}}`), 1, String(length));
+    assert.equal(await client.exists(`ec:{keys|#${hash}}`), 1, String(length));
   }
 });
 
@@ -287,7 +287,7 @@ test(`what is no entry is a miss, is counted, and is written over (ENVELOPE_SEED
   const random = new Random(envelopeSeed);
   const own = createCache({ client, namespace: "fuzz", ttl: "1m", timeout: "20s" });
   await own.set("model", { text: "x".repeat(50) }, { tags: ["t", "ü"] });
-  const model = Buffer.from(await client.bytes.get("ec:e{fuzz|model}"));
+  const model = Buffer.from(await client.bytes.get("ec:{fuzz|model}"));
   const broken = [
     Buffer.alloc(0),
     Buffer.from("x"),
@@ -309,7 +309,7 @@ test(`what is no entry is a miss, is counted, and is written over (ENVELOPE_SEED
   }
   for (let i = 0; i < 100; i += 1)
     broken.push(Buffer.from(Array.from({ length: random.between(0, 80) }, () => random.between(0, 255))));
-  await Promise.all(broken.map((bytes, i) => client.set(`ec:e{fuzz|${i}}`, bytes)));
+  await Promise.all(broken.map((bytes, i) => client.set(`ec:{fuzz|${i}}`, bytes)));
   const found = await Promise.all(broken.map((_, i) => own.getOrSet(String(i), () => "loaded")));
   // What was changed may still be an entry, of another value; it is never an error.
   const { corrupt, foreign, future: newer, fallbacks } = own.stats();
@@ -326,7 +326,7 @@ test(`what is no entry is a miss, is counted, and is written over (ENVELOPE_SEED
 });
 
 test("a key of another type is a miss, and is written over", async () => {
-  await client.rpush("ec:e{app|list}", "a");
+  await client.rpush("ec:{app|list}", "a");
   assert.equal(await cache.getOrSet("list", () => "loaded"), "loaded");
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(await cache.get("list"), "loaded");

@@ -207,7 +207,7 @@ export class World {
   /** Any key may go at any time. */
   async #evict() {
     const share = this.#random.one([0.1, 0.5, 1]);
-    const pattern = this.#random.one(["e[cl]:*", "ec:n*", "ec:[st]*", "ec:e*", "el:*", "ec:r*"]);
+    const pattern = this.#random.one(["e[cl]:*", "ec:*}n", "ec:*}[st]", "ec:*}", "el:*", "ec:*}r"]);
     this.#tell(`${share} of ${pattern} is evicted`);
     const keys = await this.#ask("KEYS", pattern);
     const gone = (Array.isArray(keys) ? keys : []).filter(() => this.#random.fraction() < share);
