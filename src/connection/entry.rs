@@ -12,6 +12,8 @@ pub const INTERNAL: u8 = 2;
 pub const ABANDONED: u8 = 4;
 /// Its deadline is counted from its submission, not from when it is written.
 pub const DATED: u8 = 8;
+/// All of it stands in its frame: no argument is written by the shell.
+pub const WHOLE: u8 = 128;
 /// How often it was sent again, in two bits.
 const RESENT: u8 = 0b0011_0000;
 const RESENT_ONE: u8 = 0b0001_0000;

@@ -4,9 +4,9 @@ use crate::resp::Bytes;
 use crate::time::Time;
 
 use super::entries::Entries;
-use super::entry::{Deadline, Entry, Stamp, ABANDONED, READ_ONLY};
+use super::entry::{Deadline, Entry, Stamp, ABANDONED, READ_ONLY, WHOLE};
 
-/// The frames of read-only commands are kept for sending again up to this many bytes a link; later ones are not.
+/// The frames of commands that may be sent again are kept up to this many bytes a link; later ones are not.
 const REPLAY_LIMIT: usize = 1 << 20;
 /// The memory for them: with a quarter of dead ones, so that moving the others costs little.
 const REPLAY_ROOM: usize = REPLAY_LIMIT + REPLAY_LIMIT / 4;
@@ -23,12 +23,19 @@ pub struct Inflight {
     head: usize,
     /// Commands of ours, and those whose callers have gone.
     unwaited: usize,
+    /// [`WHOLE`] where the frames of writes are kept too.
+    also_kept: u8,
 }
 
 impl Inflight {
     /// Whether nothing waits, ours included.
     pub fn is_empty(&self) -> bool {
         self.entries.len() == 0
+    }
+
+    /// Keeps the frames of writes too, or not.
+    pub fn keep_writes(&mut self, keep: bool) {
+        self.also_kept = if keep { WHOLE } else { 0 };
     }
 
     /// How many wait, ours included.
@@ -46,7 +53,8 @@ impl Inflight {
     #[inline(always)]
     pub fn push(&mut self, mut entry: Entry, frame: &[u8], deadline: Deadline) {
         entry.set_deadline(deadline);
-        if entry.flags & READ_ONLY != 0 && self.kept() + frame.len() <= REPLAY_LIMIT {
+        let may_be_kept = entry.flags & (READ_ONLY | self.also_kept) != 0;
+        if may_be_kept && self.kept() + frame.len() <= REPLAY_LIMIT {
             if self.replay.len() + frame.len() > self.replay.capacity() {
                 self.make_room();
             }

@@ -25,7 +25,7 @@ mod places;
 mod replies;
 
 pub use backoff::Backoff;
-pub use entry::{Deadline, Entry, Stamp, ABANDONED, DATED, INTERNAL, READ_ONLY};
+pub use entry::{Deadline, Entry, Stamp, ABANDONED, DATED, INTERNAL, READ_ONLY, WHOLE};
 pub use handshake::{Introduction, Step};
 pub use inflight::Inflight;
 pub use output::{
@@ -95,7 +95,9 @@ pub struct Expired {
 pub struct Link {
     /// Its name at the boundary.
     pub id: u32,
-    /// The target that it belongs to.
+    /// The lane that it belongs to.
+    pub lane: u32,
+    /// The target of that.
     pub target: u32,
     /// Which of the dial's addresses it goes to.
     pub candidate: usize,
@@ -127,6 +129,7 @@ impl Link {
     /// A link that the transport is being asked for.
     pub fn new(
         id: u32,
+        lane: u32,
         target: u32,
         candidate: usize,
         introduction: Introduction,
@@ -135,6 +138,7 @@ impl Link {
     ) -> Link {
         Link {
             id,
+            lane,
             target,
             candidate,
             inflight: Inflight::default(),

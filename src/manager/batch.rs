@@ -7,7 +7,7 @@
 //! the arguments in the middle itself ([`FRAMED`]).
 
 use crate::command::{self, Args, Info, Refusal};
-use crate::connection::{Entry, External, Frames, READ_ONLY};
+use crate::connection::{Entry, External, Frames, READ_ONLY, WHOLE};
 use crate::resp::{array_header, bulk, bulk_header, TextArguments};
 use crate::time::{Duration, Time};
 
@@ -181,7 +181,11 @@ impl Encoder {
             frames.truncate(from);
             return Ok(Outcome::Refused { tag, refusal });
         }
-        let flags = if index == 0 && info.is_read_only() { READ_ONLY } else { 0 };
+        let flags = match (index, info.is_read_only()) {
+            (0, true) => WHOLE | READ_ONLY,
+            (0, false) => WHOLE,
+            _ => 0,
+        };
         let entry = Entry::new(tag, policy, flags, info.shape as u8);
         Ok(Outcome::Framed { entry, from, size: outside + u64::from(frames.len() - from) })
     }
@@ -284,8 +288,8 @@ mod tests {
         else {
             panic!("{outcomes:?}")
         };
-        assert_eq!((get.tag, get.policy, get.flags), (5, 1, READ_ONLY));
-        assert_eq!((set.tag, set.policy, set.flags), (6, 0, 0));
+        assert_eq!((get.tag, get.policy, get.flags), (5, 1, WHOLE | READ_ONLY));
+        assert_eq!((set.tag, set.policy, set.flags), (6, 0, WHOLE));
     }
 
     #[test]

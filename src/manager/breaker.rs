@@ -1,20 +1,20 @@
-//! What targets of different scopes know of each other: whether their server can be reached.
+//! Whether a server can be reached, as nodes of different scopes share it.
 //!
-//! Where each request has links of its own, a server that is away would cost every request a dial. So targets that mean
-//! the same share a breaker. The first dial that fails opens it, and others are disabled without a dial of their own; after
-//! `retry_at` one of them tries, in the background. A request may be cancelled at any moment: its try can be taken over
+//! Where each request has links of its own, a server that is away would cost every request a dial. So nodes that mean the
+//! same server share a breaker. The first dial that fails opens it, and others are disabled without a dial of their own;
+//! after `retry_at` one of them tries, in the background. A request may be cancelled at any moment: its try can be taken over
 //! once the budget of a dial is spent.
 
 use core::fmt;
 
 use crate::connection::Backoff;
-use crate::error::Reason;
 use crate::time::{Duration, Time};
 
-use super::target::{State, Target};
+use super::config::Config;
+use super::lane::{Lane, State, Trouble};
 use super::Manager;
 
-/// An isolate that speaks to more servers forgets how it stood with the one that it asked for the longest ago.
+/// An isolate that speaks to more servers forgets the one that it joined the longest ago.
 const MOST: usize = 256;
 /// Commands that wait while another scope tries look again after this long.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -22,17 +22,17 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// See the module. It holds secrets.
 #[derive(Default)]
 pub struct Breakers {
-    known: Vec<Breaker>,
+    all: Vec<Breaker>,
     count: u32,
 }
 
 struct Breaker {
     number: u32,
-    /// What its targets mean. It holds secrets: it is for comparing only.
+    /// What makes two nodes the same. It holds secrets: it is for comparing only.
     key: String,
     joined: Time,
     /// Why the server cannot be reached; none while it can, as far as is known.
-    trouble: Option<(Reason, String)>,
+    trouble: Option<Trouble>,
     address: Option<String>,
     retry_at: Time,
     backoff: Backoff,
@@ -42,23 +42,43 @@ struct Breaker {
 
 impl fmt::Debug for Breakers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Breakers").field("known", &self.known.len()).finish_non_exhaustive()
+        f.debug_struct("Breakers").field("all", &self.all.len()).finish_non_exhaustive()
+    }
+}
+
+/// That a server cannot be reached, as a lane or a breaker remembers it.
+pub(super) struct Outage {
+    pub(super) trouble: Trouble,
+    /// The address that failed.
+    pub(super) address: Option<String>,
+    pub(super) retry_at: Time,
+    pub(super) backoff: Backoff,
+}
+
+impl Outage {
+    /// Disables a lane that has neither link nor dial.
+    pub(super) fn disable(self, lane: &mut Lane) {
+        lane.address = self.address;
+        lane.backoff = self.backoff;
+        lane.state = State::Disabled { trouble: self.trouble, retry_at: self.retry_at, dial: None };
     }
 }
 
 impl Breakers {
-    /// Gives a new target of a scope its breaker.
-    pub(super) fn join(&mut self, target: &mut Target, kind: Option<&str>, now: Time) {
-        let (Ok(config), true) = (&target.config, target.scope != 0) else { return };
+    /// The breaker of a new node, where other scopes may have it too.
+    pub(super) fn join(&mut self, config: &Config, scope: u32, kind: Option<&str>, now: Time) -> Option<u32> {
+        if scope == 0 {
+            return None;
+        }
         let key = [&config.identity(), " ", kind.unwrap_or_default()].concat();
-        let index = self.known.iter().position(|known| known.key == key).unwrap_or_else(|| {
-            if self.known.len() == MOST {
-                let oldest = (0..MOST).min_by_key(|index| self.known[*index].joined).unwrap_or_default();
-                self.known.swap_remove(oldest);
+        let index = self.all.iter().position(|breaker| breaker.key == key).unwrap_or_else(|| {
+            if self.all.len() == MOST {
+                let oldest = (0..MOST).min_by_key(|index| self.all[*index].joined).unwrap_or_default();
+                self.all.swap_remove(oldest);
             }
             self.count = self.count.wrapping_add(1);
             let backoff = Backoff::new(config.backoff.0, config.backoff.1);
-            self.known.push(Breaker {
+            self.all.push(Breaker {
                 number: self.count,
                 key,
                 joined: now,
@@ -68,86 +88,94 @@ impl Breakers {
                 backoff,
                 tried_until: now,
             });
-            self.known.len() - 1
+            self.all.len() - 1
         });
-        let breaker = &mut self.known[index];
+        let breaker = &mut self.all[index];
         breaker.joined = now;
-        target.breaker = Some(breaker.number);
-        if breaker.trouble.is_some() {
-            breaker.tell(target);
-            target.state = State::Disabled;
-        }
+        Some(breaker.number)
     }
 
-    fn of(&mut self, target: &Target) -> Option<&mut Breaker> {
-        let number = target.breaker?;
-        self.known.iter_mut().find(|breaker| breaker.number == number)
+    fn of(&mut self, number: Option<u32>) -> Option<&mut Breaker> {
+        let number = number?;
+        self.all.iter_mut().find(|breaker| breaker.number == number)
     }
 
-    /// A target has become disabled. A failure that tells nothing new, of a dial that began with the others, counts once.
-    pub(super) fn opened(&mut self, target: &mut Target, slow: Option<Time>, now: Time, random: u64) {
-        let Some(breaker) = self.of(target) else { return };
+    /// Why its server cannot be reached, as far as is known.
+    pub(super) fn outage(&mut self, number: Option<u32>) -> Option<Outage> {
+        self.of(number)?.outage()
+    }
+
+    /// A dial has failed. A failure that tells nothing new, of a dial that began with the others, counts once: `outage`
+    /// becomes what they all know.
+    pub(super) fn opened(
+        &mut self,
+        number: Option<u32>,
+        outage: &mut Outage,
+        slow: Option<Time>,
+        now: Time,
+        random: u64,
+    ) {
+        let Some(breaker) = self.of(number) else { return };
         if breaker.trouble.is_none() || now >= breaker.retry_at {
-            breaker.trouble = target.trouble.clone();
-            breaker.address = target.address.clone();
+            breaker.trouble = Some(outage.trouble.clone());
+            breaker.address = outage.address.clone();
             breaker.retry_at = breaker.backoff.next(now, random);
             breaker.retry_at = slow.unwrap_or(breaker.retry_at);
             breaker.tried_until = now;
         }
-        breaker.tell(target);
+        if let Some(common) = breaker.outage() {
+            *outage = common;
+        }
     }
 
-    /// A link of the target is ready.
-    pub(super) fn closed(&mut self, target: &Target, now: Time) {
-        let Some(breaker) = self.of(target) else { return };
+    /// A link is ready.
+    pub(super) fn closed(&mut self, number: Option<u32>, now: Time) {
+        let Some(breaker) = self.of(number) else { return };
         breaker.trouble = None;
         breaker.backoff.reset();
         breaker.tried_until = now;
     }
 
-    /// Whether the disabled target may try. If so, nobody else does for so long.
-    pub(super) fn may_try(&mut self, target: &mut Target, budget: Duration, now: Time) -> bool {
-        let Some(breaker) = self.of(target) else { return true };
-        let may = breaker.tried_until <= now;
-        if may {
-            breaker.tried_until = now.after(budget);
-        } else {
-            target.retry_at = now.after(LOOK_AGAIN);
+    /// Whether a disabled lane may try. If so, no other does for so long; if not, when to look again.
+    pub(super) fn may_try(&mut self, number: Option<u32>, budget: Duration, now: Time) -> Result<(), Time> {
+        let Some(breaker) = self.of(number) else { return Ok(()) };
+        if breaker.tried_until > now {
+            return Err(now.after(LOOK_AGAIN));
         }
-        may
+        breaker.tried_until = now.after(budget);
+        Ok(())
     }
 }
 
 impl Breaker {
-    fn tell(&self, target: &mut Target) {
-        target.trouble = self.trouble.clone();
-        target.address = self.address.clone();
-        target.retry_at = self.retry_at;
-        target.backoff = self.backoff;
+    fn outage(&self) -> Option<Outage> {
+        let trouble = self.trouble.clone()?;
+        let (address, retry_at, backoff) = (self.address.clone(), self.retry_at, self.backoff);
+        Some(Outage { trouble, address, retry_at, backoff })
     }
 }
 
 impl Manager {
     /// Takes over what other scopes have found out about the server in the meantime.
-    pub(super) fn consult(&mut self, target: u32, now: Time) {
-        let Manager { targets, breakers, .. } = self;
-        let Some(known) = targets.get_mut(target) else { return };
-        if known.link.is_some() || known.dial.is_some() {
-            return;
-        }
-        let Some(breaker) = breakers.of(known) else { return };
-        match (known.state, breaker.trouble.is_some()) {
-            (State::Idle, true) => {
-                breaker.tell(known);
-                self.set_state(target, State::Disabled, now);
+    pub(super) fn consult(&mut self, number: u32, now: Time) {
+        let Manager { targets, lanes, breakers, .. } = self;
+        let Some(lane) = lanes.get_mut(number) else { return };
+        let node = targets.get(lane.target).and_then(|target| target.nodes.get(lane.node));
+        let Some(breaker) = node.and_then(|node| breakers.of(node.breaker)) else { return };
+        match (&lane.state, breaker.outage()) {
+            (State::Idle, Some(outage)) => {
+                outage.disable(lane);
+                self.changed(number, now);
             }
-            (State::Disabled, true) if known.retry_at < breaker.retry_at => {
-                breaker.tell(known);
-                self.turn_away(target);
+            (State::Disabled { retry_at, dial: None, .. }, Some(outage)) if *retry_at < outage.retry_at => {
+                outage.disable(lane);
+                self.turn_away(number);
             }
-            (State::Disabled, false) => {
-                breaker.tell(known);
-                self.set_state(target, State::Idle, now);
+            (State::Disabled { dial: None, .. }, None) => {
+                lane.address = breaker.address.clone();
+                lane.backoff = breaker.backoff;
+                lane.state = State::Idle;
+                self.changed(number, now);
             }
             _ => {}
         }

@@ -54,6 +54,9 @@ pub struct Options<'a> {
     pub max_bulk: u32,
     /// Deepest nesting of a reply; default 64, at most 128.
     pub max_depth: u32,
+    /// Keep the frames of writes until they are answered, within the limit of a link: for servers that send commands
+    /// elsewhere. Off by default: it costs memory and a copy of each command.
+    pub keeps_writes: bool,
 }
 
 impl fmt::Debug for Options<'_> {
@@ -90,6 +93,8 @@ pub struct Config {
     pub max_pending: usize,
     /// Limits of the parser.
     pub limits: Limits,
+    /// Frames of writes are kept until they are answered.
+    pub keeps_writes: bool,
 }
 
 /// Why there is no config: the reason and a sentence without any part of a secret.
@@ -151,6 +156,7 @@ impl Config {
                 depth: amount(options.max_depth, 64) as usize,
                 ..Limits::default()
             },
+            keeps_writes: options.keeps_writes,
         })
     }
 

@@ -1,15 +1,12 @@
-//! One attempt to reach a target: all its addresses, one after the other and side by side.
+//! One attempt to reach a node: all its addresses, one after the other and side by side.
 //!
 //! After RFC 8305 ("Happy Eyeballs"), with a stricter notion of success: an address has won only when the server
 //! behind it has answered the handshake. One that accepts and closes, or accepts and is silent, has not.
 
-use crate::connection::CLOSE;
 use crate::error::Reason;
 use crate::resp::owned;
 use crate::retry::{self, Address};
 use crate::time::{Duration, Time};
-
-use super::Manager;
 
 /// The next address is tried after this long at the latest.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -39,16 +36,13 @@ pub enum Outcome {
 /// See the module.
 #[derive(Debug)]
 pub struct Dial {
-    /// Its number; answers that come late for another one are not believed.
+    /// Its number: answers to another one's questions, which come late, are ignored.
     pub number: u32,
     /// When it is given up.
     pub deadline: Time,
     /// Empty until the addresses are known.
     pub candidates: Vec<Candidate>,
-    /// While it lasts, commands are still told that the target is disabled (a breaker's half-open state), or are
-    /// still written to the old link.
-    pub in_background: bool,
-    /// It is to replace a link that works, though not as it did: it goes on though that link speaks.
+    /// It is to replace a link whose server serves less than it did: it goes on when that link speaks.
     pub outdates: bool,
     /// Until then addresses that fail are tried again: a server that is restarting is back in a moment.
     pub patience: Time,
@@ -60,12 +54,11 @@ pub struct Dial {
 
 impl Dial {
     /// Begins; the addresses come later.
-    pub fn new(number: u32, now: Time, budget: Duration, in_background: bool) -> Dial {
+    pub fn new(number: u32, now: Time, budget: Duration) -> Dial {
         Dial {
             number,
             deadline: now.after(budget),
             candidates: Vec::new(),
-            in_background,
             outdates: false,
             patience: now,
             first: 0,
@@ -190,40 +183,12 @@ fn weight(reason: Reason) -> u8 {
     }
 }
 
-impl Manager {
-    /// Closes a link on which nobody waits for anything.
-    pub(super) fn hang_up(&mut self, link: u32, gracefully: u32) {
-        self.links.remove(link);
-        self.output.action(CLOSE, link, gracefully, 0);
-    }
-
-    /// The same with the links of a dial that is given up.
-    pub(super) fn hang_up_dial(&mut self, dial: Option<Dial>) {
-        for link in dial.iter().flat_map(Dial::trying) {
-            self.hang_up(link, 0);
-        }
-    }
-
-    /// Closes the links of a dial, but the one that has won; what rode on them waits for the next one.
-    pub(super) fn discard_dial(
-        &mut self,
-        dial: Option<Dial>,
-        winner: Option<u32>,
-        reason: Reason,
-        now: Time,
-    ) {
-        for link in dial.iter().flat_map(Dial::trying).filter(|link| Some(*link) != winner) {
-            self.discard(link, reason, now);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn dial(addresses: &[&str]) -> Dial {
-        let mut dial = Dial::new(1, Time::ZERO, Duration::from_secs(2), false);
+        let mut dial = Dial::new(1, Time::ZERO, Duration::from_secs(2));
         let addresses = addresses.iter().map(|address| address.to_string()).collect();
         dial.prepared(addresses, None, Time::ZERO, Duration::from_secs(2));
         dial

@@ -15,11 +15,15 @@
 
 mod batch;
 mod breaker;
+mod close;
 mod config;
+mod connect;
 mod dial;
 mod endpoint;
 mod idle;
-mod lifecycle;
+mod lane;
+mod links;
+mod node;
 mod scope;
 mod slots;
 mod staged;
@@ -35,10 +39,12 @@ pub use config::{Config, Invalid, Options};
 pub use endpoint::Endpoint;
 pub use target::{State, Stats, Status};
 
-use crate::connection::{Deadline, Link, Output, PREPARE};
-use crate::error::{Failure, Phase, Reason, Sent};
+use crate::connection::{Deadline, Link, Output};
+use crate::error::{Failure, Phase, Sent};
 use crate::resp::owned;
 use crate::time::{Duration, Time};
+use lane::Lane;
+use node::Node;
 use slots::{place_of, Slots};
 use target::Target;
 
@@ -90,6 +96,7 @@ pub struct Manager {
     targets: Slots<Target>,
     /// The scope of the target at each place: looked through in place of the targets, which are large.
     owners: Vec<u32>,
+    lanes: Slots<Lane>,
     links: Slots<Link>,
     policies: Vec<Policy>,
     breakers: Breakers,
@@ -106,6 +113,7 @@ impl Manager {
         Manager {
             targets: Slots::default(),
             owners: Vec::new(),
+            lanes: Slots::default(),
             links: Slots::default(),
             policies: Vec::new(),
             breakers: Breakers::default(),
@@ -131,11 +139,29 @@ impl Manager {
     /// kind, in other scopes, have just found that its server does not answer. Scope 0 has nothing to do with others.
     pub fn configure(&mut self, options: &Options<'_>, now: Time) -> u32 {
         self.begin(options.scope);
-        let mut target = Target::new(Config::new(options), options.scope, now);
-        self.breakers.join(&mut target, options.kind, now);
-        let number = self.targets.insert(|_| target);
+        let config = Config::new(options);
+        let number = self.targets.insert(|_| Target::new(config, options.scope));
         self.owners.resize(self.targets.places(), options.scope);
         self.owners[place_of(number)] = options.scope;
+        let Manager { targets, lanes, breakers, .. } = self;
+        let Some(target) = targets.get_mut(number) else { return number };
+        let backoff = target.config.as_ref().map_or_else(|_| Default::default(), |config| config.backoff);
+        let mut lane = Lane::new(number, target.nodes.len(), backoff, now);
+        let mut breaker = None;
+        match &target.config {
+            Ok(config) => {
+                breaker = breakers.join(config, options.scope, options.kind, now);
+                if let Some(outage) = breakers.outage(breaker) {
+                    outage.disable(&mut lane);
+                }
+            }
+            Err(invalid) => {
+                let (trouble, retry_at) = (invalid.clone(), Time::NEVER);
+                lane.state = lane::State::Disabled { trouble, retry_at, dial: None };
+            }
+        }
+        let shared = lanes.insert(|_| lane);
+        target.nodes.push(Node { breaker, winner: None, shared, others: Vec::new() });
         number
     }
 
@@ -144,7 +170,7 @@ impl Manager {
         Some(self.targets.get(target)?.config.as_ref())
     }
 
-    /// Nobody holds the target any more: its link drains and closes, and its number is never used again.
+    /// The last handle of the target was closed: its links drain and close, and its number is never used again.
     pub fn release(&mut self, target: u32, now: Time) {
         self.begin_for(target);
         self.shut_down(target, now);
@@ -154,33 +180,34 @@ impl Manager {
     /// quarter at most.
     pub fn policy(&mut self, policy: Policy) -> u16 {
         let policy = policy.clamped();
-        let known = |policies: &[Policy], policy| policies.iter().position(|known| *known == policy);
-        if let Some(number) = known(&self.policies, policy) {
+        let find = |policies: &[Policy], policy| policies.iter().position(|other| *other == policy);
+        if let Some(number) = find(&self.policies, policy) {
             return number as u16;
         }
         let policy = if self.policies.len() < EXACT_POLICIES { policy } else { policy.rounded() };
-        let number = known(&self.policies, policy).unwrap_or_else(|| {
+        let number = find(&self.policies, policy).unwrap_or_else(|| {
             self.policies.push(policy);
             self.policies.len() - 1
         });
         number as u16
     }
 
-    /// Somebody wants the target to be ready: begins a dial where one may begin.
+    /// A caller wants the target to be ready: begins a dial where one may begin.
     pub fn connect(&mut self, target: u32, now: Time) {
         self.begin_for(target);
-        self.demand(target, now);
+        if let Some(lane) = self.targets.get(target).and_then(Target::shared) {
+            self.demand(lane, now);
+        }
     }
 
-    /// From now on the server is asked to tell which keys with this prefix change, too, on each link of the target. No prefix
+    /// From now on the server is asked to push changes of keys with this prefix, too, on each link of the target. No prefix
     /// may be the beginning of another.
     pub fn track(&mut self, target: u32, prefix: &str) {
         self.begin_for(target);
         let Manager { targets, links, output, .. } = self;
-        let Some(known) = targets.get_mut(target) else { return };
-        let Ok(config) = &mut known.config else { return };
+        let Some(Ok(config)) = targets.get_mut(target).map(|target| &mut target.config) else { return };
         let tracking = &mut config.introduction.tracking;
-        if tracking.iter().any(|known| known == prefix) {
+        if tracking.iter().any(|other| other == prefix) {
             return;
         }
         tracking.push(owned(prefix));
@@ -189,59 +216,30 @@ impl Manager {
         }
     }
 
-    /// The addresses (and the credentials, where a function gives them) of a dial are known.
-    pub fn prepared(
-        &mut self,
-        target: u32,
-        dial: u32,
-        addresses: Vec<String>,
-        credentials: Option<(String, String)>,
-        now: Time,
-    ) {
-        self.begin_for(target);
-        let Some(known) = self.target_mut(target) else { return };
-        let (Ok(config), Some(current)) = (&mut known.config, &mut known.dial) else { return };
-        if current.number != dial || !current.candidates.is_empty() {
-            return;
-        }
-        if credentials.is_some() {
-            config.introduction.credentials = credentials;
-        }
-        if addresses.is_empty() {
-            return self.dial_failed(target, Some((Reason::Dns, owned("the name has no address"))), now);
-        }
-        current.prepared(addresses, known.winner.as_deref(), now, config.connect);
-        self.race(target, now);
-    }
-
-    /// The addresses or credentials of a dial cannot be had.
-    pub fn unprepared(&mut self, target: u32, dial: u32, code: &str, text: &str, now: Time) {
-        self.begin_for(target);
-        let Some(known) = self.target_mut(target) else { return };
-        if known.dial.as_ref().is_some_and(|current| current.number == dial && current.candidates.is_empty())
-        {
-            self.dial_failed(target, Some((Reason::of_code(code), owned(text))), now);
-        }
-    }
-
-    /// The caller of this command does not wait any more; its reply is dropped when it comes. Says whether the server may
-    /// have seen it.
+    /// The caller of this command does not wait any more; its reply is dropped when it comes. Returns whether the server
+    /// may have seen it.
     pub fn abandon(&mut self, target: u32, tag: u32, now: Time) -> Sent {
         self.begin_for(target);
         let sent = self.give_up(target, tag);
-        self.settle_retired(target, now);
+        self.settle_all_retired(target, now);
         sent
     }
 
     fn give_up(&mut self, target: u32, tag: u32) -> Sent {
-        let Manager { targets, links, output, .. } = self;
-        let Some(known) = targets.get_mut(target) else { return Sent::Maybe };
-        if let Some(entry) = known.staged.abandon(tag) {
-            return entry.sent();
+        let Manager { targets, lanes, links, output, .. } = self;
+        let Some(target) = targets.get(target) else { return Sent::Maybe };
+        for number in target.lanes() {
+            let Some(lane) = lanes.get_mut(number) else { continue };
+            if let Some(entry) = lane.staged.abandon(tag) {
+                return entry.sent();
+            }
+            // It may ride on a link that is still being dialled.
+            for link in lane.links() {
+                if links.get_mut(link).is_some_and(|link| link.abandon(tag, output)) {
+                    return Sent::Maybe;
+                }
+            }
         }
-        // It may ride on a link that is still being dialled.
-        let mut all = links.iter_mut().filter(|link| link.target == target);
-        all.any(|link| link.abandon(tag, output));
         Sent::Maybe
     }
 
@@ -254,12 +252,19 @@ impl Manager {
                 *tag |= UNSENT;
             }
         }
-        self.settle_retired(target, now);
+        self.settle_all_retired(target, now);
     }
 
-    /// What users see of a target.
+    fn settle_all_retired(&mut self, target: u32, now: Time) {
+        let lanes = self.targets.get(target).map_or_else(Vec::new, |target| target.lanes().collect());
+        for lane in lanes {
+            self.settle_retired(lane, now);
+        }
+    }
+
+    /// What users see of a target: how its shared lane stands.
     pub fn status(&self, target: u32) -> Option<Status<'_>> {
-        Some(self.targets.get(target)?.status())
+        Some(self.lanes.get(self.targets.get(target)?.shared()?)?.status())
     }
 
     /// What happened to a target so far.
@@ -274,57 +279,29 @@ impl Manager {
 
     /// How many commands of a target are not settled: those not written, and those written.
     pub fn backlog(&self, target: u32) -> (usize, usize) {
-        let Some(known) = self.targets.get(target) else { return (0, 0) };
-        let links = self.links.iter().filter(|link| link.target == target);
-        (known.staged.len(), links.map(|link| link.inflight.len()).sum())
-    }
-
-    fn target_mut(&mut self, target: u32) -> Option<&mut Target> {
-        self.targets.get_mut(target)
-    }
-
-    fn advance_dial(&mut self, target: u32, now: Time) {
-        let Some(known) = self.target_mut(target) else { return };
-        match &known.dial {
-            Some(dial) if dial.deadline <= now => self.dial_failed(target, None, now),
-            Some(_) => self.race(target, now),
-            None if known.state == State::Disabled && !known.staged.is_empty() => self.demand(target, now),
-            None => {}
+        let lanes = self.targets.get(target).map_or_else(Vec::new, |target| target.lanes().collect());
+        let (mut staged, mut written) = (0, 0);
+        for lane in lanes.into_iter().filter_map(|lane| self.lanes.get(lane)) {
+            staged += lane.staged.len();
+            written +=
+                lane.links().filter_map(|link| Some(self.links.get(link)?.inflight.len())).sum::<usize>();
         }
+        (staged, written)
     }
 
-    fn advance_links(&mut self, target: u32, now: Time) {
-        let Manager { links, policies, output, targets, .. } = self;
-        let Some(known) = targets.get_mut(target) else { return };
-        let mut silent = false;
-        // Those of a dial too: commands may ride on them.
-        for link in links.iter_mut().filter(|link| link.target == target) {
-            let expired = link.expire(now, |policy| policies[policy as usize].command, output);
-            known.stats.timeouts += f64::from(expired.commands);
-            silent |= expired.silent && known.link == Some(link.id);
-        }
-        let Some(link) = known.link.and_then(|link| links.get(link)) else { return };
-        let id = link.id;
-        if link.is_probe_due(now) {
-            self.link_failed(id, Reason::Timeout, owned("no answer to a PING after idleness"), now);
-        } else if silent && known.dial.is_none() && known.state == State::Ready && !known.released {
-            // Doubt: a second link is dialled, and if that answers it takes over.
-            self.begin_dial(target, now, true, Duration::ZERO);
-        }
-    }
-
-    fn advance_staged(&mut self, target: u32, now: Time) {
-        let Manager { output, targets, .. } = self;
-        let Some(known) = targets.get_mut(target) else { return };
-        if known.staged.is_empty() || known.staged.deadline(now) > now {
+    fn advance_staged(&mut self, number: u32, now: Time) {
+        let Manager { targets, lanes, output, .. } = self;
+        let Some(lane) = lanes.get_mut(number) else { return };
+        let Some(target) = targets.get_mut(lane.target) else { return };
+        if lane.staged.is_empty() || lane.staged.deadline(now) > now {
             return;
         }
-        let phase = if known.dial.is_some() && known.link.is_none() { Phase::Connect } else { Phase::Queue };
-        let timeouts = &mut known.stats.timeouts;
-        known.staged.remove(|entry| {
+        let is_dialled = lane.dial().is_some() && lane.link().is_none();
+        let phase = if is_dialled { Phase::Connect } else { Phase::Queue };
+        lane.staged.remove(|entry| {
             let due = entry.is_due(now);
             if due {
-                *timeouts += 1.0;
+                target.stats.timeouts += 1.0;
                 output.reject(entry.tag, Failure::Timeout, phase as u32, entry.sent());
             }
             due
@@ -339,22 +316,20 @@ impl Manager {
         self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn set_state(&mut self, target: u32, state: State, now: Time) {
-        let Manager { targets, output, .. } = self;
-        let Some(known) = targets.get_mut(target) else { return };
-        known.state = state;
-        known.since = now;
-        known.stats.state_changes += 1.0;
-        let told = matches!(state, State::Disabled | State::Connecting);
-        output.state(
-            target,
-            state as u32,
-            known.trouble.as_ref().filter(|_| told).map(|(reason, _)| *reason),
-        );
+    /// A lane has changed its state.
+    fn changed(&mut self, number: u32, now: Time) {
+        let Manager { targets, lanes, output, .. } = self;
+        let Some(lane) = lanes.get_mut(number) else { return };
+        lane.since = now;
+        let Some(target) = targets.get_mut(lane.target) else { return };
+        target.stats.state_changes += 1.0;
+        output.state(lane.target, lane.public_state() as u32, lane.trouble().map(|(reason, _)| *reason));
     }
 
-    fn prepare(&mut self, target: u32, dial: u32) {
-        self.output.action(PREPARE, target, dial, 0);
+    /// The last lane of a target that no handle holds is gone.
+    fn close_target(&mut self, target: u32) {
+        self.targets.remove(target);
+        self.output.state(target, State::Closed as u32, None);
     }
 
     /// The deadline of a command that is written now.

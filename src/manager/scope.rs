@@ -5,7 +5,8 @@
 
 use crate::time::Time;
 
-use super::target::{State, Target};
+use super::lane::{Lane, State};
+use super::target::Target;
 use super::Manager;
 
 impl Manager {
@@ -16,7 +17,7 @@ impl Manager {
     }
 
     pub(super) fn begin_for(&mut self, target: u32) {
-        let scope = self.targets.get(target).map(|known| known.scope);
+        let scope = self.targets.get(target).map(|target| target.scope);
         self.begin(scope.unwrap_or(self.scope));
     }
 
@@ -42,19 +43,25 @@ impl Manager {
     pub fn deadline(&self, scope: u32, now: Time) -> Time {
         let mut earliest = Time::NEVER;
         for target in self.numbers_of(scope).filter_map(|target| self.targets.get(target)) {
-            if let Some(dial) = &target.dial {
-                earliest = earliest.min(dial.next_deadline());
-            } else if target.state == State::Disabled && !target.staged.is_empty() {
-                earliest = earliest.min(target.retry_at);
+            for lane in target.lanes().filter_map(|lane| self.lanes.get(lane)) {
+                earliest = earliest.min(self.lane_deadline(lane, now));
             }
-            if !target.staged.is_empty() {
-                earliest = earliest.min(target.staged.deadline(now));
-            }
-            earliest = earliest.min(self.idle_end(target));
-            let links = target.links().filter_map(|link| self.links.get(link));
-            earliest = links.fold(earliest, |earliest, link| earliest.min(link.deadline(now)));
         }
         earliest
+    }
+
+    fn lane_deadline(&self, lane: &Lane, now: Time) -> Time {
+        let mut earliest = self.idle_end(lane);
+        if let Some(dial) = lane.dial() {
+            earliest = earliest.min(dial.next_deadline());
+        } else if let (State::Disabled { retry_at, .. }, true) = (&lane.state, lane.wants_link()) {
+            earliest = earliest.min(*retry_at);
+        }
+        if !lane.staged.is_empty() {
+            earliest = earliest.min(lane.staged.deadline(now));
+        }
+        let links = lane.links().filter_map(|link| self.links.get(link));
+        links.fold(earliest, |earliest, link| earliest.min(link.deadline(now)))
     }
 
     /// Time has passed in a scope.
@@ -64,18 +71,20 @@ impl Manager {
             if self.owners[place] != scope {
                 continue;
             }
-            let Some(target) = self.targets.number_at(place) else { continue };
-            self.advance_dial(target, now);
-            self.advance_links(target, now);
-            self.close_if_idle(target, now);
-            self.settle_retired(target, now);
-            self.advance_staged(target, now);
-            self.finish(target, now);
+            let target = self.targets.number_at(place).and_then(|target| self.targets.get(target));
+            for lane in target.map_or_else(Vec::new, |target| target.lanes().collect()) {
+                self.advance_dial(lane, now);
+                self.advance_links(lane, now);
+                self.close_if_idle(lane, now);
+                self.settle_retired(lane, now);
+                self.advance_staged(lane, now);
+                self.finish(lane, now);
+            }
         }
     }
 
-    /// A scope is no more: its targets and links are forgotten, and nothing is said of them. Whoever waits there does so in
-    /// vain, and nobody else may tell him.
+    /// A scope is no more: its targets and links are forgotten without a row about them. Its callers wait in vain, and no
+    /// other request may settle what they wait for.
     pub fn forget(&mut self, scope: u32) {
         self.begin(scope);
         for place in 0..self.owners.len() {
@@ -83,8 +92,11 @@ impl Manager {
                 continue;
             }
             let gone = self.targets.number_at(place).and_then(|target| self.targets.remove(target));
-            for link in gone.iter().flat_map(Target::links) {
-                self.links.remove(link);
+            for lane in gone.iter().flat_map(Target::lanes) {
+                let lane = self.lanes.remove(lane);
+                for link in lane.iter().flat_map(Lane::links) {
+                    self.links.remove(link);
+                }
             }
         }
     }

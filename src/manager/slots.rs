@@ -85,11 +85,6 @@ impl<T> Slots<T> {
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().filter_map(|slot| slot.item.as_mut())
     }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| slot.item.as_ref())
-    }
 }
 
 impl<T> Slot<T> {
@@ -127,7 +122,7 @@ mod tests {
         let mut slots = Slots::default();
         let numbers: Vec<u32> = (0..4).map(|value| slots.insert(|_| value)).collect();
         assert_eq!((slots.remove(numbers[1]), slots.remove(numbers[3])), (Some(1), Some(3)));
-        assert_eq!((slots.number_at(1), slots.number_at(3), slots.iter().count()), (None, None, 2));
+        assert_eq!((slots.number_at(1), slots.number_at(3), slots.iter_mut().count()), (None, None, 2));
         let again = [slots.insert(|number| number), slots.insert(|number| number)];
         assert!(again.iter().all(|number| !numbers.contains(number)));
         assert_eq!(slots.places(), 4);

@@ -1,10 +1,11 @@
 //! Commands on their way in: to the link when it takes them, else to the queue, else back to the caller.
 
 use crate::connection::{Deadline, Entry, Output, DATED};
-use crate::error::{Failure, Sent};
+use crate::error::{Failure, Reason, Sent};
 use crate::time::{Duration, Time};
 
 use super::batch::{Batch, Malformed, Outcome};
+use super::lane::{Lane, State};
 use super::target::Target;
 use super::{Manager, Policy};
 
@@ -16,27 +17,29 @@ impl Manager {
     /// A tick's commands. Each is settled by a reply or a `REJECT` row, in this or a later mutation.
     pub fn submit(&mut self, target: u32, mut batch: Batch<'_>, now: Time) -> Result<(), Malformed> {
         self.begin_for(target);
-        self.close_if_idle(target, now);
-        if self.write_through(target, &mut batch, now)? {
+        let lane = self.targets.get(target).and_then(Target::shared).ok_or(Malformed)?;
+        self.close_if_idle(lane, now);
+        if self.write_through(lane, &mut batch, now)? {
             return Ok(());
         }
-        self.stage(target, batch, now)
+        self.stage(lane, batch, now)
     }
 
     /// The usual case: there is a link and it takes commands.
-    fn write_through(&mut self, target: u32, batch: &mut Batch<'_>, now: Time) -> Result<bool, Malformed> {
-        let Manager { targets, links, policies, output, .. } = self;
-        let Some(known) = targets.get_mut(target) else { return Err(Malformed) };
-        let Some(link) = known.link.and_then(|link| links.get_mut(link)) else { return Ok(false) };
+    fn write_through(&mut self, number: u32, batch: &mut Batch<'_>, now: Time) -> Result<bool, Malformed> {
+        let Manager { targets, lanes, links, policies, output, .. } = self;
+        let Some(lane) = lanes.get_mut(number) else { return Err(Malformed) };
+        let Some(link) = lane.link().and_then(|link| links.get_mut(link)) else { return Ok(false) };
         // What waits already goes first.
-        if link.probe_if_idle(now, output) || !link.is_writable() || !known.staged.is_empty() {
+        if link.probe_if_idle(now, output) || !link.is_writable() || !lane.staged.is_empty() {
             return Ok(false);
         }
+        let Some(target) = targets.get_mut(lane.target) else { return Err(Malformed) };
         let (mut dated, mut deadline) = (None, Deadline::new(now));
         let mut commands = 0u32;
         let from = output.frames.len();
-        let most = known.config.as_ref().map_or(0, |config| config.max_pending);
-        while let Some(outcome) = known.encoder.next(batch, &mut output.frames)? {
+        let most = target.config.as_ref().map_or(0, |config| config.max_pending);
+        while let Some(outcome) = target.encoder.next(batch, &mut output.frames)? {
             commands += 1;
             match outcome {
                 Outcome::Framed { entry, from, .. } if link.inflight.len() >= most => {
@@ -57,35 +60,35 @@ impl Manager {
                 }
             }
         }
-        known.stats.commands += f64::from(commands);
-        known.stats.bytes_out += f64::from(output.frames.len() - from);
+        target.stats.commands += f64::from(commands);
+        target.stats.bytes_out += f64::from(output.frames.len() - from);
         output.transmit(link.id, from);
         Ok(true)
     }
 
-    fn stage(&mut self, target: u32, mut batch: Batch<'_>, now: Time) -> Result<(), Malformed> {
-        self.consult(target, now);
+    fn stage(&mut self, number: u32, mut batch: Batch<'_>, now: Time) -> Result<(), Malformed> {
+        self.consult(number, now);
         // Asked before the demand: the command that starts a background dial does not wait for it.
-        let turned_away = self.target_mut(target).is_some_and(|known| known.turns_away());
-        self.demand(target, now);
-        let Manager { targets, policies, output, .. } = self;
-        let Some(known) = targets.get_mut(target) else { return Err(Malformed) };
-        loop {
-            let outcome = known.encoder.next(&mut batch, &mut known.staged.frames)?;
+        let lane = self.lanes.get(number);
+        let turned_away = lane.is_some_and(|lane| matches!(lane.state, State::Disabled { .. }));
+        self.demand(number, now);
+        let Manager { targets, lanes, policies, output, .. } = self;
+        let Some(lane) = lanes.get_mut(number) else { return Err(Malformed) };
+        let Some(target) = targets.get_mut(lane.target) else { return Err(Malformed) };
+        while let Some(outcome) = target.encoder.next(&mut batch, &mut lane.staged.frames)? {
+            target.stats.commands += 1.0;
             match outcome {
-                None => break,
-                Some(Outcome::Refused { tag, refusal }) => {
-                    known.stats.commands += 1.0;
+                Outcome::Refused { tag, refusal } => {
                     output.reject(tag, Failure::Refused, refusal as u32, Sent::No);
                 }
-                Some(Outcome::Framed { entry, size, .. }) => {
+                Outcome::Framed { entry, size, .. } => {
                     let policy = policy_of(policies, entry.policy)?;
                     let wait = Wait { policy, age: batch.age(now), turned_away };
-                    admit(known, output, entry, size, wait, now);
+                    admit(target, lane, output, entry, size, wait, now);
                 }
             }
         }
-        self.write_staged(target, now);
+        self.write_staged(number, now);
         Ok(())
     }
 }
@@ -104,44 +107,56 @@ struct Wait {
     policy: Policy,
     /// How long it has waited in the shell.
     age: Duration,
-    /// The target is disabled.
+    /// The lane was disabled when they came.
     turned_away: bool,
 }
 
-/// Queues a command, or tells its caller at once why not.
-fn admit(target: &mut Target, output: &mut Output, mut entry: Entry, size: u64, wait: Wait, now: Time) {
+/// Queues a command, or rejects it at once.
+fn admit(
+    target: &mut Target,
+    lane: &mut Lane,
+    output: &mut Output,
+    mut entry: Entry,
+    size: u64,
+    wait: Wait,
+    now: Time,
+) {
     let Wait { policy, age, turned_away } = wait;
-    target.stats.commands += 1.0;
-    if let Some((failure, detail)) = refusal(target, size, policy, turned_away) {
+    if let Some((failure, detail)) = refusal(target, lane, size, policy, turned_away) {
         output.reject(entry.tag, failure, detail, Sent::No);
-        target.staged.refuse_last(entry.tag);
+        lane.staged.refuse_last(entry.tag);
         return;
     }
     let mut wait = policy.connect;
-    if target.link.is_some() || policy.total {
+    if lane.link().is_some() || policy.total {
         // There is a link, only not at this moment: its own deadline runs.
         entry.flags |= DATED;
         wait = policy.command;
     }
-    target.staged.push(entry, size, Deadline::new(now.after(left(wait, age))));
+    lane.staged.push(entry, size, Deadline::new(now.after(left(wait, age))));
 }
 
 /// Why a command cannot wait, if it cannot.
-fn refusal(target: &mut Target, size: u64, policy: Policy, turned_away: bool) -> Option<(Failure, u32)> {
-    if target.released {
+fn refusal(
+    target: &mut Target,
+    lane: &Lane,
+    size: u64,
+    policy: Policy,
+    turned_away: bool,
+) -> Option<(Failure, u32)> {
+    if lane.released {
         return Some((Failure::Closed, 0));
     }
-    let (reason, retryable) = match &target.trouble {
-        Some((reason, _)) => (*reason as u32, reason.retryable()),
-        None => (0, true),
-    };
-    if turned_away && !(policy.waits && retryable) {
-        target.stats.disabled += 1.0;
-        return Some((Failure::Disabled, reason));
+    if turned_away {
+        let reason = lane.trouble().map(|(reason, _)| *reason);
+        if !(policy.waits && reason.is_none_or(Reason::retryable)) {
+            target.stats.disabled += 1.0;
+            return Some((Failure::Disabled, reason.map_or(0, |reason| reason as u32)));
+        }
     }
     let config = target.config.as_ref().ok()?;
-    if target.staged.len() >= config.max_staged {
+    if lane.staged.len() >= config.max_staged {
         return Some((Failure::Full, 0));
     }
-    (target.staged.size() + size > config.max_staged_bytes as u64).then_some((Failure::Full, 1))
+    (lane.staged.size() + size > config.max_staged_bytes as u64).then_some((Failure::Full, 1))
 }

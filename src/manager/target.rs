@@ -1,15 +1,12 @@
-//! A server as the user names it: what is known of it, what waits for it, who holds it.
+//! What the user connects to: its settings, its nodes, and which of these a command goes to.
 
-use crate::connection::Backoff;
 use crate::error::Reason;
-use crate::time::Time;
 
 use super::batch::Encoder;
 use super::config::{Config, Invalid};
-use super::dial::Dial;
-use super::staged::Staged;
+use super::node::Node;
 
-/// What `status().state` says; the discriminants are part of the boundary.
+/// What `status().state` says: how the shared lane of the target's node stands. The discriminants are part of the boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
@@ -80,113 +77,70 @@ pub struct Status<'a> {
     pub since: f64,
 }
 
+/// Which node a command goes to, and what that asks of the links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// There is one node, and it takes everything.
+    One {
+        /// Frames of writes are kept until they are answered, up to the limit of a link. One node has no use for them: a
+        /// server that sends commands elsewhere has.
+        keeps_writes: bool,
+    },
+}
+
+impl Route {
+    /// The node, by its place in [`Target::nodes`].
+    pub(super) fn node(self) -> usize {
+        match self {
+            Route::One { .. } => 0,
+        }
+    }
+
+    /// Whether the frames of writes are kept until they are answered.
+    pub(super) fn keeps_writes(self) -> bool {
+        match self {
+            Route::One { keeps_writes } => keeps_writes,
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) config: Result<Config, Invalid>,
-    /// Whose it is.
+    /// The request, or the thread, that it belongs to.
     pub(super) scope: u32,
-    /// What it shares with targets of other scopes.
-    pub(super) breaker: Option<u32>,
-    /// Nobody holds it any more.
+    /// Its last handle was closed.
     pub(super) released: bool,
-    pub(super) state: State,
-    /// The link that commands are written to.
-    pub(super) link: Option<u32>,
-    pub(super) dial: Option<Dial>,
-    /// A link that was replaced while commands were in flight on it: it stays until they are answered or overdue.
-    pub(super) retired: Option<u32>,
-    /// No dial begins before this moment because the server behind the link serves no more as it did.
-    pub(super) next_outdated: Time,
-    pub(super) staged: Staged,
+    pub(super) route: Route,
+    pub(super) nodes: Vec<Node>,
     pub(super) encoder: Encoder,
-    pub(super) backoff: Backoff,
-    /// Why it is disabled, or why its last link was lost, in a sentence.
-    pub(super) trouble: Option<(Reason, String)>,
-    pub(super) retry_at: Time,
-    /// Whoever was dialled tries again itself then, and not before: another core, behind a relay.
-    pub(super) told_retry: Option<Time>,
-    pub(super) address: Option<String>,
-    /// The address that answered the last dial: the next one begins with it.
-    pub(super) winner: Option<String>,
-    pub(super) since: Time,
-    /// The dial that is under way, or that led to the link, was begun because a link was lost; nobody has asked since.
-    pub(super) unasked: bool,
-    /// Links in a row that died within a second of becoming ready.
-    pub(super) short_lives: u32,
     pub(super) stats: Stats,
 }
 
 impl Target {
-    pub(super) fn new(config: Result<Config, Invalid>, scope: u32, now: Time) -> Target {
-        let trouble = config.as_ref().err().cloned();
-        let (base, cap) = match &config {
-            Ok(config) => config.backoff,
-            Err(_) => Default::default(),
-        };
+    /// With no node yet.
+    pub(super) fn new(config: Result<Config, Invalid>, scope: u32) -> Target {
+        let keeps_writes = config.as_ref().is_ok_and(|config| config.keeps_writes);
         Target {
-            state: if trouble.is_some() { State::Disabled } else { State::Idle },
             config,
             scope,
-            breaker: None,
             released: false,
-            link: None,
-            dial: None,
-            retired: None,
-            next_outdated: Time::ZERO,
-            staged: Staged::default(),
+            route: Route::One { keeps_writes },
+            nodes: Vec::new(),
             encoder: Encoder::default(),
-            backoff: Backoff::new(base, cap),
-            trouble,
-            retry_at: Time::NEVER,
-            told_retry: None,
-            address: None,
-            winner: None,
-            since: now,
-            unasked: false,
-            short_lives: 0,
             stats: Stats::default(),
         }
     }
 
-    pub(super) fn reason(&self) -> Reason {
-        self.trouble.as_ref().map_or(Reason::Closed, |(reason, _)| *reason)
+    /// The lane that everybody's commands take.
+    #[inline]
+    pub(super) fn shared(&self) -> Option<u32> {
+        self.nodes.get(self.route.node()).map(|node| node.shared)
     }
 
-    /// All its links.
-    pub(super) fn links(&self) -> impl Iterator<Item = u32> + '_ {
-        let dialled = self.dial.iter().flat_map(Dial::trying);
-        self.link.into_iter().chain(self.retired).chain(dialled)
-    }
-
-    /// Whether commands that do not ask to wait are told at once that there is no link.
-    pub(super) fn turns_away(&self) -> bool {
-        self.state == State::Disabled
-    }
-
-    /// Whether a dial may begin now.
-    pub(super) fn may_dial(&self, now: Time) -> bool {
-        let idle = self.link.is_none() && self.dial.is_none() && self.config.is_ok();
-        match self.state {
-            State::Idle => idle,
-            State::Disabled => idle && self.reason().retryable() && now >= self.retry_at,
-            State::Connecting | State::Ready | State::Closed => false,
-        }
-    }
-
-    pub(super) fn status(&self) -> Status<'_> {
-        let disabled = self.state == State::Disabled;
-        let told = disabled || self.state == State::Connecting;
-        let trouble = self.trouble.as_ref().filter(|_| told);
-        let retryable = trouble.is_some_and(|(reason, _)| reason.retryable());
-        Status {
-            state: self.state,
-            reason: trouble.map(|(reason, _)| *reason),
-            message: trouble.map(|(_, text)| text.as_str()),
-            retry_at: (disabled && retryable).then(|| self.retry_at.as_millis()),
-            address: self.address.as_deref(),
-            attempts: self.backoff.attempts(),
-            since: self.since.as_millis(),
-        }
+    /// All its lanes.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = u32> + '_ {
+        self.nodes.iter().flat_map(Node::lanes)
     }
 }

@@ -37,6 +37,8 @@ pub(super) fn read<'a>(words: &[u32], texts: &'a [u8]) -> Options<'a> {
         max_pending: word[17],
         max_bulk: word[18],
         max_depth: word[19],
+        // What is routed to one node has no use for them.
+        keeps_writes: false,
         scope: word[20],
     }
 }
