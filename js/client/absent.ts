@@ -10,7 +10,7 @@ import { defineCommands, type Sender } from "./methods.js";
 import { optionsOf } from "./options.js";
 import type { ClientOptions } from "./types.js";
 
-/** What keeps a runtime from it. */
+/** Why a runtime opens no connections, and the remedy. */
 export interface Absence {
   readonly message: string;
   readonly hint: string;
@@ -127,7 +127,7 @@ class AbsentClient implements Sender {
 
   call(command: string): Promise<never> {
     const rejected = Promise.reject<never>(this.#error(command));
-    // Nobody need listen, as of every rejection for want of Redis.
+    // Needs no listener, like every rejection because Redis is away.
     rejected.catch(() => {});
     return rejected;
   }

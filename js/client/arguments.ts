@@ -10,7 +10,7 @@ import type { Grammar } from "./grammar.js";
 /** One value of a command. */
 export type Value = string | number | bigint | Uint8Array;
 
-/** What servers take by default. */
+/** The longest argument that servers accept by default. */
 const LONGEST_ARGUMENT = 512 << 20;
 const TOO_LONG = "more than 512 MiB (proto-max-bulk-len)";
 /** More than any command's, and little enough to stand in one piece anywhere. */
@@ -40,7 +40,7 @@ export function flatten(args: readonly unknown[], grammar?: Grammar): Argument[]
 /** Text of more units than this may be longer than servers take: a unit is three bytes at the most. */
 export const LONGEST_SURE = LONGEST_ARGUMENT / 3;
 
-/** What is too long among flat arguments: a server would close the link for it, which others use, too. */
+/** An error for the first argument that is too long: the server would close the shared link because of it. */
 export function oversized(flat: readonly Argument[], byteLength: (text: string) => number): UsageError | undefined {
   const name = flat[0] as string;
   if (name.length > LONGEST_NAME) {
@@ -227,7 +227,7 @@ class Line {
     const keys = this.#args[at + 1];
     let end = length;
     if (Array.isArray(keys)) {
-      // What is more would be options.
+      // Further values would be options.
       if (keys.length !== count)
         throw this.#wrong(at + 1, `an array of ${keys.length}, and argument ${at} says another number`, "");
       this.#array(keys, at + 1);
@@ -248,7 +248,7 @@ class Line {
   }
 }
 
-/** What Redis is given for a value; undefined for what is none. */
+/** The argument that is sent for a value; undefined if it is not a scalar. */
 function scalarOf(value: unknown): Argument | undefined {
   switch (typeof value) {
     case "string":
@@ -284,7 +284,7 @@ function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bufferOf.call(bytes), offsetOf.call(bytes), lengthOf.call(bytes));
 }
 
-/** What makes bytes useless. */
+/** Why bytes cannot be sent, if so. */
 function flawOf(bytes: Uint8Array): string | undefined {
   const length = lengthOf.call(bytes);
   if (length > LONGEST_ARGUMENT) return TOO_LONG;

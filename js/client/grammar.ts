@@ -1,19 +1,19 @@
 /**
- * Where a command takes more than one scalar in a place, by its grammar and not by what a caller happens to pass: text that
- * a user sends as JSON may turn out to be an array or an object, and must then be an error, never an option or a field.
+ * Says where a command takes more than one scalar. That follows from its grammar, not from what a caller happens to pass:
+ * user input may turn out to be an array or an object, and must then be an error, never an option or a field.
  */
 
-/** How many values follow the name of an option: none, one, two, or one for each key. */
+/** The number of values after the name of an option: none, one, two, or one for each key. */
 export type Arity = 0 | 1 | 2 | "keys";
 
 export interface Grammar {
   /**
-   * What the place takes. `list`: any number of scalars and of arrays of them. `fields`: scalars in turns, or one object, or
+   * The kind of the place. `list`: any number of scalars and of arrays of them. `fields`: alternating scalars, one object, or
    * one array. `options`: words, or one object. `scores`: scalars, behind one object of options or not, or one array.
-   * `keys`: a count, so many scalars or an array of them, `more` scalars, and options.
+   * `keys`: a count, as many scalars or an array of them, `more` scalars, and options.
    */
   readonly kind: "list" | "fields" | "options" | "scores" | "keys";
-  /** Where it begins; the name of the command is at 0. */
+  /** The index at which it begins; the command's name is at 0. */
   readonly at: number;
   readonly more: number;
   /** By name, in upper case. */

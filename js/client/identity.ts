@@ -1,4 +1,4 @@
-/** What makes two targets one, as far as the core does not know it. */
+/** The part of a target's identity that the core does not see: TLS settings and credentials functions. */
 import type { Engine } from "../loop/engine.js";
 import type { Target } from "../loop/target.js";
 import type { TlsOptions } from "../transport/security.js";
@@ -32,7 +32,7 @@ export function placeOf(text: string | undefined, db: number | undefined): strin
   }
 }
 
-/** What of a client that joins a target is likely not meant, in sentences for the log; each is told once. */
+/** Warnings about a client that joins a target with settings that conflict; each is logged once. */
 export function conflicts(engine: Engine, target: Target, { id, place, target: own, share }: Settings): string[] {
   const told: string[] = [];
   const tell = (about: string, text: string) => {

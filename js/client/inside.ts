@@ -1,6 +1,6 @@
 /**
- * What other subpaths of the package may know of a client's inside. They find it under a registered symbol, so that a cache
- * of one copy of the package can work with a client of another; the number is raised when this interface breaks.
+ * The inside of a client, for other subpaths of the package. They find it under a registered symbol, so that a cache of
+ * one copy of the package can work with a client of another; the number is raised when this interface breaks.
  */
 import type { State } from "../core/status.js";
 import type { Engine } from "../loop/engine.js";
@@ -55,7 +55,7 @@ export interface Inside {
   utf8(bytes: Uint8Array, start: number, end: number): string;
 }
 
-/** What has an inside. @internal */
+/** A client with an inside. @internal */
 export interface HasInside {
   readonly [INSIDE]: Inside;
 }

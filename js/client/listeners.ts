@@ -3,7 +3,7 @@ import { textOfThrown } from "../core/errors.js";
 import type { Status } from "../core/status.js";
 
 type Listener = (status?: Status) => unknown;
-/** What there is to listen to. */
+/** Events that are emitted. */
 type Event = "state" | "use";
 
 export class Listeners {

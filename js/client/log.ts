@@ -35,7 +35,7 @@ export class StateLog {
     this.#say(isBad ? "warn" : "info", `[edgis] ${sentence(status, display)} (${who}, ${story})${before}`);
   }
 
-  /** Something that is no state change but should be known. */
+  /** Warns about something other than a change of state. */
   warn(line: string): void {
     this.#say("warn", `[edgis] ${line}`);
   }

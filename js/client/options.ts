@@ -1,4 +1,4 @@
-/** What the options of `createClient` come to, or what is wrong with them. */
+/** Resolves the options of `createClient`, or says what is wrong with them. */
 import { messageOf, UsageError } from "../core/errors.js";
 import { nearest } from "../core/near.js";
 import { own } from "../core/own.js";
@@ -32,7 +32,7 @@ const DEEPEST = 64;
 /** The core counts to 2³¹ milliseconds, and both may add up. */
 const LONGEST_TIMEOUT = 12 * 86_400_000;
 
-/** What `createClient` is called with: options, or a URL and further options. Never throws. */
+/** Takes the arguments of `createClient`: options, or a URL and further options. Never throws. */
 export function optionsOf(given: ClientOptions | string | URL = {}, more: ClientOptions = {}): ClientOptions {
   if (typeof given !== "string" && !(given instanceof URL)) return given;
   try {
@@ -77,12 +77,12 @@ export interface HandleSettings {
   stacks: boolean;
 }
 
-/** What options come to. */
+/** Resolved options. */
 export interface Settings {
   readonly target: TargetSettings;
   /** Equal for equal targets; its second line is what the core does not know of. */
   readonly key: string;
-  /** What the first handle of a target decides for all. */
+  /** Settings of a link, decided by the first handle of a target. */
   readonly link: string;
   readonly share: boolean;
   readonly id: string | undefined;
@@ -110,7 +110,7 @@ export function isForCallsOnly(options: HandleOptions): boolean {
   return Object.keys(options).every((key) => key === "timeout" || key === "signal");
 }
 
-/** What a handle differs in from others of its target. Falls back to `base`, silently: others name mistakes. */
+/** Settings in which handles of a target differ. Falls back to `base` silently: mistakes are reported elsewhere. */
 export function handleSettings(options: ClientOptions & CallOptions, base: HandleSettings): HandleSettings {
   try {
     return readHandleSettings(options, base);
@@ -121,7 +121,7 @@ export function handleSettings(options: ClientOptions & CallOptions, base: Handl
 }
 
 function readHandleSettings(options: ClientOptions & CallOptions, base: HandleSettings): HandleSettings {
-  // Whatever it is: `settingsOf` says what is wrong with it, at first use.
+  // Accepts anything here: `settingsOf` reports mistakes at first use.
   const given = own(Object(options) as HandleOptions, ofHandles);
   const { timeouts, offline, integers, logger, stacks, timeout, signal } = given;
   return {
@@ -296,9 +296,9 @@ function problemOf(options: ClientOptions): string | undefined {
   return undefined;
 }
 
-/** The milliseconds that closing may wait, if they are given; an error for what is no duration. */
+/** The milliseconds that closing may wait, if given; an error for an invalid duration. */
 export function drainLimit(options: CloseOptions): number | UsageError | undefined {
-  // Whatever a callback is given that closes a client, as an event or a signal's name: none of it is meant for us.
+  // `close` may be used as a callback: ignores an event or the name of a signal that it is given then.
   try {
     if (typeof options !== "object" || options === null || !isLiteral(options)) return undefined;
     return limitOf("close", "drain", options);

@@ -36,7 +36,7 @@ function within(runtime: Runtime, promise: Promise<Status>, wait: number): Promi
   });
 }
 
-/** What `ready` rejects with. */
+/** The error that `ready` rejects with. */
 export function notReady(status: Status, target: { readonly display: string }): RedisError {
   if (status.state === "disabled") return status.retryable ? unreachable(status, target) : disabled(status, target);
   if (status.state === "closed") return new DisabledError("the client was closed", "closed", {});

@@ -13,7 +13,7 @@ export interface Share {
   released: boolean;
 }
 
-/** Gives back the shares of clients that nobody holds any more. */
+/** Returns the shares of clients that were garbage-collected. */
 export const collected =
   typeof FinalizationRegistry === "undefined"
     ? undefined

@@ -1,13 +1,13 @@
 /** Calls under a signal that has spoken already, or that may not be asked. */
 import { ReplyError, UsageError } from "../core/errors.js";
 
-/** A rejection that nobody need listen for, like every one for want of Redis. */
+/** Marks a rejection as handled: it needs no listener, like every rejection because Redis is away. */
 export function forgiven(rejected: Promise<never>): Promise<never> {
   rejected.catch(() => {});
   return rejected;
 }
 
-/** What a command rejects with before it is staged, if the signal has it so. */
+/** The rejection of a command if its signal is already aborted. */
 export function endedBy(signal: AbortSignal, command: string): Promise<never> | undefined {
   try {
     return signal.aborted ? forgiven(Promise.reject(signal.reason)) : undefined;
@@ -20,8 +20,8 @@ export function endedBy(signal: AbortSignal, command: string): Promise<never> | 
 }
 
 /**
- * The outcome of a call under a signal, on a promise of its own: whoever ends the call listens to the first, and a mistake in
- * a call should be seen when nobody awaits it. What nobody need listen for stays so.
+ * The outcome of a call under a signal, as a promise of its own: the code that ends the call listens to the first one, which
+ * would hide a mistake that no caller handles. Rejections that need no listener still need none.
  */
 export function underSignal(promise: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
   const outcome = promise.then(undefined, (error: unknown) => {

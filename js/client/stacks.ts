@@ -29,7 +29,7 @@ export function traceCalls(client: Sends): void {
   for (const [name, value] of Object.entries(ways)) Object.defineProperty(client, name, { value });
 }
 
-/** The outcome of a call whose error gets the frames of the caller. What nobody need listen for stays so. */
+/** The outcome of a call; adds the caller's frames to its error. Rejections that need no listener still need none. */
 function named(promise: Promise<unknown>, here: { stack?: string }): Promise<unknown> {
   const outcome = promise.then(undefined, (error: unknown) => {
     if (isRedisError(error)) {

@@ -5,27 +5,27 @@ import type { Runtime } from "../transport/runtime.js";
 
 const today = (runtime: Runtime): number => runtime.timeOrigin() + runtime.now();
 
-/** Of options of `with()` that make no sense. */
+/** For invalid options of `with()`. */
 export function misused(runtime: Runtime, message: string): DisabledStatus {
   return hopeless("bad-option", message, "correct the option that the message names", today(runtime));
 }
 
-/** Where links belong to requests, and there is none. */
+/** For a use outside of any request, where links belong to requests. */
 export function outsideStatus(): DisabledStatus {
   return hopeless(
     "runtime",
     "this runtime allows no connection while a module is loaded, outside of any request",
     "createClient() may stay where it is; call commands and init() from within a handler",
-    // There is no clock either.
+    // Workers have no clock there.
     0,
   );
 }
 
-/** Of a runtime that refuses the core, or of a module that is none; its error may have a hint of its own. */
+/** For a runtime that refuses the core, or an import that is not a module; the error may carry its own hint. */
 export function brokenStatus(runtime: Runtime, error: unknown): DisabledStatus {
   const { hint } = Object(error) as { hint?: string };
   const what = messageOf(error);
-  // Code for Node that runs there all the same.
+  // The bundle for Node may run on Workers by mistake.
   const isWorker = globalThis.navigator?.userAgent === "Cloudflare-Workers";
   return hopeless(
     "wasm",

@@ -1,6 +1,6 @@
 import type { Inside } from "./inside.js";
 
-/** What the promise comes to within so many milliseconds; `late` where that takes longer. */
+/** Resolves like the promise, or to `late` after this many milliseconds. */
 export function within<T, L>(promise: Promise<T>, inside: Inside, milliseconds: number, late: L): Promise<T | L> {
   return new Promise((resolve, reject) => {
     // A loop that was blocked has not read yet what came meanwhile.

@@ -1,6 +1,6 @@
 /**
- * What Jest's environment jsdom leaves out although it runs on Node. esbuild puts these in the place of the globals in the
- * files that require() gives.
+ * Globals that Jest's environment jsdom leaves out although it runs on Node. esbuild substitutes these in the files for
+ * require().
  */
 const { process, TextEncoder: encoder, TextDecoder: decoder } = globalThis;
 const util = encoder === undefined ? process?.getBuiltinModule?.("node:util") : undefined;

@@ -1,11 +1,11 @@
 /**
- * Reads what the other end of a relay wrote. It may be of another version, or somebody else altogether: nothing is believed
- * but what is there, and whatever is not as it should be throws.
+ * Reads the bytes of the other end of a relay. It may be of another version, or an impostor: every length is checked against
+ * the bytes that are there, and anything unexpected throws.
  */
 
 const CR = 0x0d;
 const LF = 0x0a;
-/** Longer names are no command's. */
+/** No command has a longer name. */
 const LONGEST_NAME = 256;
 
 const decoder = new TextDecoder();
@@ -34,7 +34,7 @@ class Reader {
     this.#at += 2;
   }
 
-  /** A number at the end of a line, of things that are still to come: there are no more of them than bytes. */
+  /** A count at the end of a line. Each counted item takes at least a byte, so a count above the number of bytes throws. */
   count(): number {
     let number = 0;
     const start = this.#at;

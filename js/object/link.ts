@@ -25,7 +25,7 @@ const TRUSTED = 10_000;
 /** …unless it owes an answer for longer than this. */
 const PATIENCE = 250;
 
-/** What all requests know of an object. */
+/** Knowledge about an object that all requests share. */
 export interface Standing {
   /** When it answered last. */
   good: number;
@@ -95,7 +95,7 @@ export class ObjectLink implements Stream {
       const bytes = joined(this.#parts);
       const rest = bytes.subarray(endOf(bytes, PING));
       this.#parts = rest.length === 0 ? [] : [rest];
-      // What waited for it is written meanwhile, and leaves with the rest.
+      // Commands that waited for it are written meanwhile, and leave with the rest.
       this.#due = true;
       this.#events.received(WELCOME);
       this.#due = false;

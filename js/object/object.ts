@@ -11,7 +11,7 @@ import { type Answer, LARGEST_CALL, type Relay, repliesOf, type Trouble, trouble
 
 /** Settings of the connection that an object holds. */
 export interface ObjectOptions extends ClientOptions {
-  /** The connection is closed when nobody has used it for so long. Default 60 s. */
+  /** Closes the connection after this long without use. Default 60 s. */
   idle?: Duration | undefined;
 }
 
@@ -19,7 +19,7 @@ export interface ObjectOptions extends ClientOptions {
 type Widened<T> = T extends string ? string : T extends number ? number : T;
 type AllWidened<T> = { [K in keyof T]: Widened<T[K]> };
 
-/** `ObjectOptions`, written down in a function without a type of its own: what is no such option is found when it is used. */
+/** `ObjectOptions` as an untyped function returns them: wrong options are found when they are used. */
 export type GivenObjectOptions = AllWidened<Omit<ObjectOptions, "timeouts" | "retry">> & {
   timeouts?: AllWidened<NonNullable<ObjectOptions["timeouts"]>> | undefined;
   retry?: AllWidened<NonNullable<ObjectOptions["retry"]>> | undefined;
@@ -36,7 +36,7 @@ export interface RedisObjectClass {
   options(env: unknown): GivenObjectOptions;
 }
 
-/** Nobody waits longer for a reply: callers have deadlines of their own, and shorter ones as a rule. */
+/** The longest wait for a reply: callers have their own deadlines, usually shorter ones. */
 const LONGEST = "60s";
 const IDLE = 60_000;
 
@@ -117,10 +117,10 @@ function tooMuch(): ProtocolError {
   return new ProtocolError(text, { sent: "yes" });
 }
 
-/** What a PING that failed says of the connection. */
+/** The state of the connection that a failed PING reveals. */
 function troubleBehind(error: unknown): Trouble | null {
   if (!isRedisError(error)) return trouble("internal", messageOf(error));
-  // Who may not PING is served all the same.
+  // A user without permission to PING is served anyway.
   if (error.kind === "ReplyError")
     return /^(?:LOADING|MASTERDOWN)$/.test(error.code) ? trouble("loading", error.message) : null;
   const { reason = "timeout" } = error as { reason?: string };

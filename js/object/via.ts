@@ -1,4 +1,4 @@
-/** What `via` of the options means: which object, and how to reach it from the request that is here. */
+/** Resolves the option `via`: which object, and how to reach it from the current request. */
 import type { Stream, StreamEvents, Via } from "../transport/stream.js";
 import { ObjectLink, type Standing } from "./link.js";
 import { type Relay, revive } from "./wire.js";
@@ -14,7 +14,7 @@ export interface ObjectStub {
   readonly id: { toString(): string };
 }
 
-/** Which of the objects of a class. */
+/** A choice among the objects of a class. */
 export interface ObjectChoice {
   namespace: ObjectNamespace;
   /** Default `"edgis"`. Each name is an object of its own, with a connection of its own. */
@@ -29,16 +29,16 @@ export interface ObjectChoice {
 }
 
 const DEFAULT_NAME = "edgis";
-/** Of so many objects an isolate remembers how they stand. */
+/** The number of objects whose state an isolate remembers. */
 const MOST = 256;
 const standings = new Map<string, Standing>();
 
-/** Options of a connection that is not ours. */
+/** Options of the connection, which belong to the object. */
 const ofObjects = ["url", "name", "username", "password", "credentials", "db", "tls", "family", "protocol"];
 const advice = "as in createClient({ via: env.REDIS })";
 const isName = (name: unknown): name is string => typeof name === "string" && name !== "";
 
-/** Throws an error whose message says what is wrong with it. */
+/** Throws an error that says what is wrong with the option. */
 export function viaOf(now: () => number, options: object, identify: (value: object) => number): Via {
   const given = options as Record<string, unknown>;
   const other = ofObjects.find((name) => given[name] !== undefined);
@@ -47,7 +47,7 @@ export function viaOf(now: () => number, options: object, identify: (value: obje
   if (value === undefined || value === null) {
     throw new Error("via is undefined: bind a class that extends RedisObject under durable_objects of wrangler.jsonc");
   }
-  // A stub has whatever property it is asked for, so the question is what only others have not.
+  // A stub answers to every property name, so ask for one that the others lack.
   const id = property(value, "id");
   if (id !== undefined) {
     const name = String(id);
@@ -76,7 +76,7 @@ function choiceOf(value: unknown): ObjectChoice {
   return choice as unknown as ObjectChoice;
 }
 
-/** Unless all objects have it: somebody may have added it to them. */
+/** A property, unless it comes from a polluted `Object.prototype`. */
 function property(value: unknown, name: string): unknown {
   const found = (Object(value) as Record<string, unknown>)[name];
   return found === (Object.prototype as Record<string, unknown>)[name] ? undefined : found;

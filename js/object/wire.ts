@@ -1,6 +1,6 @@
 /**
- * What crosses between a Worker and the object that holds its connection: commands as the core frames them, replies as a
- * server would write them in RESP3, and in the place of a reply an error that no server made.
+ * The protocol between a Worker and the object that holds its connection: commands as the core frames them, replies as a
+ * server would write them in RESP3, and, in place of a reply, errors of edgis itself.
  */
 import { REASONS } from "../core/abi.js";
 import {
@@ -30,7 +30,7 @@ export interface Trouble {
   readonly wait?: number;
 }
 
-/** What becomes of a tick's commands. */
+/** The result of a tick's commands. */
 export interface Answer {
   /** One for each command, in order. */
   readonly replies: Uint8Array;
@@ -38,7 +38,7 @@ export interface Answer {
   readonly trouble: Trouble | null;
 }
 
-/** What a Worker calls. */
+/** The methods that a Worker calls. */
 export interface Relay {
   /** Whether there is a Redis, and whether it answers; null when all is well. */
   greet(): Promise<Trouble | null>;
@@ -131,7 +131,7 @@ const nameOf = (number: number): string => (number > 0 ? "inf" : number < 0 ? "-
 /** An error of the server's that begins so itself is packed as well. */
 const PREFIX = "EDGIS ";
 
-/** What is known of an error of ours, besides its class. */
+/** The fields of one of our errors. */
 interface Packed {
   readonly kind: string;
   readonly message: string;
@@ -158,7 +158,7 @@ function packed(error: unknown): string {
   return PREFIX + JSON.stringify(describe(error));
 }
 
-/** The error that came in the place of a reply, unless it is the server's. */
+/** The error of edgis in place of a reply; undefined for an error of the server. */
 export function revive(text: string): RedisError | undefined {
   if (!text.startsWith(PREFIX)) return undefined;
   try {
@@ -168,12 +168,12 @@ export function revive(text: string): RedisError | undefined {
   }
 }
 
-/** An error has a cause, which has none as a rule. */
+/** The longest chain of causes; most errors have one cause without a further one. */
 const CAUSES = 3;
 const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 const oneOf = <T>(values: readonly T[], value: unknown): T | undefined => values.find((known) => known === value);
 
-/** Of what came only what is of its type. */
+/** Builds an error from untrusted fields: takes only those of the right type. */
 function build(packed: unknown, causes: number): RedisError {
   const given = Object(packed) as Record<keyof Packed, unknown>;
   const message = textOf(given.message) ?? "the Durable Object does not say why";
@@ -210,12 +210,12 @@ function build(packed: unknown, causes: number): RedisError {
   }
 }
 
-/** An object that says more is not believed. */
+/** The longest wait that is accepted from an object. */
 const LONGEST_WAIT = 60_000;
 
 // ── Trouble ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What keeps a client from Redis, if anything does. */
+/** Why a client cannot reach Redis, or null. */
 export function troubleOf(status: Status): Trouble | null {
   if (status.state !== "disabled") return null;
   const { reason, message, retryAt } = status;
@@ -226,11 +226,11 @@ export function trouble(reason: string, message: string): Trouble {
   return { reason: Math.max(0, (REASONS as readonly string[]).indexOf(reason)), message };
 }
 
-/** What a transport calls it. */
+/** The error code that a transport reports for it. */
 export const codeOf = ({ reason, wait }: Trouble): string =>
   wait === undefined ? `#${reason}` : `#${reason}@${Math.ceil(wait)}`;
 
-/** What the object says of its Redis: null when all is well. Throws where it is no such thing. */
+/** Validates the object's report about Redis: null if all is well. Throws for any other form. */
 export function troubleGiven(value: unknown): Trouble | null {
   if (value === null) return null;
   if (typeof value !== "object") throw new Error(`the Durable Object says ${typeof value} of its Redis`);
@@ -241,7 +241,7 @@ export function troubleGiven(value: unknown): Trouble | null {
   return { reason: known, message: text, ...(isWait && { wait: Math.min(wait, LONGEST_WAIT) }) };
 }
 
-/** What the object answered to so many commands. Throws where that is no answer to them. */
+/** Validates the object's answer to this many commands. Throws for any other form. */
 export function answerGiven(value: unknown, commands: number): Answer {
   const { replies, trouble } = Object(value) as Record<keyof Answer, unknown>;
   if (!(replies instanceof Uint8Array)) throw new Error("the Durable Object gave no replies");

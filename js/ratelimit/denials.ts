@@ -23,7 +23,7 @@ export class Denials {
     this.#denials = new Bounded(maxKeys);
   }
 
-  /** What is known of the key, if such a request is denied for sure. */
+  /** The known answer for the key, if such a request is certainly denied. */
   find(key: string, cost: number, now: number): Answer | undefined {
     const denial = this.#denials.get(key);
     if (denial === undefined) return undefined;

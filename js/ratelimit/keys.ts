@@ -17,8 +17,8 @@ export function encodeIdentifier(key: string): string {
 }
 
 /**
- * What stands around an identifier. Behind it stands what the state means: processes that are deployed with other windows or
- * algorithms must not read each other's, while a limit that is raised takes effect on what was used.
+ * The parts of a key around an identifier. The part after it says how to read the state: processes deployed with other
+ * windows or algorithms must not read each other's, while a raised limit applies to what was already used.
  */
 export function keyspace(name: string, rules: readonly Rule[]): { front: string; back: string } {
   const shape = rules.map(({ algorithm, window }) => KINDS[algorithm] + window.toString(36)).join(".");

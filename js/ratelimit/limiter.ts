@@ -22,7 +22,7 @@ const FOR_A_DIAL = 500;
 /** How long Redis is not waited for once it was late and has not answered since, in milliseconds. */
 const DOUBTED = 1000;
 
-/** What the answer is for when there is none in time. */
+/** Stands for an answer that did not come in time. */
 const LATE = Symbol();
 
 /**
@@ -75,7 +75,7 @@ export class RateLimit implements RateLimiter {
     const identifier = this.#identify(key);
     this.#forget(identifier);
     await this.#client.send(["DEL", this.#asker.keyOf(identifier)]);
-    // What was asked meanwhile may have been answered by the state before.
+    // Questions asked meanwhile may have been answered from the earlier state.
     this.#forget(identifier);
   }
 
@@ -158,7 +158,7 @@ export class RateLimit implements RateLimiter {
     return signal === undefined ? decided : until(decided, signal);
   }
 
-  /** What leaves with the commands of this tick. */
+  /** The questions that leave with the commands of this tick. */
   #asking(inside: Inside, scope: object): Questions {
     let questions = this.#questions.get(scope);
     if (questions === undefined) {
@@ -285,7 +285,7 @@ export class RateLimit implements RateLimiter {
     return decision;
   }
 
-  /** A server that is there and refuses is told of by nobody else. */
+  /** Logs a refusal by a server that is reachable, since the client logs nothing then. */
   #warn(inside: Inside, reason: string, error: unknown): void {
     if (!(error instanceof ReplyError) || this.#warned === reason) return;
     this.#warned = reason;

@@ -1,4 +1,4 @@
-/** What the options come to. Mistakes are thrown at once: `ConfigError` of a limiter's, `UsageError` of a call's. */
+/** Resolves options. Throws for mistakes at once: `ConfigError` for a limiter's, `UsageError` for a call's. */
 import { type Duration, milliseconds } from "../client/duration.js";
 import { type HasInside, INSIDE } from "../client/inside.js";
 import { ConfigError, UsageError } from "../core/errors.js";
@@ -34,7 +34,7 @@ const ofCalls = ["cost", "signal"];
 const algorithms: readonly Algorithm[] = ["sliding", "fixed", "bucket"];
 const policies = ["local", "allow", "deny"] as const;
 const LONGEST_WINDOW = 366 * 86_400_000;
-/** What a rule, and a call, may count to: with windows in microseconds all stays below 2⁵³. */
+/** The highest count of a rule or call: with windows in microseconds all numbers stay below 2⁵³. */
 const MOST = 1e9;
 
 const wrong = (text: string): ConfigError => new ConfigError(`RateLimit: ${text}`, { code: "EDGIS_CONFIG" });
@@ -123,7 +123,7 @@ function unknown(name: string, names: readonly string[]): string {
   return `unknown option ${shown}${near === undefined ? "" : `; did you mean ${near}?`}`;
 }
 
-/** What is wrong with a call; undefined where nothing is. */
+/** An error for a mistake in a call, if there is one. */
 export function mistakeOf(key: unknown, options: LimitOptions | undefined): UsageError | undefined {
   if (typeof key !== "string" || key === "")
     return new UsageError(

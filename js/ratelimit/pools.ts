@@ -22,7 +22,7 @@ export class Pools {
     this.#pools = new Bounded(maxKeys);
   }
 
-  /** What is known of the key, if there were so many tokens left, which are spent now. */
+  /** Spends this many tokens of the key's pool; undefined if fewer are left. */
   spend(key: string, cost: number, now: number): { answer: Answer; left: number } | undefined {
     const pool = this.#pools.get(key);
     if (pool === undefined || pool.tokens < cost || now >= pool.until) return undefined;

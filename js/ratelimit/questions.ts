@@ -1,6 +1,6 @@
 /**
- * What the calls of a tick ask: equal requests of a key are one item, and the items of up to 64 keys one script. A script blocks
- * the server for the whole of its run, some 2 µs a key.
+ * Collects the questions of a tick: equal requests of a key are one item, and the items of up to 64 keys one script. A
+ * script blocks the server for its whole run, some 2 µs a key.
  */
 import { evaluate, type Sends } from "../client/script.js";
 import type { Answer } from "./rules.js";
@@ -77,7 +77,7 @@ export class Asker {
   }
 }
 
-/** Lua counts from 1; 0 is no rule, and -1 a block. */
+/** Reads one answer. Rules count from 1, as in Lua; 0 means no rule, and -1 a block. */
 function answerOf(fields: readonly (number | bigint)[], at: number): Answer {
   const denying = Number(fields[at + 4]);
   return {

@@ -17,7 +17,7 @@ export interface Rule {
   readonly capacity: number;
 }
 
-/** What is known of a key after some requests of one cost; the integers that `DECIDE` gives. */
+/** The state of a key after some requests of one cost: the integers that `DECIDE` returns. */
 export interface Answer {
   /** How many of the requests are allowed. */
   readonly admitted: number;
@@ -38,7 +38,7 @@ export const BLOCKED = -2;
 /** Of one rule: `bucket` uses [used, since], `fixed` [used, ends], `sliding` [index, before, current]. */
 export type State = [number, number, number];
 
-/** What arithmetic with fractions may be off by, in tokens. */
+/** Tolerance for floating-point error, in tokens. */
 const CLOSE = 1e-6;
 
 export const fresh = (rules: readonly Rule[]): State[] => rules.map(() => [0, 0, 0]);

@@ -20,7 +20,7 @@ import type { Script } from "../client/script.js";
  * costs, and how many such requests there are. Gives `FIELDS` integers a key.
  *
  * A clock that was set back leaves moments in the future behind. Such a state is brought to the present at once, also by
- * requests that are denied: nobody is to wait for that clock to catch up.
+ * requests that are denied: no caller should wait for that clock to catch up.
  */
 export const DECIDE: Script = {
   sha: "4138adb133d4ae378b83f66df786fdf5ee70d7bf",

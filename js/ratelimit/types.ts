@@ -20,7 +20,7 @@ export interface RuleOptions {
   burst?: number | undefined;
 }
 
-/** What all limiters have. */
+/** Options of every limiter. */
 export interface CommonOptions {
   /**
    * Names the limiter; it stands in every key: `rl:{name:key}…`. 1 to 64 of `A-Z a-z 0-9 _ . : / @ + -`. Limiters of one
@@ -33,9 +33,9 @@ export interface CommonOptions {
    */
   timeout?: Duration | undefined;
   /**
-   * Who decides when Redis does not answer in time, is away, or refuses (out of memory, read-only, not permitted): a limiter
-   * in this process with the same rules, or everybody is let in, or nobody is. Default `"local"`: N processes then allow up
-   * to N times the limit.
+   * Decides when Redis does not answer in time, is away, or refuses (out of memory, read-only, not permitted). `"local"`
+   * (default): a limiter in this process with the same rules, so N processes allow up to N times the limit. `"allow"`,
+   * `"deny"`: every request is allowed, or denied.
    */
   whenUnavailable?: "local" | "allow" | "deny" | undefined;
   /** Keys that are denied without asking Redis: some, or those for which it gives true. */
@@ -62,7 +62,7 @@ export interface LimitOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What was decided about a request. Times are relative: clocks of several machines differ. */
+/** The decision about a request. Times are relative: clocks of several machines differ. */
 export interface Decision {
   readonly allowed: boolean;
   /** The rule that denied, the one with the longest wait where there are several; else the one with the least left. */
@@ -76,8 +76,8 @@ export interface Decision {
   /** `resetAfter` from now on, by this machine's clock: milliseconds since the epoch. */
   readonly resetAt: number;
   /**
-   * Milliseconds after which this request would be allowed if nobody else asked; 0 where it was. `null`: never, since it
-   * costs more than a rule allows at all.
+   * Milliseconds after which this request would be allowed if no other came first; 0 if it was allowed. `null`: never, since
+   * it costs more than a rule allows at all.
    */
   readonly retryAfter: number | null;
   /** `"local"`: by the limiter in this process, since Redis could not. `"policy"`: by `deny` or `whenUnavailable`. */
@@ -89,7 +89,7 @@ export interface Decision {
   readonly reason?: string | undefined;
 }
 
-/** What happened so far, in this process. */
+/** Counters of this process so far. */
 export interface RateLimitStats {
   allowed: number;
   denied: number;

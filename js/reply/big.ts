@@ -28,7 +28,7 @@ export class BigValue {
     if (!skipped) this.#tryTo(() => this.#take(Math.min(length, STEP)));
   }
 
-  /** A value that does not fit costs its own command: whoever else is on the link goes on. */
+  /** A value that does not fit fails its own command; the others on the link go on. */
   #tryTo(allocate: () => Uint8Array): void {
     try {
       this.#buffer = allocate();
@@ -41,12 +41,12 @@ export class BigValue {
   #take(length: number): Uint8Array {
     if (this.#mode & MODE.Bytes || length > REUSED) return this.#runtime.allocate(length);
     const buffer = reused !== undefined && reused.length >= length ? reused : this.#runtime.allocate(length);
-    // Two links may receive at once: whoever holds the buffer has it for itself.
+    // Two links may receive at once: the buffer is taken out while one uses it.
     reused = undefined;
     return buffer;
   }
 
-  /** Nobody waits for it any more. */
+  /** Drops the value: its command has ended. */
   skip(): void {
     this.#buffer = undefined;
   }
@@ -56,7 +56,7 @@ export class BigValue {
     return this.#length - this.#filled;
   }
 
-  /** Takes bytes `start..end` of `chunk`, which are no more than are missing. */
+  /** Takes bytes `start..end` of `chunk`, at most as many as are missing. */
   fill(chunk: Uint8Array, start: number, end: number): void {
     const filled = this.#filled + end - start;
     if (this.#buffer !== undefined && filled > this.#buffer.length) this.#tryTo(() => this.#grown(filled));

@@ -27,7 +27,7 @@ export interface Form {
   readonly take: Take | undefined;
 }
 
-/** The value of a token that is no aggregate. `at` is the address that its offsets count from. */
+/** The value of a scalar token. `at` is the address that its offsets count from. */
 export function scalar(
   reader: TextReader,
   memory: Uint8Array,

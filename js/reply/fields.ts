@@ -1,4 +1,4 @@
-/** What maps become: objects, or where their keys are bytes, which no name of a property can be, instances of `Map`. */
+/** Builds the maps of replies: objects, or instances of `Map` where keys are bytes, which cannot name properties. */
 
 /** A map in the making. */
 export type Fields = Record<string, unknown> | Map<unknown, unknown>;

@@ -21,7 +21,7 @@ export class TextParts {
     }
   }
 
-  /** The value. Throws where there is no memory for it, or the runtime cannot have it. */
+  /** The value. Throws if memory has run out, or if it is too long for the runtime. */
   finish(kind: number, runtime: Runtime): unknown {
     if (this.#failure !== undefined) throw this.#failure.cause;
     const bytes = runtime.allocate(this.#length);

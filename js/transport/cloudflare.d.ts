@@ -1,4 +1,4 @@
-/** What we use of the modules that Workers bring along. */
+/** The parts of the Workers' modules that are used here. */
 declare module "cloudflare:sockets" {
   interface Socket {
     readonly readable: ReadableStream<Uint8Array>;

@@ -21,7 +21,7 @@ export const denoRuntime: typeof nodeRuntime = {
     decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
     return decoder.decode(bytes.subarray(start, end));
   },
-  // Who allows a name alone (--allow-net=host:port) allows nothing that it stands for: there Deno looks it up itself.
+  // --allow-net=host:port allows a name, but not the addresses behind it: then Deno has to look it up itself.
   lookup: async (host, family) =>
     Deno.permissions.querySync({ name: "net" }).state === "granted" ? nodeRuntime.lookup(host, family) : [host],
   // latin1Write is a loop in JavaScript there, some hundred times slower.

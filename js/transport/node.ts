@@ -23,7 +23,7 @@ const dns = () => process.getBuiltinModule("node:dns/promises");
 const tls = () => process.getBuiltinModule("node:tls");
 const threads = () => process.getBuiltinModule("node:worker_threads");
 
-/** What was compressed by Brotli and written as base64. The module is loaded when asked: an import would load it for all. */
+/** Decompresses Brotli in base64. `node:zlib` is loaded here: an import would load it for everyone. */
 export const unpack = (text: string): Uint8Array<ArrayBuffer> =>
   process.getBuiltinModule("node:zlib").brotliDecompressSync(Buffer.from(text, "base64"));
 
@@ -155,8 +155,8 @@ function open(endpoint: Endpoint, events: StreamEvents, asciiWriter: AsciiWriter
 }
 
 /**
- * Node copies options into objects that inherit: what somebody has added to all objects must decide neither where a link
- * leads to nor whom it trusts. Nothing is enumerable there otherwise.
+ * Node copies options into objects that inherit from `Object.prototype`. Properties added to that must decide neither where a
+ * link leads nor which certificates it trusts. Only added ones are enumerable.
  */
 function shielded(options: object): NetConnectOpts & ConnectionOptions {
   const nothing = Object.fromEntries(Object.keys(Object.prototype).map((name) => [name, undefined]));

@@ -15,7 +15,7 @@ export interface Timer {
 export interface Runtime {
   /** Its name, for logs. */
   readonly name: string;
-  /** The console writes what is no warning to standard output, which is the program's. */
+  /** The console writes lines other than warnings to standard output, which belongs to the program. */
   readonly stderr?: true;
   /** Compiles the core; synchronous, and called once. */
   compile(): WebAssembly.Module;
@@ -39,7 +39,7 @@ export interface Runtime {
   outside?<T>(act: () => T): T;
   /** A variable of the environment. */
   env(name: string): string | undefined;
-  /** Who we are, for logs: process and thread. */
+  /** Process and thread, for logs. */
   identity(): string;
   /** Text of ASCII bytes. */
   ascii(bytes: Uint8Array, start: number, end: number): string;
@@ -52,7 +52,7 @@ export interface Runtime {
   /** The addresses of a name; absent where the runtime looks them up itself. Rejects with an error that has a code. */
   lookup?(host: string, family: 0 | 4 | 6): Promise<string[]>;
   open(endpoint: Endpoint, events: StreamEvents): Stream;
-  /** What the option `via` comes to, where there can be such a way. Throws an error that says what is wrong with it. */
+  /** Resolves the option `via` on runtimes that support it. Throws an error that says what is wrong with the option. */
   via?(options: object, identify: (value: object) => number): Via;
   /**
    * Only where sockets, timers and promises belong to the request that made them: marks the request that is here, and

@@ -8,7 +8,7 @@ export interface TlsOptions {
   cert?: string | Uint8Array | undefined;
   /** The key of `cert`, PEM. */
   key?: string | Uint8Array | undefined;
-  /** What `key` is encrypted with, if it is. */
+  /** The passphrase of `key`, if it is encrypted. */
   passphrase?: string | undefined;
   /** The name that the server's certificate must carry. Default: the host of the URL. */
   servername?: string | undefined;

@@ -1,4 +1,4 @@
-/** What bundlers for Workers make of an import of the core: the compiled module. */
+/** An import of the core, as bundlers for Workers resolve it: the compiled module. */
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;

@@ -55,7 +55,7 @@ export const workerdRuntime: Omit<Runtime, "compile"> = {
   waitUntil: (promise) => workers.waitUntil?.(promise),
 };
 
-/** What the bundler made of the import of the core. */
+/** The compiled core, or an error if the bundler made something else of its import. */
 export function moduleOf(imported: unknown): WebAssembly.Module {
   if (imported instanceof WebAssembly.Module) return imported;
   const rule = '"rules": [{ "type": "CompiledWasm", "globs": ["**/*.wasm"] }] in wrangler.jsonc';
@@ -77,7 +77,7 @@ function now(): number {
 
 function setTimer(act: () => void, milliseconds: number): Timer {
   const timer = setTimeout(act, milliseconds);
-  // What keeps a request alive is `waitUntil`.
+  // `waitUntil` keeps a request alive, not a timer.
   return { clear: () => clearTimeout(timer), hold: () => {} };
 }
 
@@ -112,7 +112,7 @@ function open(endpoint: Endpoint, events: StreamEvents): Stream {
   return new WorkerdStream(socket, events, tls !== undefined);
 }
 
-/** Buffers of links that nobody reads from now: memory is nobody's, and most links of an isolate read once. */
+/** Buffers of links that are not reading. Memory belongs to no request, and most links of an isolate read once. */
 const spare: ArrayBuffer[] = [];
 const MOST_SPARE = 64;
 
@@ -143,7 +143,7 @@ class WorkerdStream implements Stream {
     this.#socket = socket;
     this.#events = events;
     this.#writer = socket.writable.getWriter();
-    // What fails is told once, by whoever hears of it first.
+    // A failure is reported once, by the first promise that rejects.
     const failed = (error: unknown) => this.#failed(error);
     this.#writer.closed.catch(failed);
     socket.closed.catch(failed);
@@ -154,8 +154,8 @@ class WorkerdStream implements Stream {
   }
 
   /**
-   * Reads for as long as somebody waits for a reply. No longer: what a Durable Object begins to read outside of
-   * `blockConcurrencyWhile` is not delivered within it, so each tick begins to read for itself.
+   * Reads only while a reply is awaited: inside `blockConcurrencyWhile`, a Durable Object does not receive the result of a
+   * read that began outside, so each tick begins its own.
    */
   #listen(): void {
     if (this.#isListening || this.#gone) return;
@@ -249,7 +249,7 @@ class WorkerdStream implements Stream {
   end(): void {
     this.#flush();
     this.forget();
-    // What was written before it leaves before it.
+    // Earlier writes leave first.
     this.#writer
       .close()
       .then(() => this.#socket.close())

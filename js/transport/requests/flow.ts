@@ -29,7 +29,7 @@ function flows(): Storage | undefined {
   return storage;
 }
 
-/** Runs a function whose flow is known by this value; plainly, where there are no such flows. */
+/** Runs a function in an async context that carries this value; without such contexts, just runs it. */
 export function runFlow<T>(value: object, run: () => T): T {
   const known = flows();
   return known === undefined ? run() : known.run(value, run);

@@ -7,7 +7,7 @@
  */
 import type { Probe } from "./probe.js";
 
-/** Throws where there is no request. */
+/** Throws outside of a request. */
 export function pairProbe(): Probe {
   const [socket] = Object.values(new WebSocketPair());
   return () => {

@@ -9,7 +9,7 @@ import { spanProbe } from "./span.js";
 /** Whether the request that made it is here. `false` is certain; `true` may be said by a layer that this runtime lacks. */
 export type Probe = () => boolean;
 
-/** Marks the request that is here. Any layer that says "another" is believed. Throws where there is no request. */
+/** Marks the current request. Any layer that says "another" is believed. Throws outside of a request. */
 export function mark(): Probe {
   const probes = [pairProbe(), spanProbe(), snapshotProbe()].filter((probe) => probe !== undefined);
   return () => {
@@ -18,7 +18,7 @@ export function mark(): Probe {
   };
 }
 
-/** Whether the code that runs now is in a request: where modules are loaded there are no timers, as is documented. */
+/** Whether the running code is in a request: while modules load there are no timers, as documented. */
 export function isInRequest(): boolean {
   try {
     clearTimeout(setTimeout(() => {}, 0));
