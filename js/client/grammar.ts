@@ -62,13 +62,21 @@ export const places: Readonly<Record<string, string>> = {
 /** The same of subcommands, whose names are arguments. */
 const ofClient = "1?ID TYPE USER ADDR LADDR SKIPME MAXAGE";
 
-const byName = new Map<string, string>();
-for (const [place, names] of Object.entries(places)) for (const name of names.split(" ")) byName.set(name, place);
-byName.set("client kill", ofClient).set("client list", ofClient);
+let byName: ReadonlyMap<string, string> | undefined;
 const read = new Map<string, Grammar>();
+
+function placesByName(): ReadonlyMap<string, string> {
+  const found = new Map([
+    ["client kill", ofClient],
+    ["client list", ofClient],
+  ]);
+  for (const [place, names] of Object.entries(places)) for (const name of names.split(" ")) found.set(name, place);
+  return found;
+}
 
 /** The grammar of a method's command; undefined where all arguments are scalars. */
 export function grammarOf(name: string): Grammar | undefined {
+  byName ??= placesByName();
   const place = byName.get(name);
   if (place === undefined) return undefined;
   let grammar = read.get(place);

@@ -32,46 +32,56 @@ const line = (command: string, args: readonly unknown[]): unknown[] => [command,
 
 type Method = (this: Sender, ...args: unknown[]) => Promise<unknown>;
 
+/** Grammars are read when they are needed: a cold start needs none of them. */
 export function defineCommands(prototype: Sender): void {
-  const define = (name: string, value: Method) =>
-    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
-  const each = (list: string, method: (command: string, grammar: Grammar | undefined, name: string) => Method) => {
-    for (const name of list.split(" ")) define(name, method(name.toUpperCase(), grammarOf(name), name));
+  const property: PropertyDescriptor = { writable: true, configurable: true };
+  const define = (name: string, method: Method) => {
+    property.value = method;
+    Object.defineProperty(prototype, name, property);
+  };
+  const each = (list: string, method: (command: string, name: string) => Method) => {
+    for (const name of list.split(" ")) define(name, method(name.toUpperCase(), name));
   };
 
-  each(
-    [plain, ...Object.values(places)].join(" "),
-    (command, grammar, name) =>
-      function (...args) {
-        if (args.at(-1) === undefined && optional.has(name)) args.pop();
-        return this.callAll(line(command, args), grammar);
-      },
-  );
-
-  each(ofOne, (command, grammar) => {
-    const staged = command + SEPARATOR;
+  each(plain, (command, name) => {
+    const isOptional = optional.has(name);
     return function (...args) {
-      const a = args[0];
-      if (args.length === 1 && typeof a === "string") return this.send1(command, staged, a);
+      if (isOptional && args.at(-1) === undefined) args.pop();
+      return this.callAll(line(command, args));
+    };
+  });
+
+  each(Object.values(places).join(" "), (command, name) => {
+    let grammar: Grammar | undefined;
+    return function (...args) {
+      grammar ??= grammarOf(name);
       return this.callAll(line(command, args), grammar);
     };
   });
 
-  each(ofTwo, (command, grammar) => {
+  each(ofOne, (command, name) => {
+    const staged = command + SEPARATOR;
+    return function (...args) {
+      const a = args[0];
+      if (args.length === 1 && typeof a === "string") return this.send1(command, staged, a);
+      return this.callAll(line(command, args), grammarOf(name));
+    };
+  });
+
+  each(ofTwo, (command, name) => {
     const staged = command + SEPARATOR;
     return function (...args) {
       const a = args[0];
       const b = args[1];
       if (args.length === 2 && typeof a === "string" && typeof b === "string") return this.send2(command, staged, a, b);
-      return this.callAll(line(command, args), grammar);
+      return this.callAll(line(command, args), grammarOf(name));
     };
   });
 
   for (const name of clientNames.split(" ")) {
     const method = `client${name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase())}`;
-    const grammar = grammarOf(`client ${name}`);
     define(method, function (...args) {
-      return this.callAll(["CLIENT", name.toUpperCase(), ...args], grammar);
+      return this.callAll(["CLIENT", name.toUpperCase(), ...args], grammarOf(`client ${name}`));
     });
   }
 }

@@ -86,7 +86,7 @@ export interface Settings {
   readonly link: string;
   readonly share: boolean;
   readonly id: string | undefined;
-  /** The server and the database, where that can be told without the core. */
+  /** The server and the database, where that is compared (`conflicts`) and can be told without the core. */
   readonly place: string | undefined;
 }
 
@@ -205,7 +205,7 @@ function validSettings(
     link: JSON.stringify(link),
     share: options.share !== false,
     id,
-    place: via === undefined ? placeOf(url, options.db) : undefined,
+    place: via === undefined && (id !== undefined || source > 0) ? placeOf(url, options.db) : undefined,
   };
 }
 
@@ -253,7 +253,7 @@ function misspelt(url: string): string | undefined {
   const given = url.slice(url.indexOf("?") + 1 || url.length).split("&");
   for (const pair of given) {
     const name = pair.split("=", 1)[0] as string;
-    const meant = names.includes(name) ? undefined : nearest(name, names);
+    const meant = name === "" || names.includes(name) ? undefined : nearest(name, names);
     if (meant !== undefined) return meant;
   }
   return undefined;

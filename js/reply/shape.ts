@@ -84,12 +84,15 @@ const streams: Reshape = (value) => {
 const same: Reshape = (value) => value;
 const argument: Reshape = (value) => mapWith({ arguments: each(argument) })(value);
 const docs: Reshape = (value) => mapOf(mapWith({ subcommands: docs, arguments: each(argument) }))(value);
-const keySpec = mapWith({ begin_search: mapWith({ spec: map }), find_keys: mapWith({ spec: map }) });
+const keySpec: Reshape = (value) =>
+  mapWith({ begin_search: mapWith({ spec: map }), find_keys: mapWith({ spec: map }) })(value);
 const commands: Reshape = (value) => each((item) => atIndex(9, commands)(atIndex(8, each(keySpec))(item)))(value);
 const statistic: Reshape = (value) => (Array.isArray(value) ? map(value) : number(value));
 
+let shapes: readonly Reshape[] | undefined;
+
 /** By the number of the shape. */
-const shapes: readonly Reshape[] = [
+const allShapes = (): readonly Reshape[] => [
   same,
   map,
   number,
@@ -119,5 +122,6 @@ const shapes: readonly Reshape[] = [
 /** Gives `value` the shape with this number; `form` is that in which the caller wants its reply. */
 export function reshape(value: unknown, shape: number, form: number): unknown {
   mode = form;
+  shapes ??= allShapes();
   return (shapes[shape] ?? same)(value);
 }
