@@ -1,8 +1,8 @@
 // Builds the npm package's files: Rust core -> target/wasm, TypeScript shell -> pkg/dist.
 //
-//   src/*.rs --cargo--> .wasm --panics, wasm-bindgen, wasm-opt--> target/wasm/edgis.wasm
+//   src/*.rs --cargo--> .wasm --wasm-bindgen, wasm-opt--> target/wasm/edgis.wasm
 //                                  target/wasm/glue.js   "#glue"        instantiate(module): a fresh instance a call
-//                                  target/wasm/bytes.js  "#wasm-bytes"  the module's bytes as text, in two encodings
+//                                  target/wasm/bytes.js  "#wasm-bytes"  the module's bytes as text
 //   js/entry/*.ts --esbuild--> pkg/dist/*.js, *.cjs,  --tsc--> pkg/dist/types
 //
 // "#glue" and "#wasm-bytes" are entries of "imports" in package.json, which Node, TypeScript and esbuild all follow, so
@@ -11,13 +11,11 @@
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname } from "node:path";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 import { forBothKinds, shippedDeclarations } from "./declarations.mjs";
 import { glueSource, glueTypes } from "./glue.mjs";
-import { cutPanics } from "./panics.mjs";
 import { at, files, kilobytes, run, step } from "./steps.mjs";
-import { dropZeros, shortenImports } from "./trim.mjs";
 
 /**
  * One bundle a line; which runtime takes which is said by "exports" in pkg/package.json. Sources of one line share what
@@ -87,83 +85,60 @@ const wasmFeatures = [
 // loops: the few that are hot take several bytes a step as they are written.
 const compact = ["-Cllvm-args=--inline-threshold=10", "-Cllvm-args=--unroll-threshold=1", "-Cno-vectorize-loops"];
 
-const compiled = at("target/wasm32-unknown-unknown/release/edgis.wasm");
+// WebAssembly has no standard error, so nobody would read the message of a panic: a panic is a bare trap here, which the
+// shell catches (`Engine.enter`), and the code that words it is not in the module. The standard library as it is shipped
+// has that code compiled in, so this builds one from the toolchain's source. Cargo and rustc call both flags unstable, and
+// RUSTC_BOOTSTRAP lets a stable toolchain take them. Without `trapping` and `ownStd` all works as well, with a module that
+// is an eighth larger.
+const trapping = ["-Zunstable-options", "-Cpanic=immediate-abort"];
+const ownStd = "-Zbuild-std=std,panic_abort";
+
+// Apart from what tests and clippy compile against the standard library as it is shipped.
+const compiled = at("target/core/wasm32-unknown-unknown/release/edgis.wasm");
 const wasm = at("target/wasm/edgis.wasm");
 const sizes = (bytes) => `${kilobytes(bytes.length)}, gzip ${kilobytes(gzipSync(bytes, { level: 9 }).length)}`;
 
 function compile() {
-  // Messages of panics name source files: those of dependencies would carry the path of this machine's cargo home.
+  // The paths of source files that end up in the module would carry that of this machine's cargo home.
   const cargoHome = process.env.CARGO_HOME ?? `${homedir()}/.cargo`;
   // All tests pass with an eighth of it; the usual megabyte would be half of what a module takes. Beyond it is no memory at
   // all: to overflow it is a trap.
   const stack = "-Clink-arg=-zstack-size=131072";
-  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, "-Clink-arg=--emit-relocs", stack, ...compact];
-  const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags.join(" ") };
-  const args = ["build", "--lib", "--release", "--locked", "--target", "wasm32-unknown-unknown", "--features", "js"];
-  run("cargo", ["--quiet", ...args], { env });
+  const flags = [`--remap-path-prefix=${cargoHome}=cargo`, stack, ...compact, ...trapping];
+  const env = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags.join(" "), RUSTC_BOOTSTRAP: "1" };
+  const args = ["--lib", "--release", "--locked", "--target", "wasm32-unknown-unknown", "--features", "js"];
+  run("cargo", ["--quiet", "build", ...args, "--target-dir", at("target/core"), ownStd], { env });
 }
 
 async function bindAndOptimise() {
   const bindings = at("target/wasm/bindgen");
   rmSync(bindings, { recursive: true, force: true });
   mkdirSync(bindings, { recursive: true });
-  const cut = `${bindings}/cut.wasm`;
-  writeFileSync(cut, cutPanics(readFileSync(compiled)));
   const output = ["--target", "web", "--omit-default-module-path", "--out-name", "edgis", "--out-dir", bindings];
-  run("wasm-bindgen", [...output, cut]);
+  run("wasm-bindgen", [...output, compiled]);
   const features = wasmFeatures.map((name) => `--enable-${name}`);
-  // The stack is at the bottom of memory: nothing else has an address below 1024. Runs of zeros are nothing to Brotli,
-  // while each segment that is cut at one has a head.
+  // The stack is at the bottom of memory: nothing else has an address below 1024. Runs of zeros compress to nothing, while
+  // each segment that is cut at one has a head.
   const passes = ["-O3", "--converge", "--low-memory-unused", "--skip-pass=memory-packing"];
   // A function with one caller is inlined only if it is small: V8 compiles whole functions, at their first call.
   passes.push("--one-caller-inline-max-function-size=300", "--flexible-inline-max-function-size=10");
   passes.push("--strip-producers", "--strip-target-features", "--strip-debug");
   run("wasm-opt", [...features, ...passes, `${bindings}/edgis_bg.wasm`, "-o", wasm]);
   copyFileSync(`${bindings}/edgis.d.ts`, at("target/wasm/bindgen.d.ts"));
-  const { bytes, names } = shortenImports(dropZeros(readFileSync(wasm)));
-  writeFileSync(wasm, bytes);
+  const bytes = readFileSync(wasm);
   writeFileSync(at("target/wasm/bytes.js"), bytesSource(bytes));
   writeFileSync(at("target/wasm/bytes.d.ts"), bytesTypes);
-  writeFileSync(at("target/wasm/glue.js"), await glueSource(`${bindings}/edgis.js`, names));
+  writeFileSync(at("target/wasm/glue.js"), await glueSource(`${bindings}/edgis.js`));
   writeFileSync(at("target/wasm/glue.d.ts"), glueTypes("./bindgen.js"));
   return sizes(bytes);
 }
 
-// A bundle takes in the one that its entry names. Base64 hides the module's repetitions from gzip, which makes it a third
-// larger on the wire: where Brotli can be undone synchronously, the other form is the smaller by far.
+// Base64 hides the module's repetitions from gzip, which makes it a third larger on the wire; Brotli goes first.
 function bytesSource(bytes) {
-  return `export const wasmBase64 = "${bytes.toString("base64")}";
-export const wasmBrotliBase64 = "${compressed(bytes).toString("base64")}";
-`;
+  return `export const wasmBrotliBase64 = "${brotliCompressSync(bytes).toString("base64")}";\n`;
 }
 
-/** Tries several settings of Brotli and keeps the smallest result: which one wins cannot be predicted. */
-function compressed(bytes) {
-  const { BROTLI_PARAM_SIZE_HINT, BROTLI_PARAM_LGWIN, BROTLI_PARAM_NPOSTFIX, BROTLI_PARAM_NDIRECT } = constants;
-  const distances = [
-    [0, 0],
-    [0, 4],
-    [1, 6],
-    [2, 12],
-  ];
-  const tried = [16, 17, 18, 22].flatMap((window) =>
-    distances.map(([postfix, direct]) =>
-      brotliCompressSync(bytes, {
-        params: {
-          [BROTLI_PARAM_SIZE_HINT]: bytes.length,
-          [BROTLI_PARAM_LGWIN]: window,
-          [BROTLI_PARAM_NPOSTFIX]: postfix,
-          [BROTLI_PARAM_NDIRECT]: direct,
-        },
-      }),
-    ),
-  );
-  return tried.reduce((best, one) => (one.length < best.length ? one : best));
-}
-
-const bytesTypes = `/** The module, base64. */
-export const wasmBase64: string;
-/** The module, compressed with Brotli, base64. */
+const bytesTypes = `/** The module, compressed with Brotli, base64. */
 export const wasmBrotliBase64: string;
 `;
 

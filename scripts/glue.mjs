@@ -5,8 +5,7 @@
 // when it is dead after a trap. So the whole glue becomes the body of a function: every call has its own state.
 import * as esbuild from "esbuild";
 
-/** `names` says what the names of the imports have become. */
-export async function glueSource(bindings, names) {
+export async function glueSource(bindings) {
   const { outputFiles } = await esbuild.build({
     stdin: { contents: `export { initSync } from ${JSON.stringify(bindings)};`, resolveDir: "." },
     bundle: true,
@@ -16,12 +15,7 @@ export async function glueSource(bindings, names) {
     write: false,
     logLevel: "warning",
   });
-  let text = withPlainTexts(outputFiles[0].text);
-  for (const [name, short] of names) {
-    const parts = text.split(name);
-    if (parts.length !== 2) throw new Error(`The glue does not name the import ${name} once.`);
-    text = parts.join(short);
-  }
+  const text = withPlainTexts(outputFiles[0].text);
   // The rest of the glue loads modules of any origin, once; only the imports are needed.
   const loader = text.indexOf("\nvar wasmModule");
   if (loader < 0 || !text.includes("function __wbg_get_imports(")) throw new Error("The glue has another form.");

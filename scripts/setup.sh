@@ -79,7 +79,10 @@ target=wasm32-unknown-unknown
 
 wasm_libdir() { "$@" --print target-libdir --target "$target" 2>/dev/null; }
 
-has_std() { command -v "$1" >/dev/null && compgen -G "$(wasm_libdir "$@")/libstd-*.rlib" >/dev/null; }
+# The module is built with a std of its own (scripts/build.mjs), tests and clippy take the one that is shipped.
+has_source() { [ -e "$("$@" --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]; }
+
+has_std() { command -v "$1" >/dev/null && compgen -G "$(wasm_libdir "$@")/libstd-*.rlib" >/dev/null && has_source "$@"; }
 
 # Named after the compiler and its flags, so that an upgraded one is seen to be without this std.
 debian_stamp() { echo "$(wasm_libdir /usr/bin/rustc)/.edgis-std $(/usr/bin/rustc --version | cut -d' ' -f1,2)"; }
@@ -120,7 +123,7 @@ step_rust_target() {
   : >"$state/toolchain"
   if [ "${EDGIS_WASM_STD:-}" != apt ]; then
     command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs"; return 1; }
-    if has_std rustc || { ! has_debian_target && command -v rustup >/dev/null && rustup target add "$target" >&2; }; then
+    if has_std rustc || { ! has_debian_target && command -v rustup >/dev/null && rustup target add "$target" >&2 && rustup component add rust-src >&2; }; then
       echo "$target of $(rustc --version | cut -d' ' -f1,2)"
       return
     fi
