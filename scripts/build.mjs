@@ -23,8 +23,8 @@ import { at, files, kilobytes, run, step } from "./steps.mjs";
  * cannot.
  */
 const entries = [
-  { name: "node", sources: { node: "js/entry/node.ts" }, platform: "node", target: "node20" },
-  { name: "any", sources: { any: "js/entry/any.ts" }, platform: "node", target: "es2022" },
+  { name: "node", sources: { node: "js/entry/node.ts" }, platform: "node", target: "node20", shortLocals: true },
+  { name: "any", sources: { any: "js/entry/any.ts" }, platform: "node", target: "es2022", shortLocals: true },
   {
     name: "cloudflare",
     sources: {
@@ -59,6 +59,7 @@ const entries = [
     // esbuild writes down for Node which names an import of such a module finds.
     platform: "node",
     target: "es2022",
+    shortLocals: true,
   },
 ];
 
@@ -144,7 +145,10 @@ export const wasmBrotliBase64: string;
 
 const extension = (format) => (format === "cjs" ? ".cjs" : ".js");
 
-async function bundle({ name, sources, format = "esm", inject = [], platform, target }) {
+/** Node prints the line in which an uncaught error was made. */
+const lineLimit = 160;
+
+async function bundle({ name, sources, format = "esm", inject = [], platform, target, shortLocals = false }) {
   const options = {
     entryPoints: Object.entries(sources).map(([out, source]) => ({ in: at(source), out })),
     outdir: at("pkg/dist"),
@@ -158,11 +162,9 @@ async function bundle({ name, sources, format = "esm", inject = [], platform, ta
     target,
     // Modules of the runtime, and the wasm module where it is shipped beside the bundle.
     external: ["cloudflare:*", "./edgis.wasm", "./edgis.wasm?module"],
-    // Names stay: they are what a user sees of an error and of its stack. A user's own bundler shortens them.
     minifySyntax: true,
     minifyWhitespace: true,
-    // Node prints the line in which an uncaught error was made.
-    lineLimit: 160,
+    lineLimit,
     legalComments: "none",
     sourcemap: "external",
     metafile: true,
@@ -172,14 +174,34 @@ async function bundle({ name, sources, format = "esm", inject = [], platform, ta
   // esbuild has said by then what is wrong.
   const built = await esbuild.build(options).catch(() => process.exit(1));
   let code = "";
-  for (const { path, contents, text } of built.outputFiles) {
+  for (const { path, text } of built.outputFiles.filter((file) => !file.path.endsWith(".map"))) {
+    const map = built.outputFiles.find((file) => file.path === `${path}.map`).text;
+    const written = shortLocals ? await withShortLocals({ text, map }, { target, lineLimit }) : { text, map };
+    replaceFile(path, written.text);
     // The map is for us: it is as large as the bundle and stays out of the package.
-    const map = path.endsWith(".map");
-    replaceFile(map ? at("target/maps", basename(path)) : path, contents);
-    if (!map) code += text;
+    replaceFile(at("target/maps", `${basename(path)}.map`), written.map);
+    code += written.text;
   }
   replaceFile(at("target/maps", `${name}.meta.json`), JSON.stringify(built.metafile));
   return sizes(Buffer.from(code));
+}
+
+/**
+ * Shortens the names of locals and of private members, which makes what a cold start has to parse a fifth shorter. The
+ * names of functions, classes and methods stay, since stacks show them: esbuild takes those at the top level of a script
+ * for anybody's and leaves them alone, so what names the exports at the end is set aside meanwhile.
+ */
+async function withShortLocals({ text, map }, options) {
+  const [, body, exports] = /^(.*)((?:export|0&&\(module\.exports=)\{[^}]*\}\)?;\s*)$/s.exec(text);
+  const inlined = `//# sourceMappingURL=data:application/json;base64,${Buffer.from(map).toString("base64")}`;
+  const short = await esbuild.transform(`${body}\n${inlined}`, {
+    minifyIdentifiers: true,
+    minifyWhitespace: true,
+    legalComments: "none",
+    sourcemap: "external",
+    ...options,
+  });
+  return { text: short.code + exports, map: short.map };
 }
 
 function declare() {
