@@ -109,6 +109,7 @@ class AbsentClient implements Sender {
       ...none,
       bytesIn: 0,
       bytesOut: 0,
+      pushesDropped: 0,
       joins: 0,
       writes: 0,
       handles: 0,

@@ -37,7 +37,11 @@ export const ROW_PREPARE = 38;
 export const ROW_ABORT = 39;
 export const ROW_DIAL = 40;
 export const ROW_LINK = 41;
-export const ROW_CHANGED = 42;
+export const ROW_PUSH = 42;
+export const ROW_LANE = 43;
+
+/** What a server pushes: `src/command/pushed.rs`. */
+export const PUSHED_INVALIDATE = 1;
 
 /** Why a command ends without a reply: `src/error.rs`. */
 export const FAILURE_DISABLED = 1;

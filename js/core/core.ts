@@ -31,6 +31,7 @@ const STATS = [
   "resent",
   "bytesIn",
   "bytesOut",
+  "pushesDropped",
 ];
 
 type Named = Record<string, unknown>;

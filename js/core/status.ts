@@ -78,6 +78,8 @@ export interface Stats {
   refused: number;
   bytesIn: number;
   bytesOut: number;
+  /** Messages of the server that answer no command and that nothing here wants; they are dropped. */
+  pushesDropped: number;
   /** Writes to sockets. */
   writes: number;
   /** Handles that are open. */

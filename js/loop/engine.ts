@@ -434,9 +434,11 @@ export class Engine {
         this.rejections.add(a, (head >>> 8) & 0xff, b, c);
       } else if (kind === abi.ROW_ABORT) {
         this.links.get(a)?.forget();
-      } else if (kind === abi.ROW_CHANGED) {
+      } else if (kind === abi.ROW_PUSH) {
+        // Other pushes are for subscribers, which there are none of yet.
+        if (head >>> 24 !== abi.PUSHED_INVALIDATE) continue;
         const key =
-          b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & ~0xff) | abi.KIND_BULK, a, b, asText);
+          b === 0 ? undefined : scalar(this.#reader, core.u8, received, (head & 0xff00) | abi.KIND_BULK, a, b, asText);
         (link as Link).target.changes.push(key as string | undefined);
       } else {
         if (kind === abi.ROW_LINK) linked(this.targets.get(a), this.links.get(b), head >>> 8 === 0, c === 1);

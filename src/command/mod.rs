@@ -1,12 +1,16 @@
 //! The properties of commands: whether one may be sent twice, whether it blocks, whether it would
 //! break a shared link, and how its RESP2 reply differs from its RESP3 reply.
 
+mod pushed;
 mod refusal;
+mod role;
 mod rule;
 mod shape;
 mod table;
 
+pub use pushed::Pushed;
 pub use refusal::Refusal;
+pub use role::Role;
 pub use shape::Shape;
 
 /// The arguments of a command, without its name.

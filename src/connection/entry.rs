@@ -1,5 +1,6 @@
 //! A command that was accepted, as it waits: staged for a link, or on one for its reply.
 
+use crate::command::Pushed;
 use crate::error::Sent;
 use crate::retry::{self, Kind, MOST_RESENT};
 use crate::time::{Duration, Time};
@@ -14,6 +15,8 @@ pub const ABANDONED: u8 = 4;
 pub const DATED: u8 = 8;
 /// All of it stands in its frame: no argument is written by the shell.
 pub const WHOLE: u8 = 128;
+/// Its answer is pushes that confirm it, one for each argument, and no reply; its shape says of which kind.
+pub const PUSHES: u8 = 64;
 /// How often it was sent again, in two bits.
 const RESENT: u8 = 0b0011_0000;
 const RESENT_ONE: u8 = 0b0001_0000;
@@ -29,10 +32,19 @@ pub struct Entry {
     pub(super) deadline: Stamp,
     /// Index of the handle's policy.
     pub policy: u16,
-    /// [`READ_ONLY`], [`INTERNAL`], [`ABANDONED`].
+    /// [`READ_ONLY`] and the other flags of this module.
     pub flags: u8,
-    /// How a RESP2 reply is reshaped.
+    /// How a RESP2 reply is reshaped; of one that is answered by pushes, the kind of these.
     pub shape: u8,
+}
+
+/// What answers a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// A reply.
+    Reply,
+    /// So many more pushes of this kind.
+    Pushes(Pushed, u32),
 }
 
 impl Entry {

@@ -15,10 +15,11 @@
 use core::fmt;
 
 use crate::error::{Reason, ServerError};
-use crate::resp::{decimal, frame, owned, whole};
+use crate::resp::{decimal, frame, owned, whole, Kind, Token};
 
 use super::inflight::Inflight;
 use super::output::Frames;
+use super::standing::Standing;
 
 /// What a link needs to know of its target to introduce itself.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub struct Introduction {
     pub resp2: bool,
     /// Changes of keys that begin with one of these are to be told. None is the beginning of another.
     pub tracking: Vec<String>,
+    /// Subscriptions of the link before, which are asked for again.
+    pub standing: Standing,
+    /// The server's number of this client is needed, for CLIENT UNBLOCK.
+    pub needs_id: bool,
     /// Ask nothing that one can do without: the peer may be a proxy that hangs up on what it does not know.
     pub bare: bool,
 }
@@ -112,7 +117,7 @@ fn position(text: &str, part: &str) -> Option<usize> {
 
 impl fmt::Debug for Introduction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Introduction { credentials, name, db, resp2, tracking, bare } = self;
+        let Introduction { credentials, name, db, resp2, tracking, standing, needs_id, bare } = self;
         let credentials = credentials.as_ref().map(|_| "***");
         f.debug_struct("Introduction")
             .field("credentials", &credentials)
@@ -120,6 +125,8 @@ impl fmt::Debug for Introduction {
             .field("db", db)
             .field("resp2", resp2)
             .field("tracking", tracking)
+            .field("is_subscribed", &!standing.is_empty())
+            .field("needs_id", needs_id)
             .field("bare", bare)
             .finish()
     }
@@ -147,6 +154,10 @@ pub enum Step {
     Knows = 7,
     /// `INFO server`, behind an error that only a server in cluster mode gives.
     Mode = 8,
+    /// `CLIENT ID`, where HELLO has not told.
+    Id = 9,
+    /// The subscriptions of the link before.
+    Subscribe = 10,
 }
 
 impl Step {
@@ -161,6 +172,8 @@ impl Step {
             6 => Step::Track,
             7 => Step::Knows,
             8 => Step::Mode,
+            9 => Step::Id,
+            10 => Step::Subscribe,
             _ => Step::Ping,
         }
     }
@@ -214,6 +227,10 @@ pub struct Handshake {
     telling: Told,
     /// The server knows `CLIENT SETINFO`.
     knows_set_info: bool,
+    /// The server's number of this client.
+    client_id: Option<i64>,
+    /// The subscriptions of the link before have been asked for.
+    resubscribed: bool,
     /// HELLO was refused, so the answers to so many questions behind it, which may come along with it, count for
     /// nothing.
     stale: u32,
@@ -257,7 +274,35 @@ impl Handshake {
             inflight.push_internal(Step::Knows as u32);
             write(frames, &[b"COMMAND", b"INFO", b"client|setinfo"]);
         }
+        if introduction.needs_id {
+            inflight.push_internal(Step::Id as u32);
+            write(frames, &[b"CLIENT", b"ID"]);
+        }
         self.ask(Step::Ping, &[b"PING"], inflight, frames);
+    }
+
+    /// The server's number of this client, once it has told.
+    pub fn client_id(&self) -> Option<i64> {
+        self.client_id
+    }
+
+    /// Asks for the subscriptions of the link before, once the server has accepted this one: in RESP2 it takes no other
+    /// commands from then on. Says whether there are any.
+    pub fn resubscribe(
+        &mut self,
+        introduction: &Introduction,
+        inflight: &mut Inflight,
+        frames: &mut Frames,
+    ) -> bool {
+        if core::mem::replace(&mut self.resubscribed, true) || introduction.standing.is_empty() {
+            return false;
+        }
+        for (pushed, arguments) in introduction.standing.commands() {
+            self.owed += 1;
+            inflight.push_subscription(Step::Subscribe as u32, pushed, arguments.len() as u32 - 1);
+            write(frames, &arguments);
+        }
+        true
     }
 
     fn select(&mut self, introduction: &Introduction, inflight: &mut Inflight, frames: &mut Frames) {
@@ -281,7 +326,9 @@ impl Handshake {
     /// An answer came.
     pub fn answered(&mut self, step: Step, answer: Answer<'_>, introduction: &Introduction) -> Progress {
         match step {
-            Step::SetName | Step::SetInfo | Step::Track | Step::Knows | Step::Mode => return Progress::Wait,
+            Step::SetName | Step::SetInfo | Step::Track | Step::Knows | Step::Mode | Step::Id => {
+                return Progress::Wait;
+            }
             Step::Hello => {}
             _ if self.stale > 0 => {
                 self.stale -= 1;
@@ -301,22 +348,29 @@ impl Handshake {
         }
     }
 
-    /// Something behind the first token of an answer: text, or whether there is nothing.
-    pub fn learn(&mut self, step: Step, text: &[u8], is_nothing: bool) {
+    /// `CLIENT ID` is answered.
+    pub fn identified(&mut self, id: i64) {
+        self.client_id = Some(id);
+    }
+
+    /// Something behind the first token of an answer, with its text if it is one.
+    pub fn learn(&mut self, step: Step, token: Token, text: &[u8]) {
         match step {
             Step::Hello => {
                 match self.telling {
                     Told::Mode if text == b"cluster" => self.mode = Mode::Cluster,
                     Told::Version => self.knows_set_info = is_since_7_2(text),
+                    Told::Id if token.kind == Kind::Int => self.client_id = Some(token.int()),
                     _ => {}
                 }
                 self.telling = match text {
                     b"mode" => Told::Mode,
                     b"version" => Told::Version,
+                    b"id" => Told::Id,
                     _ => Told::Nothing,
                 };
             }
-            Step::Knows => self.knows_set_info |= !is_nothing,
+            Step::Knows => self.knows_set_info |= token.kind != Kind::Null,
             _ => {}
         }
     }
@@ -411,6 +465,7 @@ enum Told {
     Nothing,
     Mode,
     Version,
+    Id,
 }
 
 fn is_no_auth(text: &str) -> bool {

@@ -1,10 +1,13 @@
 //! Commands on a link that wait for their replies, in the order in which they were written.
 
-use crate::resp::Bytes;
+use std::collections::VecDeque;
+
+use crate::command::Pushed;
+use crate::resp::{whole, Bytes};
 use crate::time::Time;
 
 use super::entries::Entries;
-use super::entry::{Deadline, Entry, Stamp, ABANDONED, READ_ONLY, WHOLE};
+use super::entry::{Deadline, Entry, Expect, Stamp, ABANDONED, PUSHES, READ_ONLY, WHOLE};
 
 /// The frames of commands that may be sent again are kept up to this many bytes a link; later ones are not.
 const REPLAY_LIMIT: usize = 1 << 20;
@@ -23,6 +26,8 @@ pub struct Inflight {
     head: usize,
     /// Commands of ours, and those whose callers have gone.
     unwaited: usize,
+    /// How many pushes each command still waits for that is answered so, in order.
+    pushes: VecDeque<u32>,
     /// [`WHOLE`] where the frames of writes are kept too.
     also_kept: u8,
 }
@@ -64,6 +69,25 @@ impl Inflight {
             entry.frame = 0;
         }
         self.entries.push(entry, Some(deadline.stamp()));
+        if entry.flags & PUSHES != 0 {
+            self.pushes.push_back(confirmations(frame));
+        }
+    }
+
+    /// What answers the first command.
+    pub fn expects(&self) -> Option<Expect> {
+        let entry = self.front()?;
+        Some(match self.pushes.front() {
+            Some(left) if entry.flags & PUSHES != 0 => Expect::Pushes(Pushed::of_number(entry.shape), *left),
+            _ => Expect::Reply,
+        })
+    }
+
+    /// A push confirms the first command; says whether it was the last one that was waited for.
+    pub fn confirm(&mut self) -> bool {
+        let Some(left) = self.pushes.front_mut() else { return false };
+        *left = left.saturating_sub(1);
+        *left == 0
     }
 
     /// Once it is large it grows to the most in one step, and is moved to the front when that is full: each doubling
@@ -84,11 +108,22 @@ impl Inflight {
         self.entries.push(Entry::internal(step), None);
     }
 
+    /// The same of one that is answered by so many pushes.
+    pub fn push_subscription(&mut self, step: u32, pushed: Pushed, count: u32) {
+        self.unwaited += 1;
+        let internal = Entry::internal(step);
+        self.entries.push(Entry { flags: internal.flags | PUSHES, shape: pushed as u8, ..internal }, None);
+        self.pushes.push_back(count);
+    }
+
     /// The reply to the first command is complete.
     #[inline(always)]
     pub fn complete(&mut self) {
         if let Some(entry) = self.entries.pop() {
             self.unwaited -= usize::from(!entry.is_waited_for());
+            if entry.flags & PUSHES != 0 {
+                self.pushes.pop_front();
+            }
             self.head += entry.frame as usize;
             if self.head == self.replay.len() {
                 self.replay.clear();
@@ -181,6 +216,13 @@ impl Inflight {
         }
         *self = Inflight::default();
     }
+}
+
+/// How many pushes confirm the command with this frame: one for each argument, and one at least.
+#[cold]
+fn confirmations(frame: &[u8]) -> u32 {
+    let digits = frame.get(1..).unwrap_or_default().split(|byte| *byte == b'\r').next();
+    digits.and_then(whole).map_or(1, |words| words.saturating_sub(1).clamp(1, u32::MAX.into()) as u32)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //!     │                   │                                ▼  │               │
 //!     │                   │                             Probing (idle too long)
 //!     ▼                   ▼                                │                  ▼
-//!    gone ◀───────────────┴── failed, lost, deadline ◀─────┴──────────────── gone
+//!   Closed ◀──────────────┴── failed: why ◀────────────────┴──────────────── gone
 //! ```
 //!
 //! Everything that changes a link's state is in this file. What a lost link means to the target (redial, back off,
@@ -23,19 +23,22 @@ mod inflight;
 mod output;
 mod places;
 mod replies;
+mod standing;
 
 pub use backoff::Backoff;
-pub use entry::{Deadline, Entry, Stamp, ABANDONED, DATED, INTERNAL, READ_ONLY, WHOLE};
+pub use entry::{Deadline, Entry, Expect, Stamp, ABANDONED, DATED, INTERNAL, PUSHES, READ_ONLY, WHOLE};
 pub use handshake::{Introduction, Step};
 pub use inflight::Inflight;
 pub use output::{
-    Compaction, External, Frames, Output, Row, ABORT, ACTION, CHANGED, CLOSE, DIAL, EXTERNAL, LINK, OPEN,
-    PREPARE, REJECT, STATE, TRANSMIT,
+    Compaction, External, Frames, Output, Row, ABORT, ACTION, CLOSE, DIAL, EXTERNAL, LANE, LINK, OPEN,
+    PREPARE, PUSH, REJECT, STATE, TRANSMIT,
 };
 pub use places::Places;
+pub use standing::Standing;
 
 use core::slice;
 
+use crate::command::Role;
 use crate::error::{Failure, Phase, Reason, Sent};
 use crate::resp::{owned, Limits, Parser};
 use crate::retry::Notice;
@@ -64,6 +67,8 @@ pub enum State {
     },
     /// Nothing more is written; replies are awaited.
     Draining,
+    /// It failed for this reason and is of no use any more.
+    Closed(Reason),
 }
 
 /// What the received bytes or the passing of time did to a link.
@@ -99,6 +104,8 @@ pub struct Link {
     pub lane: u32,
     /// The target of that.
     pub target: u32,
+    /// What it is for.
+    pub role: Role,
     /// Which of the dial's addresses it goes to.
     pub candidate: usize,
     /// What waits for replies.
@@ -115,6 +122,12 @@ pub struct Link {
     accepted: bool,
     /// The server tells of changes.
     tracks: bool,
+    /// What it is subscribed to.
+    standing: Standing,
+    /// It speaks RESP2 and has subscriptions: what is pushed comes as arrays.
+    arrays_push: bool,
+    /// Pushes that were dropped.
+    unwanted: u32,
     /// The transport asked not to be written to.
     blocked: bool,
     /// When it was asked a question of ours, for the round trip.
@@ -129,8 +142,7 @@ impl Link {
     /// A link that the transport is being asked for.
     pub fn new(
         id: u32,
-        lane: u32,
-        target: u32,
+        (target, lane, role): (u32, u32, Role),
         candidate: usize,
         introduction: Introduction,
         limits: Limits,
@@ -140,6 +152,10 @@ impl Link {
             id,
             lane,
             target,
+            role,
+            standing: introduction.standing.clone(),
+            arrays_push: false,
+            unwanted: 0,
             candidate,
             inflight: Inflight::default(),
             state: State::Opening,
@@ -181,8 +197,12 @@ impl Link {
     pub fn track(&mut self, prefix: &str, output: &mut Output) {
         self.introduction.tracking.push(owned(prefix));
         // Those that are not open yet introduce themselves with it.
-        if self.introduction.resp2 || matches!(self.state, State::Opening | State::Draining) {
+        if self.introduction.resp2 {
             return;
+        }
+        match self.state {
+            State::Opening | State::Draining | State::Closed(_) => return,
+            State::Handshaking | State::Ready | State::Probing { .. } => {}
         }
         let from = output.frames.len();
         let [.., latest] = &self.introduction.tracking[..] else { return };
@@ -203,7 +223,8 @@ impl Link {
 
     /// Whether read-only commands may be written behind HELLO.
     pub fn allows_riders(&self) -> bool {
-        self.state == State::Handshaking && self.introduction.allows_riders() && !self.blocked
+        let is_shared = self.role == Role::Shared;
+        is_shared && self.state == State::Handshaking && self.introduction.allows_riders() && !self.blocked
     }
 
     /// The transport asked not to be written to, or took that back.
@@ -214,7 +235,7 @@ impl Link {
     /// The transport is connected: introduce ourselves.
     pub fn opened(&mut self, now: Time, output: &mut Output) {
         if self.state != State::Opening {
-            return;
+            return self.out_of_state("opened");
         }
         self.state = State::Handshaking;
         self.asked = now;
@@ -240,11 +261,19 @@ impl Link {
     /// Bytes came. Says how many were consumed (the rest must be shown again, before what comes next) and what it led
     /// to.
     pub fn receive(&mut self, bytes: &[u8], now: Time, output: &mut Output) -> (usize, Event) {
+        if matches!(self.state, State::Opening | State::Closed(_)) {
+            self.out_of_state("receive");
+        }
         self.heard = now;
         let mut replies = Replies {
             bytes,
             link: self.id,
+            lane: self.lane,
             target: self.target,
+            role: self.role,
+            standing: &mut self.standing,
+            arrays_push: &mut self.arrays_push,
+            unwanted: &mut self.unwanted,
             protocol: &mut self.protocol,
             current: &mut self.current,
             tracks: &mut self.tracks,
@@ -279,6 +308,10 @@ impl Link {
 
     /// Whether an error that tells of a cluster is the server's own, and no script's.
     fn believes(&mut self, error: &str, output: &mut Output) -> bool {
+        // Inside of a transaction a question of ours would be queued, and answered by EXEC.
+        if self.role == Role::Exclusive {
+            return false;
+        }
         let from = output.frames.len();
         let believes = self.handshake.believes(error, &mut self.inflight, &mut output.frames);
         output.transmit(self.id, from);
@@ -307,6 +340,7 @@ impl Link {
                 output.transmit(self.id, from);
                 Event::None
             }
+            (State::Handshaking, Progress::Done) if self.resubscribe(output) => Event::None,
             (State::Handshaking | State::Probing { .. }, Progress::Done) => {
                 self.round_trip = now.since(self.asked);
                 self.state = State::Ready;
@@ -318,8 +352,36 @@ impl Link {
         }
     }
 
+    fn resubscribe(&mut self, output: &mut Output) -> bool {
+        let from = output.frames.len();
+        let Link { handshake, introduction, inflight, .. } = self;
+        let asked = handshake.resubscribe(introduction, inflight, &mut output.frames);
+        output.transmit(self.id, from);
+        asked
+    }
+
+    /// A call that makes no sense in this state: a bug of the caller's, which is ignored where users would suffer from it.
+    fn out_of_state(&self, call: &str) {
+        debug_assert!(false, "{call}() on a link that is {:?}", self.state);
+    }
+
+    /// The server's number of this client, if it was needed and the server has told.
+    pub fn client_id(&self) -> Option<i64> {
+        self.handshake.client_id()
+    }
+
+    /// Its subscriptions, for the link that follows it.
+    pub fn take_standing(&mut self) -> Standing {
+        core::mem::take(&mut self.standing)
+    }
+
+    /// How many pushes have been dropped since this was asked last.
+    pub fn take_unwanted(&mut self) -> u32 {
+        core::mem::take(&mut self.unwanted)
+    }
+
     fn fail(&mut self, reason: Reason, text: String) -> Event {
-        self.state = State::Draining;
+        self.state = State::Closed(reason);
         Event::Failed(reason, text)
     }
 

@@ -3,8 +3,9 @@
 //! A row is `[kind | detail << 8, a, b, c]`. Kinds below [`ACTION`] are tokens of a reply (see
 //! [`Kind`](crate::resp::Kind)) whose `c` is the tag of the command that they answer; the rest are actions.
 
+use crate::command::Pushed;
 use crate::error::{Failure, Reason, Sent};
-use crate::resp::{Bytes, Token, SKIP};
+use crate::resp::{Bytes, Token, FIRST, SKIP};
 
 /// One row; see the module.
 pub type Row = [u32; 4];
@@ -33,9 +34,13 @@ pub const DIAL: u32 = 40;
 /// Replies to commands come from this link from now on: target, link, 1 when the server tells of changes on it. Where
 /// detail is 1 the link is the same as before, and only the last word is news.
 pub const LINK: u32 = 41;
-/// The server tells that a key has changed: detail is the token's flags, then where its name begins and ends in the
-/// received bytes. Where the third is 0 all keys may have.
-pub const CHANGED: u32 = 42;
+/// An element of a push: detail is the flags of its token, the token's kind and the kind of the push
+/// ([`Pushed`]), eight bits each; then as in the token of a reply, and the lane. The first and the last are
+/// flagged; the name of the push is not among them where it has a number. Of an invalidation each element is the name of a
+/// key that has changed, and null says that all may have.
+pub const PUSH: u32 = 42;
+/// A lane that is not the shared one has changed its state: lane, state, [`Reason`].
+pub const LANE: u32 = 43;
 
 /// Frames in the making, and the places in them where arguments go that never enter linear memory.
 #[derive(Debug, Default)]
@@ -189,6 +194,13 @@ impl Output {
             _ if length > 0 => self.action(TRANSMIT, link, start, length),
             _ => {}
         }
+    }
+
+    /// An element of a push.
+    pub fn push(&mut self, pushed: Pushed, token: Token, is_first: bool, lane: u32) {
+        let flags = token.flags & !FIRST | if is_first { FIRST } else { 0 };
+        let detail = u32::from(flags) | (token.kind as u32) << 8 | (pushed as u32) << 16;
+        self.action(PUSH | detail << 8, token.a, token.b, lane);
     }
 
     /// The command ends without a reply.

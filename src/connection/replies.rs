@@ -1,31 +1,31 @@
 //! Gives each token of the received bytes to whom it belongs.
 
+use crate::command::{Pushed, Role};
 use crate::error::{Failure, Reason, Sent, ServerError};
-use crate::resp::{owned, Kind, Token, MORE, TOO_DEEP};
+use crate::resp::{owned, Kind, Token, FIRST, LAST, MORE, TOO_DEEP};
 use crate::retry::{self, Notice};
 
-use super::entry::{ABANDONED, INTERNAL};
+use super::entry::{Expect, ABANDONED, INTERNAL, PUSHES};
 use super::handshake::{Answer, Handshake, Introduction, Progress, Step, ELSE};
 use super::inflight::Inflight;
-use super::output::{Output, ABORT, CHANGED, LINK};
+use super::output::{Output, ABORT, LINK};
+use super::standing::Standing;
 
 /// Whose reply is being received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Current {
-    /// Nobody's: the next token begins one.
+    /// None is: the next token begins one.
     None,
     /// The reply to the command with this tag.
     User { tag: u32, shape: u8 },
-    /// The reply to one of ours; true once its meaning is known.
+    /// The reply to one of ours.
     Internal { step: Step },
-    /// The reply to a command that nobody waits for any more.
+    /// The reply to a command whose caller does not wait any more.
     Drop,
-    /// A message out of band, which answers no command: its kind comes next.
+    /// A push, whose name comes next.
     Push,
-    /// One that tells of changes.
-    Changes,
-    /// One that concerns nobody.
-    Noise,
+    /// The elements of a push. Where it is not wanted they are dropped; the first that is handed on says so.
+    Pushed { pushed: Pushed, wanted: bool, begun: bool },
 }
 
 impl Current {
@@ -37,9 +37,17 @@ impl Current {
 /// A link's parts while it receives.
 pub(super) struct Replies<'a> {
     pub(super) bytes: &'a [u8],
-    /// The link and its target, at the boundary.
+    /// The link, its lane and its target, at the boundary.
     pub(super) link: u32,
+    pub(super) lane: u32,
     pub(super) target: u32,
+    pub(super) role: Role,
+    /// Its subscriptions, which confirmations add to and take from.
+    pub(super) standing: &'a mut Standing,
+    /// Arrays are pushes: a RESP2 link with subscriptions.
+    pub(super) arrays_push: &'a mut bool,
+    /// Pushes that were dropped.
+    pub(super) unwanted: &'a mut u32,
     pub(super) protocol: &'a mut u8,
     pub(super) current: &'a mut Current,
     pub(super) tracks: &'a mut bool,
@@ -64,7 +72,9 @@ impl Replies<'_> {
     pub(super) fn token(&mut self, token: Token) {
         if token.is_first() {
             match self.inflight.front() {
-                Some(entry) if entry.flags & (INTERNAL | ABANDONED) == 0 && token.kind != Kind::Push => {
+                Some(entry)
+                    if entry.flags & (INTERNAL | ABANDONED | PUSHES) == 0 && !self.is_push(token.kind) =>
+                {
                     // RESP3 replies already have the shape that they are promised in.
                     let shape = if *self.protocol == 3 { 0 } else { entry.shape };
                     let tag = entry.tag;
@@ -128,38 +138,119 @@ impl Replies<'_> {
             Current::Internal { step } => {
                 let text = self.bytes.get(token.a as usize..token.b as usize).unwrap_or_default();
                 let is_text = matches!(token.kind, Kind::Bulk | Kind::Simple);
-                self.handshake.learn(step, if is_text { text } else { b"" }, token.kind == Kind::Null);
+                self.handshake.learn(step, token, if is_text { text } else { b"" });
             }
-            Current::Push if !token.is_first() => {
-                let name = self.bytes.get(token.a as usize..token.b as usize);
-                let tells = !is_big && name == Some(b"invalidate");
-                *self.current = if tells { Current::Changes } else { Current::Noise };
-            }
-            Current::Changes if matches!(token.kind, Kind::Bulk | Kind::Null) => {
-                self.output.action(CHANGED | u32::from(token.flags) << 8, token.a, token.b, 0);
-            }
-            // A name that is not shown may be any.
-            Current::Changes if is_big || token.kind == Kind::Skipped && token.flags & MORE != 0 => {
-                self.output.action(CHANGED, 0, 0, 0);
+            Current::Push if !token.is_first() => self.name_push(token),
+            Current::Pushed { pushed, wanted, begun } => {
+                if pushed.confirms().is_some() && !begun && token.kind == Kind::Bulk {
+                    let channel = self.bytes.get(token.a as usize..token.b as usize).unwrap_or_default();
+                    self.standing.confirm(pushed, channel);
+                }
+                if wanted {
+                    self.push(pushed, begun, token);
+                }
+                *self.current = Current::Pushed { pushed, wanted, begun: true };
             }
             _ => {}
         }
-        if is_big && !self.current.is_user() {
+        if is_big && !self.hands_on() {
             self.output.skip(token);
         }
         if token.is_last() {
-            if !matches!(self.current, Current::Push | Current::Changes | Current::Noise) {
-                self.inflight.complete();
+            match *self.current {
+                Current::Push => *self.unwanted += 1,
+                Current::Pushed { pushed, wanted, .. } => {
+                    *self.unwanted += u32::from(!wanted);
+                    self.confirm(pushed, token);
+                }
+                _ => self.inflight.complete(),
             }
             *self.current = Current::None;
         }
+    }
+
+    /// Whether a reply or a push begins with this kind of token.
+    #[inline]
+    fn is_push(&self, kind: Kind) -> bool {
+        kind == Kind::Push || kind == Kind::Array && *self.arrays_push
+    }
+
+    /// Whether what is received is handed on, as it is.
+    fn hands_on(&self) -> bool {
+        match *self.current {
+            Current::User { .. } => true,
+            Current::Pushed { pushed, wanted, .. } => wanted && pushed != Pushed::Invalidate,
+            Current::None | Current::Internal { .. } | Current::Drop | Current::Push => false,
+        }
+    }
+
+    /// The first word of a push.
+    #[cold]
+    fn name_push(&mut self, token: Token) {
+        let text = self.bytes.get(token.a as usize..token.b as usize);
+        let is_text = matches!(token.kind, Kind::Bulk | Kind::Simple) && token.flags & MORE == 0;
+        let pushed = Pushed::of(text.filter(|_| is_text).unwrap_or_default());
+        let wanted = match self.role {
+            Role::Shared => pushed == Pushed::Invalidate && !self.introduction.tracking.is_empty(),
+            // One whose name is not shown whole is not handed on either.
+            Role::Subscriber => is_text && pushed != Pushed::Pong,
+            Role::Exclusive | Role::Blocking => false,
+        };
+        let begun = wanted && pushed == Pushed::Other;
+        if begun {
+            self.output.push(pushed, token, true, self.lane);
+        }
+        *self.current = Current::Pushed { pushed, wanted, begun };
+    }
+
+    /// Hands on an element of a push.
+    fn push(&mut self, pushed: Pushed, begun: bool, token: Token) {
+        if pushed != Pushed::Invalidate {
+            return self.output.push(pushed, token, !begun, self.lane);
+        }
+        let hidden = token.kind == Kind::Big || token.kind == Kind::Skipped && token.flags & MORE != 0;
+        if hidden {
+            // A name that is not shown may be any.
+            let all = Token { kind: Kind::Null, flags: 0, a: 0, b: 0 };
+            self.output.push(pushed, all, false, self.lane);
+        } else if matches!(token.kind, Kind::Bulk | Kind::Null) {
+            self.output.push(pushed, token, false, self.lane);
+        }
+    }
+
+    /// A push is complete: it may be what the first command waits for.
+    #[cold]
+    fn confirm(&mut self, pushed: Pushed, last: Token) {
+        let Some(entry) = self.inflight.front().copied() else { return };
+        let is_answer = match self.inflight.expects() {
+            Some(Expect::Pushes(expected, _)) => expected == pushed && self.inflight.confirm(),
+            // In RESP2 the answer to a PING looks like one.
+            Some(Expect::Reply) => pushed == Pushed::Pong && *self.protocol == 2,
+            None => false,
+        };
+        if !is_answer {
+            return;
+        }
+        if entry.flags & INTERNAL != 0 {
+            self.answer(Step::of(entry.tag), last);
+        } else if entry.is_waited_for() {
+            // The last element of a confirmation is the number of subscriptions.
+            let flags = last.flags | FIRST | LAST;
+            self.output.reply(Token { flags, ..last }, 0, entry.tag);
+        }
+        self.inflight.complete();
     }
 
     #[cold]
     #[inline(never)]
     fn begin_other(&mut self, token: Token) {
         *self.current = match self.inflight.front() {
-            _ if token.kind == Kind::Push => Current::Push,
+            _ if self.is_push(token.kind) => Current::Push,
+            // The first confirmation in RESP2.
+            Some(entry) if entry.flags & PUSHES != 0 && token.kind == Kind::Array => {
+                *self.arrays_push = *self.protocol == 2;
+                Current::Push
+            }
             None => {
                 self.failed = Some(match (token.kind, self.text(token)) {
                     (Kind::Error, Some(text)) => ["the server said: ", &text].concat(),
@@ -168,7 +259,8 @@ impl Replies<'_> {
                 Current::Drop
             }
             Some(entry) if entry.flags & INTERNAL != 0 => Current::Internal { step: Step::of(entry.tag) },
-            Some(_) => Current::Drop,
+            Some(entry) if entry.flags & ABANDONED != 0 => Current::Drop,
+            Some(entry) => Current::User { tag: entry.tag, shape: 0 },
         };
     }
 
@@ -208,6 +300,9 @@ impl Replies<'_> {
                 self.event = Progress::Failed(Reason::Cluster, text);
             }
         }
+        if step == Step::Id && token.kind == Kind::Int {
+            self.handshake.identified(token.int());
+        }
         if step == Step::Track {
             // A server that speaks RESP2 says OK, and then nothing.
             *self.tracks = error.is_none() && *self.protocol == 3;
@@ -232,6 +327,9 @@ impl Replies<'_> {
     }
 
     fn announce(&mut self, same: u32) {
+        if self.role != Role::Shared {
+            return;
+        }
         self.output.action(LINK | same << 8, self.target, self.link, u32::from(*self.tracks));
     }
 

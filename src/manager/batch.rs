@@ -6,8 +6,8 @@
 //! that their arguments say is known when they are framed: of a command that is larger than a batch, the shell frames
 //! the arguments in the middle itself ([`FRAMED`]).
 
-use crate::command::{self, Args, Info, Refusal};
-use crate::connection::{Entry, External, Frames, READ_ONLY, WHOLE};
+use crate::command::{self, Args, Info, Pushed, Refusal, Role};
+use crate::connection::{Entry, External, Frames, PUSHES, READ_ONLY, WHOLE};
 use crate::resp::{array_header, bulk, bulk_header, TextArguments};
 use crate::time::{Duration, Time};
 
@@ -128,12 +128,17 @@ pub struct Encoder {
 impl Encoder {
     /// Appends the next command's frame; `None` when the batch is empty.
     #[inline]
-    pub fn next(&mut self, batch: &mut Batch<'_>, frames: &mut Frames) -> Result<Option<Outcome>, Malformed> {
+    pub fn next(
+        &mut self,
+        batch: &mut Batch<'_>,
+        role: Role,
+        frames: &mut Frames,
+    ) -> Result<Option<Outcome>, Malformed> {
         loop {
             let Some(tag) = batch.word() else { return Ok(None) };
             let policy = batch.word().ok_or(Malformed)?;
             if tag < STAGED_AT {
-                return self.command(tag, policy as u16, batch, frames).map(Some);
+                return self.command((tag, policy as u16), batch, role, frames).map(Some);
             }
             if tag == STAGED_AT {
                 batch.staged_at = (policy != JUST_NOW).then_some(policy);
@@ -147,9 +152,9 @@ impl Encoder {
     #[inline(always)]
     fn command(
         &mut self,
-        tag: u32,
-        policy: u16,
+        (tag, policy): (u32, u16),
         batch: &mut Batch<'_>,
+        role: Role,
         frames: &mut Frames,
     ) -> Result<Outcome, Malformed> {
         let arguments = batch.word().ok_or(Malformed)?;
@@ -177,7 +182,7 @@ impl Encoder {
             }
             missing = missing.checked_sub(count).ok_or(Malformed)?;
         }
-        if let Some(refusal) = info.refusal {
+        if let Some(refusal) = info.refusal.filter(|refusal| !role.permits(*refusal)) {
             frames.truncate(from);
             return Ok(Outcome::Refused { tag, refusal });
         }
@@ -186,7 +191,10 @@ impl Encoder {
             (0, false) => WHOLE,
             _ => 0,
         };
-        let entry = Entry::new(tag, policy, flags, info.shape as u8);
+        let mut entry = Entry::new(tag, policy, flags, info.shape as u8);
+        if info.refusal == Some(Refusal::Subscription) {
+            subscription(&mut entry, &frames.bytes[from as usize..]);
+        }
         Ok(Outcome::Framed { entry, from, size: outside + u64::from(frames.len() - from) })
     }
 
@@ -266,12 +274,20 @@ impl Args for Seen<'_> {
     }
 }
 
+/// Makes a command wait for the pushes that confirm it. To subscribe twice is the same as once.
+#[cold]
+fn subscription(entry: &mut Entry, frame: &[u8]) {
+    let name = frame.split(|byte| *byte == b'\n').nth(2).map(<[u8]>::trim_ascii_end);
+    entry.shape = Pushed::of(name.unwrap_or_default()) as u8;
+    entry.flags |= PUSHES | if entry.flags & WHOLE != 0 { READ_ONLY } else { 0 };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn outcomes(encoder: &mut Encoder, mut batch: Batch<'_>, frames: &mut Frames) -> Vec<Outcome> {
-        core::iter::from_fn(|| encoder.next(&mut batch, frames).expect("well formed")).collect()
+        core::iter::from_fn(|| encoder.next(&mut batch, Role::Shared, frames).expect("well formed")).collect()
     }
 
     #[test]
@@ -295,7 +311,10 @@ mod tests {
     #[test]
     fn a_batch_holds_whole_commands_only() {
         let mut batch = Batch::new(&[9, 0, 4, 3, 1], b"DEL|a|", true, &[]);
-        assert_eq!(Encoder::default().next(&mut batch, &mut Frames::default()).err(), Some(Malformed));
+        assert_eq!(
+            Encoder::default().next(&mut batch, Role::Shared, &mut Frames::default()).err(),
+            Some(Malformed)
+        );
     }
 
     #[test]
@@ -351,7 +370,9 @@ mod tests {
         ];
         let mut batch = Batch::new(&words, b"PING|PING|PING|PING|", true, &[]);
         let ages: Vec<u64> = core::iter::from_fn(|| {
-            let outcome = Encoder::default().next(&mut batch, &mut Frames::default()).expect("well formed");
+            let outcome = Encoder::default()
+                .next(&mut batch, Role::Shared, &mut Frames::default())
+                .expect("well formed");
             outcome.map(|_| batch.age(now).as_micros() / 1_000)
         })
         .collect();
@@ -427,7 +448,10 @@ mod tests {
             &[1, 0, 1, BYTES << LENGTH_BITS | 9],
         ] {
             let mut batch = Batch::new(words, b"GET|", true, &[]);
-            assert_eq!(Encoder::default().next(&mut batch, &mut Frames::default()).err(), Some(Malformed));
+            assert_eq!(
+                Encoder::default().next(&mut batch, Role::Shared, &mut Frames::default()).err(),
+                Some(Malformed)
+            );
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The end of lanes and targets: what their commands need is still done, within their deadlines.
 
+use crate::command::Role;
+use crate::connection::LANE;
 use crate::error::{Failure, Reason, Sent};
 use crate::time::Time;
 
 use super::lane::State;
-use super::Manager;
+use super::{target, Manager};
 
 impl Manager {
     /// No handle holds the target any more.
@@ -21,6 +23,11 @@ impl Manager {
         let Some(lane) = self.lanes.get_mut(number) else { return };
         lane.released = true;
         match lane.state {
+            State::Closed(_) => {
+                // Its end was told when its link was lost.
+                lane.is_kept = true;
+                self.abort(number, now);
+            }
             State::Idle | State::Disabled { .. } => self.abort(number, now),
             State::Connecting { .. } | State::Ready { .. } => self.finish(number, now),
         }
@@ -42,13 +49,13 @@ impl Manager {
         };
         let dial = lane.take_background_dial();
         self.hang_up_dial(dial);
-        let Some(link) = self.links.get_mut(id) else { return self.closed(number) };
+        let Some(link) = self.links.get_mut(id) else { return self.closed(number, now) };
         if link.drain() {
-            self.link_drained(number, id);
+            self.link_drained(number, id, now);
         } else if !link.inflight.is_waited_for() {
             // All callers were told that no reply came in time: the server has no more claim to the link.
             self.hang_up(id, 0);
-            self.closed(number);
+            self.closed(number, now);
         }
     }
 
@@ -66,17 +73,20 @@ impl Manager {
             output.reject(entry.tag, Failure::Closed, 0, Sent::No);
             true
         });
-        self.closed(number);
+        self.closed(number, now);
     }
 
-    pub(super) fn link_drained(&mut self, number: u32, link: u32) {
+    pub(super) fn link_drained(&mut self, number: u32, link: u32, now: Time) {
         self.hang_up(link, 1);
-        self.closed(number);
+        self.closed(number, now);
     }
 
     /// The lane is gone, and with its last lane a target that nobody holds.
-    fn closed(&mut self, number: u32) {
+    fn closed(&mut self, number: u32, now: Time) {
         let Some(lane) = self.lanes.remove(number) else { return };
+        if lane.role != Role::Shared && !lane.is_kept {
+            self.output.action(LANE, number, target::State::Closed as u32, 0);
+        }
         let Some(target) = self.targets.get_mut(lane.target) else { return };
         if let Some(node) = target.nodes.get_mut(lane.node) {
             node.others.retain(|other| *other != number);
@@ -84,6 +94,8 @@ impl Manager {
         let is_last = target.released && target.lanes().all(|other| self.lanes.get(other).is_none());
         if is_last {
             self.close_target(lane.target);
+        } else {
+            self.make_room(lane.target, lane.node, lane.role, now);
         }
     }
 }

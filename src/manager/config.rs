@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::connection::Introduction;
+use crate::connection::{Introduction, Standing};
 use crate::error::Reason;
 use crate::resp::{decimal, frame, owned, Bytes, Limits};
 use crate::time::Duration;
@@ -50,6 +50,8 @@ pub struct Options<'a> {
     pub max_staged_bytes: u32,
     /// Commands that may be written and not answered; default 1,000,000.
     pub max_pending: u32,
+    /// Links that a node lends to callers at a time, of each role; default 32.
+    pub max_lanes: u32,
     /// Longest string in a reply; default 512 MiB, the server's own limit (`proto-max-bulk-len`).
     pub max_bulk: u32,
     /// Deepest nesting of a reply; default 64, at most 128.
@@ -91,6 +93,8 @@ pub struct Config {
     pub max_staged_bytes: usize,
     /// Commands that may be written and not answered.
     pub max_pending: usize,
+    /// Links that may be lent at a time, of each role.
+    pub max_lanes: usize,
     /// Limits of the parser.
     pub limits: Limits,
     /// Frames of writes are kept until they are answered.
@@ -141,6 +145,8 @@ impl Config {
                 db: options.db.unwrap_or(parsed.db),
                 resp2: protocol == 2,
                 tracking: Vec::new(),
+                standing: Standing::default(),
+                needs_id: false,
                 bare: false,
             },
             dynamic_credentials: options.dynamic_credentials,
@@ -151,6 +157,7 @@ impl Config {
             max_staged: amount(options.max_staged, 10_000) as usize,
             max_staged_bytes: amount(options.max_staged_bytes, 16 << 20) as usize,
             max_pending: amount(options.max_pending, 1_000_000) as usize,
+            max_lanes: amount(options.max_lanes, 32) as usize,
             limits: Limits {
                 bulk: u64::from(amount(options.max_bulk, 512 << 20)),
                 depth: amount(options.max_depth, 64) as usize,

@@ -1,5 +1,6 @@
 //! Dials: when they begin, what they try, and what a lane is without a link.
 
+use crate::command::Role;
 use crate::connection::{Introduction, Link, CLOSE, DIAL, OPEN, PREPARE};
 use crate::error::Reason;
 use crate::resp::owned;
@@ -18,12 +19,16 @@ impl Manager {
     /// A command needs the lane, or a caller wants it to be ready.
     pub(super) fn demand(&mut self, number: u32, now: Time) {
         self.consult(number, now);
-        let Manager { targets, lanes, breakers, .. } = self;
-        let Some(lane) = lanes.get_mut(number) else { return };
+        let Some(lane) = self.lanes.get_mut(number) else { return };
         lane.unasked = false;
         if !lane.may_dial(now) {
             return;
         }
+        if !self.has_room(number) {
+            return self.wait_for_room(number, now);
+        }
+        let Manager { targets, lanes, breakers, .. } = self;
+        let Some(lane) = lanes.get_mut(number) else { return };
         let Some(target) = targets.get(lane.target) else { return };
         let Ok(config) = &target.config else { return };
         if let State::Disabled { retry_at, .. } = &mut lane.state {
@@ -55,10 +60,17 @@ impl Manager {
             State::Disabled { trouble, retry_at, .. } => {
                 State::Disabled { trouble, retry_at, dial: Some(dial) }
             }
-            State::Idle | State::Connecting { .. } => State::Connecting { dial, trouble },
+            state @ (State::Connecting { .. } | State::Closed(_)) => {
+                debug_assert!(false, "a dial begins on a lane that is {state:?}");
+                lane.state = state;
+                return;
+            }
+            State::Idle => State::Connecting { dial, trouble },
         };
         target.stats.dials += 1.0;
-        output.action(DIAL, lane.target, id, u32::from(in_background));
+        if lane.role == Role::Shared {
+            output.action(DIAL, lane.target, id, u32::from(in_background));
+        }
         if !in_background {
             self.changed(number, now);
         }
@@ -74,13 +86,19 @@ impl Manager {
         let Manager { targets, lanes, links, output, .. } = self;
         let Some(lane) = lanes.get_mut(number) else { return };
         let Some(target) = targets.get(lane.target) else { return };
-        let (of, keeps_writes) = (lane.target, target.route.keeps_writes());
+        let (of, role, keeps_writes) = (lane.target, lane.role, target.route.keeps_writes());
+        let standing = lane.standing.clone();
         let (Ok(config), Some(dial)) = (&target.config, lane.dial_mut()) else { return };
         while let Some(candidate) = dial.next_candidate(now) {
             let bare = dial.candidates[candidate].bare;
-            let introduction = Introduction { bare, ..config.introduction.clone() };
+            let mut introduction = Introduction { bare, ..config.introduction.clone() };
+            if role != Role::Shared {
+                introduction.tracking = Vec::new();
+                introduction.standing = standing.clone();
+                introduction.needs_id = role == Role::Blocking;
+            }
             let id = links.insert(|id| {
-                let mut link = Link::new(id, number, of, candidate, introduction, config.limits, now);
+                let mut link = Link::new(id, (of, number, role), candidate, introduction, config.limits, now);
                 link.inflight.keep_writes(keeps_writes);
                 link
             });
@@ -199,6 +217,7 @@ impl Manager {
         outage.disable(lane);
         self.turn_away(number);
         self.changed(number, now);
+        self.leaves_room(number, now);
     }
 
     /// Rejects the commands that do not want to wait for a disabled lane, or would in vain.

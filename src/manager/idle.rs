@@ -1,19 +1,29 @@
 //! Links that are not used: closed when the time is over that the user gives them. A host that suspends its functions keeps
 //! their connections open, and each counts against the server's limit.
 
+use crate::command::Role;
 use crate::connection::Link;
 use crate::time::{Duration, Time};
 
 use super::lane::{Lane, State};
+use super::lanes::KEPT;
 use super::Manager;
 
 impl Manager {
     /// When the link of a lane will have been unused for too long.
     pub(super) fn idle_end(&self, lane: &Lane) -> Time {
         let config = self.targets.get(lane.target).and_then(|target| target.config.as_ref().ok());
-        let limit = config.map_or(Duration::ZERO, |config| config.idle);
+        let limit = match lane.role {
+            // Kept for the next caller. One that a caller holds is that one's.
+            Role::Exclusive | Role::Blocking if lane.is_kept => KEPT,
+            Role::Exclusive | Role::Blocking | Role::Subscriber => Duration::ZERO,
+            Role::Shared => config.map_or(Duration::ZERO, |config| config.idle),
+        };
         if limit == Duration::ZERO {
             return Time::NEVER;
+        }
+        if lane.is_kept {
+            return lane.since.after(limit);
         }
         self.unused(lane).map_or(Time::NEVER, |link| link.heard().after(limit))
     }
@@ -30,6 +40,9 @@ impl Manager {
         let Some(lane) = self.lanes.get(number) else { return };
         if self.idle_end(lane) > now {
             return;
+        }
+        if lane.is_kept {
+            return self.shut_down_lane(number, now);
         }
         let Some(lane) = self.lanes.get_mut(number) else { return };
         if let (Some(link), _) = lane.leave() {

@@ -13,7 +13,8 @@
 //! What a state needs stands in its variant: there is no dial without a place for what it leads to, and no link that is not
 //! ready to be written to, but for those that are [`retired`](Lane::retired).
 
-use crate::connection::Backoff;
+use crate::command::Role;
+use crate::connection::{Backoff, Standing};
 use crate::error::Reason;
 use crate::time::{Duration, Time};
 
@@ -50,6 +51,8 @@ pub(super) enum State {
         /// It tries whether the node can be reached again, while commands are still rejected: a breaker's half-open state.
         dial: Option<Dial>,
     },
+    /// The link was lost, and with it what the lane was for.
+    Closed(Trouble),
 }
 
 /// See the module.
@@ -58,11 +61,20 @@ pub(super) struct Lane {
     pub(super) target: u32,
     /// The place of its node among the target's.
     pub(super) node: usize,
+    pub(super) role: Role,
     pub(super) state: State,
     /// Since when it is in this state.
     pub(super) since: Time,
     /// Nobody holds it any more: it ends once what its commands need is done.
     pub(super) released: bool,
+    /// It was released with a link that is as good as new, which is kept for the next caller.
+    pub(super) is_kept: bool,
+    /// Commands were submitted to it.
+    pub(super) is_used: bool,
+    /// The server behind its link serves less than it did: another caller had better have another link.
+    pub(super) is_outdated: bool,
+    /// What its last link was subscribed to.
+    pub(super) standing: Standing,
     /// A link that was replaced while commands were in flight on it: it stays until they are answered or overdue.
     pub(super) retired: Option<u32>,
     pub(super) staged: Staged,
@@ -81,13 +93,22 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(target: u32, node: usize, backoff: (Duration, Duration), now: Time) -> Lane {
+    pub(super) fn new(
+        (target, node, role): (u32, usize, Role),
+        backoff: (Duration, Duration),
+        now: Time,
+    ) -> Lane {
         Lane {
             target,
             node,
+            role,
             state: State::Idle,
             since: now,
             released: false,
+            is_kept: false,
+            is_used: false,
+            is_outdated: false,
+            standing: Standing::default(),
             retired: None,
             staged: Staged::default(),
             backoff: Backoff::new(backoff.0, backoff.1),
@@ -104,7 +125,7 @@ impl Lane {
     pub(super) fn link(&self) -> Option<u32> {
         match self.state {
             State::Ready { link, .. } => Some(link),
-            State::Idle | State::Connecting { .. } | State::Disabled { .. } => None,
+            State::Idle | State::Connecting { .. } | State::Disabled { .. } | State::Closed(_) => None,
         }
     }
 
@@ -113,7 +134,7 @@ impl Lane {
         match &self.state {
             State::Connecting { dial, .. } => Some(dial),
             State::Ready { dial, .. } | State::Disabled { dial, .. } => dial.as_ref(),
-            State::Idle => None,
+            State::Idle | State::Closed(_) => None,
         }
     }
 
@@ -122,7 +143,7 @@ impl Lane {
         match &mut self.state {
             State::Connecting { dial, .. } => Some(dial),
             State::Ready { dial, .. } | State::Disabled { dial, .. } => dial.as_mut(),
-            State::Idle => None,
+            State::Idle | State::Closed(_) => None,
         }
     }
 
@@ -130,14 +151,14 @@ impl Lane {
     pub(super) fn take_background_dial(&mut self) -> Option<Dial> {
         match &mut self.state {
             State::Ready { dial, .. } | State::Disabled { dial, .. } => dial.take(),
-            State::Idle | State::Connecting { .. } => None,
+            State::Idle | State::Connecting { .. } | State::Closed(_) => None,
         }
     }
 
     /// Leaves whatever state it is in; gives the link and the dial that it had.
     pub(super) fn leave(&mut self) -> (Option<u32>, Option<Dial>) {
         match core::mem::take(&mut self.state) {
-            State::Idle => (None, None),
+            State::Idle | State::Closed(_) => (None, None),
             State::Connecting { dial, .. } => (None, Some(dial)),
             State::Ready { link, dial } => (Some(link), dial),
             State::Disabled { dial, .. } => (None, dial),
@@ -154,14 +175,14 @@ impl Lane {
     pub(super) fn trouble(&self) -> Option<&Trouble> {
         match &self.state {
             State::Connecting { trouble, .. } => trouble.as_ref(),
-            State::Disabled { trouble, .. } => Some(trouble),
+            State::Disabled { trouble, .. } | State::Closed(trouble) => Some(trouble),
             State::Idle | State::Ready { .. } => None,
         }
     }
 
     /// Whether something waits for a link that a later dial may bring.
     pub(super) fn wants_link(&self) -> bool {
-        !self.staged.is_empty()
+        !self.staged.is_empty() || !self.standing.is_empty() && !self.released
     }
 
     /// Whether a dial may begin now.
@@ -171,7 +192,7 @@ impl Lane {
             State::Disabled { trouble, retry_at, dial } => {
                 dial.is_none() && trouble.0.retryable() && now >= *retry_at
             }
-            State::Connecting { .. } | State::Ready { .. } => false,
+            State::Connecting { .. } | State::Ready { .. } | State::Closed(_) => false,
         }
     }
 
@@ -182,13 +203,14 @@ impl Lane {
             State::Connecting { .. } => target::State::Connecting,
             State::Ready { .. } => target::State::Ready,
             State::Disabled { .. } => target::State::Disabled,
+            State::Closed(_) => target::State::Closed,
         }
     }
 
     pub(super) fn status(&self) -> target::Status<'_> {
         let retry_at = match &self.state {
             State::Disabled { trouble, retry_at, .. } => trouble.0.retryable().then(|| retry_at.as_millis()),
-            State::Idle | State::Connecting { .. } | State::Ready { .. } => None,
+            State::Idle | State::Connecting { .. } | State::Ready { .. } | State::Closed(_) => None,
         };
         target::Status {
             state: self.public_state(),

@@ -1,8 +1,8 @@
 //! What becomes of lanes as their links come, speak and go. What is tried again is decided in [`retry`].
 
+use crate::command::Role;
 use crate::connection::{Deadline, Entry, Event, CLOSE, DATED, IDLE_PROBE};
-use crate::error::Reason;
-use crate::error::Sent;
+use crate::error::{Failure, Reason, Sent};
 use crate::resp::owned;
 use crate::retry::{self, Address, Kind, Redial, Stage, Verdict};
 use crate::time::{Duration, Time};
@@ -66,6 +66,9 @@ impl Manager {
         let retired = lane.retired == Some(link);
         let released = lane.released;
         let (consumed, event) = open.receive(bytes, now, output);
+        if let Some(target) = targets.get_mut(lane.target) {
+            target.stats.pushes_dropped += f64::from(open.take_unwanted());
+        }
         match event {
             // It may have been the last reply that a caller waits for.
             Event::None if released => self.finish(number, now),
@@ -74,7 +77,7 @@ impl Manager {
             Event::Failed(reason, text) => self.link_failed(link, reason, text, now),
             Event::Outdated => self.link_outdated(number, link, now),
             Event::Drained if retired => {}
-            Event::Drained => self.link_drained(number, link),
+            Event::Drained => self.link_drained(number, link, now),
         }
         if retired {
             self.settle_retired(number, now);
@@ -157,9 +160,10 @@ impl Manager {
             }
         }
         let before = self.output.frames.len();
+        let is_shared = self.lanes.get(number).is_some_and(|lane| lane.role == Role::Shared);
         self.write_staged(number, now);
         // A request's link may have served already, and end before it is listed: there it is not worth a write of its own.
-        if is_new && (self.scope == 0 || self.output.frames.len() > before) {
+        if is_new && is_shared && (self.scope == 0 || self.output.frames.len() > before) {
             let Manager { links, output, .. } = self;
             // In the same write as the first commands, and behind them: what waits may be large, and is not copied.
             if let Some(link) = links.get_mut(link) {
@@ -219,6 +223,10 @@ impl Manager {
     fn link_outdated(&mut self, number: u32, link: u32, now: Time) {
         let Some(lane) = self.lanes.get_mut(number) else { return };
         let is_used = matches!(lane.state, State::Ready { link: used, dial: None } if used == link);
+        if lane.role != Role::Shared {
+            lane.is_outdated = true;
+            return;
+        }
         if !is_used || lane.released || now < lane.next_outdated {
             return;
         }
@@ -280,6 +288,12 @@ impl Manager {
         }
         let address = lane.address.clone().unwrap_or_default();
         let trouble = (reason, ["the connection to ", &address, " was lost: ", &text].concat());
+        if lane.role == Role::Exclusive && lane.is_used {
+            return self.close_exclusive(number, trouble, now);
+        }
+        if lane.is_kept {
+            return self.abort(number, now);
+        }
         let lived = now.since(lane.since);
         lane.short_lives = if lived < SHORT_LIFE { lane.short_lives + 1 } else { 0 };
         if retry::server(reason) == Redial::Slowly || lane.short_lives > SHORT_LIVES {
@@ -297,15 +311,32 @@ impl Manager {
                 self.changed(number, now);
             }
             // Servers close links that are not used: no other is opened before a command needs one.
-            None if was_idle && lane.staged.is_empty() => self.changed(number, now),
+            None if was_idle && !lane.wants_link() => {
+                self.changed(number, now);
+                self.leaves_room(number, now);
+            }
             None => {
-                lane.unasked = lane.staged.is_empty();
+                lane.unasked = !lane.wants_link();
                 self.begin_dial(number, Some(trouble), now);
                 if let Some(dial) = self.lanes.get_mut(number).and_then(|lane| lane.dial_mut()) {
                     dial.patience = now.after(PATIENCE);
                 }
             }
         }
+    }
+
+    /// The link of an exclusive lane that was used is gone: nothing that waits on it may run on another.
+    fn close_exclusive(&mut self, number: u32, trouble: Trouble, now: Time) {
+        let Manager { lanes, output, .. } = self;
+        let Some(lane) = lanes.get_mut(number) else { return };
+        let reason = trouble.0 as u32;
+        lane.staged.remove(|entry| {
+            output.reject(entry.tag, Failure::ConnectionLost, reason, Sent::No);
+            true
+        });
+        lane.state = State::Closed(trouble);
+        self.changed(number, now);
+        self.leaves_room(number, now);
     }
 
     /// Closes a link. What may be sent again goes back to the queue, the other commands are rejected.
@@ -317,13 +348,18 @@ impl Manager {
         let stage = if gone.is_accepted() { Stage::Written } else { Stage::Riding };
         // Of a released lane a dial still goes on for what waits, but there is no link after the last.
         let is_last = lane.released && lane.link() == Some(link);
+        // What the link meant to a transaction is gone with it.
+        let is_alone = lane.role == Role::Exclusive;
+        if lane.link() == Some(link) {
+            lane.standing = gone.take_standing();
+        }
         let mut returned = Staged::for_all_of(&gone.inflight);
         gone.inflight.take(|entry, frame| {
             if !entry.is_waited_for() {
                 return;
             }
             // As if its frame were not kept: there is no link to send it on.
-            let kind = if is_last { Kind::Unkept } else { entry.kind() };
+            let kind = if is_last || is_alone { Kind::Unkept } else { entry.kind() };
             match retry::command(reason, stage, kind, entry.resent()) {
                 Verdict::Again => {
                     let (entry, deadline) = again(policies, entry, stage, now);
@@ -356,7 +392,9 @@ impl Manager {
         let id = *link;
         if links.get(id).is_some_and(|link| link.is_probe_due(now)) {
             self.link_failed(id, Reason::Timeout, owned("no answer to a PING after idleness"), now);
-        } else if silent && dial.is_none() && !lane.released {
+        } else if silent && lane.role == Role::Subscriber {
+            self.link_failed(id, Reason::Timeout, owned("no answer in time"), now);
+        } else if silent && lane.role == Role::Shared && dial.is_none() && !lane.released {
             // Doubt: a second link is dialled, and if that answers it takes over.
             self.begin_dial(number, None, now);
         }

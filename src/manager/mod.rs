@@ -22,6 +22,7 @@ mod dial;
 mod endpoint;
 mod idle;
 mod lane;
+mod lanes;
 mod links;
 mod node;
 mod scope;
@@ -39,7 +40,8 @@ pub use config::{Config, Invalid, Options};
 pub use endpoint::Endpoint;
 pub use target::{State, Stats, Status};
 
-use crate::connection::{Deadline, Link, Output};
+use crate::command::Role;
+use crate::connection::{Deadline, Link, Output, LANE};
 use crate::error::{Failure, Phase, Sent};
 use crate::resp::owned;
 use crate::time::{Duration, Time};
@@ -146,7 +148,7 @@ impl Manager {
         let Manager { targets, lanes, breakers, .. } = self;
         let Some(target) = targets.get_mut(number) else { return number };
         let backoff = target.config.as_ref().map_or_else(|_| Default::default(), |config| config.backoff);
-        let mut lane = Lane::new(number, target.nodes.len(), backoff, now);
+        let mut lane = Lane::new((number, target.nodes.len(), Role::Shared), backoff, now);
         let mut breaker = None;
         match &target.config {
             Ok(config) => {
@@ -211,7 +213,8 @@ impl Manager {
             return;
         }
         tracking.push(owned(prefix));
-        for link in links.iter_mut().filter(|link| link.target == target) {
+        let shared = |link: &&mut Link| link.target == target && link.role == Role::Shared;
+        for link in links.iter_mut().filter(shared) {
             link.track(prefix, output);
         }
     }
@@ -321,9 +324,16 @@ impl Manager {
         let Manager { targets, lanes, output, .. } = self;
         let Some(lane) = lanes.get_mut(number) else { return };
         lane.since = now;
+        let (state, reason) = (lane.public_state() as u32, lane.trouble().map(|(reason, _)| *reason));
+        if lane.role != Role::Shared {
+            if !lane.is_kept {
+                output.action(LANE, number, state, reason.map_or(0, |reason| reason as u32));
+            }
+            return;
+        }
         let Some(target) = targets.get_mut(lane.target) else { return };
         target.stats.state_changes += 1.0;
-        output.state(lane.target, lane.public_state() as u32, lane.trouble().map(|(reason, _)| *reason));
+        output.state(lane.target, state, reason);
     }
 
     /// The last lane of a target that no handle holds is gone.

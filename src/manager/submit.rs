@@ -1,5 +1,6 @@
 //! Commands on their way in: to the link when it takes them, else to the queue, else back to the caller.
 
+use crate::command::Role;
 use crate::connection::{Deadline, Entry, Output, DATED};
 use crate::error::{Failure, Reason, Sent};
 use crate::time::{Duration, Time};
@@ -15,9 +16,18 @@ const GRACE: Duration = Duration::from_millis(50);
 
 impl Manager {
     /// A tick's commands. Each is settled by a reply or a `REJECT` row, in this or a later mutation.
-    pub fn submit(&mut self, target: u32, mut batch: Batch<'_>, now: Time) -> Result<(), Malformed> {
+    pub fn submit(&mut self, target: u32, batch: Batch<'_>, now: Time) -> Result<(), Malformed> {
         self.begin_for(target);
         let lane = self.targets.get(target).and_then(Target::shared).ok_or(Malformed)?;
+        self.submit_to_lane(lane, batch, now)
+    }
+
+    pub(super) fn submit_to_lane(
+        &mut self,
+        lane: u32,
+        mut batch: Batch<'_>,
+        now: Time,
+    ) -> Result<(), Malformed> {
         self.close_if_idle(lane, now);
         if self.write_through(lane, &mut batch, now)? {
             return Ok(());
@@ -31,7 +41,9 @@ impl Manager {
         let Some(lane) = lanes.get_mut(number) else { return Err(Malformed) };
         let Some(link) = lane.link().and_then(|link| links.get_mut(link)) else { return Ok(false) };
         // What waits already goes first.
-        if link.probe_if_idle(now, output) || !link.is_writable() || !lane.staged.is_empty() {
+        // Inside of a transaction a PING would be queued, and answered by EXEC.
+        let probes = lane.role != Role::Exclusive;
+        if probes && link.probe_if_idle(now, output) || !link.is_writable() || !lane.staged.is_empty() {
             return Ok(false);
         }
         let Some(target) = targets.get_mut(lane.target) else { return Err(Malformed) };
@@ -39,7 +51,7 @@ impl Manager {
         let mut commands = 0u32;
         let from = output.frames.len();
         let most = target.config.as_ref().map_or(0, |config| config.max_pending);
-        while let Some(outcome) = target.encoder.next(batch, &mut output.frames)? {
+        while let Some(outcome) = target.encoder.next(batch, lane.role, &mut output.frames)? {
             commands += 1;
             match outcome {
                 Outcome::Framed { entry, from, .. } if link.inflight.len() >= most => {
@@ -75,7 +87,7 @@ impl Manager {
         let Manager { targets, lanes, policies, output, .. } = self;
         let Some(lane) = lanes.get_mut(number) else { return Err(Malformed) };
         let Some(target) = targets.get_mut(lane.target) else { return Err(Malformed) };
-        while let Some(outcome) = target.encoder.next(&mut batch, &mut lane.staged.frames)? {
+        while let Some(outcome) = target.encoder.next(&mut batch, lane.role, &mut lane.staged.frames)? {
             target.stats.commands += 1.0;
             match outcome {
                 Outcome::Refused { tag, refusal } => {
@@ -146,6 +158,9 @@ fn refusal(
 ) -> Option<(Failure, u32)> {
     if lane.released {
         return Some((Failure::Closed, 0));
+    }
+    if let State::Closed((reason, _)) = lane.state {
+        return Some((Failure::ConnectionLost, reason as u32));
     }
     if turned_away {
         let reason = lane.trouble().map(|(reason, _)| *reason);

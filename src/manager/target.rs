@@ -56,6 +56,8 @@ pub struct Stats {
     pub bytes_in: f64,
     /// Bytes sent, those that the shell holds not included.
     pub bytes_out: f64,
+    /// Pushes of the server that were not wanted, and dropped.
+    pub pushes_dropped: f64,
 }
 
 /// What `status()` says.

@@ -333,6 +333,7 @@ pub fn stats(target: u32) -> JsValue {
             stats.resent,
             stats.bytes_in,
             stats.bytes_out,
+            stats.pushes_dropped,
         ];
         to_js(&counts.map(Field::Number))
     })

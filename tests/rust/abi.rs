@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use edgis::command::Pushed;
 use edgis::connection as rows;
 use edgis::error::{Failure, Phase, Reason, Sent};
 use edgis::layout::{Word, CHUNK_BYTES, META_WORDS, TEXT_BYTES};
@@ -74,8 +75,15 @@ fn generated() -> String {
             ("Abort", rows::ABORT),
             ("Dial", rows::DIAL),
             ("Link", rows::LINK),
-            ("Changed", rows::CHANGED),
+            ("Push", rows::PUSH),
+            ("Lane", rows::LANE),
         ],
+    );
+    table(
+        &mut out,
+        "PUSHED",
+        "What a server pushes: `src/command/pushed.rs`.",
+        &[("Invalidate", u32::from(Pushed::Invalidate as u8))],
     );
     table(
         &mut out,

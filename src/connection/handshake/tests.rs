@@ -177,6 +177,10 @@ fn a_server_that_is_busy_serves_but_no_other_database() {
     assert_eq!(handshake.answered(Step::Ping, no(busy), &Introduction::default()), Progress::Done);
 }
 
+fn token(kind: Kind) -> Token {
+    Token { kind, flags: 0, a: 0, b: 0 }
+}
+
 #[test]
 fn the_library_is_named_where_that_is_no_error() {
     let lines = |handshake: &Handshake| {
@@ -189,15 +193,15 @@ fn the_library_is_named_where_that_is_no_error() {
     {
         let (mut handshake, ..) = begin(&Introduction::default());
         for text in ["server", "redis", "version", version, "mode", "standalone"] {
-            handshake.learn(Step::Hello, text.as_bytes(), false);
+            handshake.learn(Step::Hello, token(Kind::Bulk), text.as_bytes());
         }
         assert_eq!(lines(&handshake), expected, "{version}");
     }
     let introduction = Introduction { resp2: true, ..Introduction::default() };
-    for (is_nothing, expected) in [(true, 0), (false, 2)] {
+    for (kind, expected) in [(Kind::Null, 0), (Kind::Array, 2)] {
         let (mut handshake, _, text) = begin(&introduction);
         assert!(text.contains("client|setinfo"));
-        handshake.learn(Step::Knows, b"", is_nothing);
+        handshake.learn(Step::Knows, token(kind), b"");
         assert_eq!(lines(&handshake), expected);
     }
     let (.., text) = begin(&Introduction { bare: true, ..introduction });

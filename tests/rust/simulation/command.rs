@@ -17,6 +17,8 @@ pub enum Ended {
 #[derive(Debug)]
 pub struct Command {
     pub target: u32,
+    /// The lane that it was submitted to, if that is not the shared one.
+    pub lane: Option<u32>,
     pub key: String,
     pub policy: Policy,
     pub read_only: bool,
@@ -79,9 +81,12 @@ impl Command {
             }
             words.meta.push(kind << LENGTH_BITS | length as u32);
         }
-        let read_only = matches!(name, "GET" | "ECHO" | "LRANGE" | "HGETALL");
+        // To subscribe twice is the same as once.
+        let subscribes = name.contains("SUBSCRIBE");
+        let read_only = subscribes || matches!(name, "GET" | "ECHO" | "LRANGE" | "HGETALL");
         let command = Command {
             target,
+            lane: None,
             key,
             policy,
             read_only,

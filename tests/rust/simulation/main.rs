@@ -6,6 +6,7 @@
 mod command;
 mod directed;
 mod introductions;
+mod lanes;
 mod oversized;
 mod paths;
 mod random;

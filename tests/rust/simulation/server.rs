@@ -1,6 +1,6 @@
 //! The other end of a link: as much of Redis as the core can tell apart.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// What a server wants to hear at the handshake, and how it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,14 @@ pub struct Server {
     pub tracking: Vec<String>,
     /// What it has told and has not arrived yet: names of keys, or all of them.
     pub told: VecDeque<Option<String>>,
+    /// Channels, patterns and sharded channels that the client has subscribed to.
+    pub subscriptions: BTreeSet<String>,
+    /// The keys of commands that wait for something to happen.
+    pub blocked: Vec<String>,
+    /// The commands of a transaction that is open.
+    pub queued: Option<Vec<String>>,
+    /// A transaction has begun, or something is watched.
+    pub watches: bool,
     resp3: bool,
     authenticated: bool,
     /// An AUTH or SELECT has failed: what a client sends after that is meant for another user or database.
@@ -70,6 +78,10 @@ impl Server {
             secretive: false,
             tracking: Vec::new(),
             told: VecDeque::new(),
+            subscriptions: BTreeSet::new(),
+            blocked: Vec::new(),
+            queued: None,
+            watches: false,
             resp3: false,
             authenticated: false,
             failed: false,
@@ -90,7 +102,8 @@ impl Server {
         }
         let input = std::mem::take(&mut self.input);
         let mut at = 0;
-        while let Some((command, used)) = frame(&input[at..]) {
+        // Nothing is read behind a command that blocks.
+        while let Some((command, used)) = frame(&input[at..]).filter(|_| self.blocked.is_empty()) {
             at += used;
             self.answer(&command);
         }
@@ -148,14 +161,22 @@ impl Server {
             "CLIENT" if text(1).as_deref() == Some("SETINFO") && self.temper == Temper::Old => {
                 self.line("-ERR unknown subcommand");
             }
+            "CLIENT" if text(1).as_deref() == Some("ID") => self.line(":77"),
             "CLIENT" if text(1).as_deref() == Some("TRACKING") => self.track(text(5), command.len()),
             "CLIENT" => self.line("+OK"),
+            "PING" if self.queued.is_some() => panic!("a question of the core's inside of a transaction"),
+            "PING" if !self.resp3 && !self.subscriptions.is_empty() => {
+                self.line("*2\r\n$4\r\npong\r\n$0\r\n")
+            }
             "PING" => self.line("+PONG"),
             "COMMAND" if self.temper == Temper::Old => self.line("*1\r\n*-1"),
             "COMMAND" => self.line("*1\r\n*1\r\n$14\r\nclient|setinfo"),
             "INFO" => {
                 let mode = if self.temper == Temper::Cluster { "cluster" } else { "standalone" };
                 bulk(&mut self.output, format!("# Server\r\nredis_mode:{mode}\r\n").as_bytes());
+            }
+            "SUBSCRIBE" | "PSUBSCRIBE" | "SSUBSCRIBE" | "UNSUBSCRIBE" | "PUNSUBSCRIBE" | "SUNSUBSCRIBE" => {
+                self.subscribe(&name, command);
             }
             _ => self.execute(&name, &text(1).unwrap_or_default()),
         }
@@ -175,7 +196,7 @@ impl Server {
         }
         self.resp3 = true;
         let mode = if self.temper == Temper::Cluster { "cluster" } else { "standalone" };
-        self.line("%4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n$5\r\nproto\r\n:3");
+        self.line("%5\r\n$2\r\nid\r\n:77\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n$5\r\nproto\r\n:3");
         self.line(&format!("$4\r\nmode\r\n${}\r\n{mode}", mode.len()));
     }
 
@@ -214,6 +235,30 @@ impl Server {
                 let head = if self.resp3 { "%1" } else { "*2" };
                 self.line(&format!("{head}\r\n+{key}\r\n:{tag}"));
             }
+            "BLPOP" => {
+                self.executed.pop();
+                self.blocked.push(key.to_string());
+                return;
+            }
+            "WATCH" => {
+                self.watches = true;
+                self.line(&format!("+{key}"));
+            }
+            "MULTI" => {
+                (self.queued, self.watches) = (Some(Vec::new()), true);
+                self.line(&format!("+{key}"));
+            }
+            "EXEC" => {
+                let queued = self.queued.take().expect("EXEC behind MULTI");
+                self.watches = false;
+                // Elements that belong to this command, as the world checks.
+                self.line(&format!("*{}", queued.len()));
+                queued.iter().for_each(|_| bulk(&mut self.output, key.as_bytes()));
+            }
+            "INCR" if self.queued.is_some() => {
+                self.queued.as_mut().expect("just seen").push(key.to_string());
+                self.line(&format!("+{key}"));
+            }
             "INCR" => self.line(&format!(":{tag}")),
             // A script may say anything.
             "EVAL" => self.line(&format!("-MOVED 1 127.0.0.1:1 {key}")),
@@ -229,6 +274,46 @@ impl Server {
         // Everybody's own changes too.
         if name == "SET" || name == "INCR" {
             self.tell(Some(key));
+        }
+    }
+
+    fn subscribe(&mut self, name: &str, command: &[Vec<u8>]) {
+        let (adds, mut tag) = (!name.contains("UN"), "0".to_string());
+        for channel in &command[1..] {
+            let channel = String::from_utf8_lossy(channel).into_owned();
+            if adds {
+                self.subscriptions.insert(channel.clone());
+            } else {
+                self.subscriptions.remove(&channel);
+            }
+            let own = channel.strip_prefix('k').filter(|tag| tag.parse::<u32>().is_ok());
+            if let Some(own) = own {
+                tag = own.to_string();
+                self.executed.push((name.to_string(), channel.clone()));
+            }
+            // The number of subscriptions tells whose the answer is.
+            self.push(&name.to_lowercase(), &channel, &format!(":{tag}"));
+        }
+    }
+
+    fn push(&mut self, name: &str, channel: &str, last: &str) {
+        let head = if self.resp3 { '>' } else { '*' };
+        let (one, other) = (name.len(), channel.len());
+        self.line(&format!("{head}3\r\n${one}\r\n{name}\r\n${other}\r\n{channel}\r\n{last}"));
+    }
+
+    /// Somebody publishes a message.
+    pub fn publish(&mut self, channel: &str, message: &str) {
+        if self.subscriptions.contains(channel) {
+            self.push("message", channel, &format!("${}\r\n{message}", message.len()));
+        }
+    }
+
+    /// What a command waits for happens.
+    pub fn unblock(&mut self) {
+        for key in std::mem::take(&mut self.blocked) {
+            self.executed.push(("BLPOP".into(), key.clone()));
+            self.line(&format!("*1\r\n${}\r\n{key}", key.len()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the rows want done, and whether they make sense: the part of the shell that must not be deceived.
 
+use edgis::command::{Pushed, Role};
 use edgis::connection::{self as rows, Row};
 use edgis::error::{Failure, Sent};
 use edgis::manager::State;
@@ -19,14 +20,20 @@ impl World {
                 let (link, bytes) = source.expect("only received bytes lead to replies");
                 self.token(link, bytes, row);
                 answered |= row[3] != u32::MAX;
-            } else if row[0] & 0xff == rows::CHANGED {
-                let (link, bytes) = source.expect("only received bytes tell of changes");
-                self.changed(link, bytes, row);
+            } else if row[0] & 0xff == rows::PUSH {
+                let (link, bytes) = source.expect("only received bytes are pushes");
+                self.pushed(link, bytes, row);
             } else {
                 self.act(row, &frames);
             }
         }
-        if let (true, Some((link, _))) = (answered, source) {
+        for (link, wire) in &mut self.wires {
+            wire.lane = self.manager.lane_of(*link).expect("a link that is open has a lane");
+        }
+        let of_lane = source
+            .and_then(|(link, _)| self.wires.get(&link))
+            .is_some_and(|wire| self.roles.contains_key(&wire.lane));
+        if let (true, false, Some((link, _))) = (answered, of_lane, source) {
             let known = self.announced.values().flatten().any(|(announced, _)| *announced == link);
             let lies = self.wires.get(&link).is_none_or(|wire| wire.server.lied);
             assert!(known || lies, "a command was answered on link {link} before anybody knew of it");
@@ -53,6 +60,7 @@ impl World {
                 let wire = Wire {
                     target: b,
                     candidate: c,
+                    lane: self.manager.lane_of(a).unwrap_or(u32::MAX),
                     opened: false,
                     blocked: false,
                     server,
@@ -67,7 +75,8 @@ impl World {
                 let mut wire = self.wires.remove(&a).expect("CLOSE names a link");
                 // What has been written may still be executed.
                 wire.server.work();
-                self.executed(wire.server.executed);
+                let executed = std::mem::take(&mut wire.server.executed);
+                self.executed(wire.lane, executed);
             }
             rows::REJECT => self.end(a, Ended::Rejected { failure: head >> 8, detail: b, sent: c }),
             rows::STATE => {
@@ -105,6 +114,11 @@ impl World {
                 assert!(c == 0 || tells || wire.server.lied, "it tells of nothing");
                 links.push((b, c == 1));
             }
+            rows::LANE => {
+                let states = self.lanes.entry(a).or_default();
+                assert_ne!(states.last(), Some(&(State::Closed as u32)), "lane {a} had ended");
+                states.push(b);
+            }
             other => panic!("no row is of kind {other}"),
         }
     }
@@ -115,9 +129,35 @@ impl World {
             rows::TRANSMIT | rows::EXTERNAL | rows::CLOSE | rows::ABORT => self.wires[&a].target,
             rows::REJECT => self.commands[a as usize].target,
             rows::OPEN => b,
+            rows::LANE => match self.targets_of_lanes.get(&a) {
+                Some(target) => *target,
+                // It is told of before its number is known to the caller.
+                None => return,
+            },
             _ => a,
         };
         assert_eq!(self.scopes[&target], self.manager.scope(), "row {head:x} {a} {b} concerns another scope");
+    }
+
+    /// An element of a push.
+    fn pushed(&mut self, link: u32, bytes: &[u8], row: Row) {
+        let [head, a, b, lane] = row;
+        let (flags, kind, pushed) = ((head >> 8) as u8, (head >> 16) as u8, (head >> 24) as u8);
+        assert_eq!(self.wires[&link].lane, lane, "pushed to another lane");
+        if pushed == Pushed::Invalidate as u8 {
+            return self.changed(link, bytes, row);
+        }
+        assert_eq!(self.roles.get(&lane), Some(&Role::Subscriber), "a push for nobody");
+        if flags & FIRST != 0 {
+            self.pushes.push((lane, pushed, Vec::new()));
+        }
+        let (_, _, elements) = self.pushes.last_mut().expect("a push has a beginning");
+        match kind {
+            _ if kind == Kind::Int as u8 => elements.push(a.to_string()),
+            _ => {
+                elements.push(String::from_utf8(bytes[a as usize..b as usize].to_vec()).expect("it is text"))
+            }
+        }
     }
 
     /// What the server has told arrives, in order, and nothing else.

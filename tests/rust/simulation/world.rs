@@ -3,6 +3,7 @@
 use edgis::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use edgis::command::Role;
 use edgis::error::Sent;
 use edgis::manager::{Batch, Manager, Options, Policy, State};
 use edgis::time::Time;
@@ -23,6 +24,8 @@ pub struct Building {
 pub struct Wire {
     pub target: u32,
     pub candidate: u32,
+    /// Its lane, while it is open.
+    pub lane: u32,
     pub opened: bool,
     pub blocked: bool,
     pub server: Server,
@@ -60,6 +63,13 @@ pub struct World {
     pub announced: BTreeMap<u32, Vec<(u32, bool)>>,
     /// What has been told of changes: names of keys, or all of them.
     pub changed: Vec<Option<String>>,
+    /// The roles of the lanes that were opened, and their targets.
+    pub roles: BTreeMap<u32, Role>,
+    pub targets_of_lanes: BTreeMap<u32, u32>,
+    /// The states of lanes, one after the other.
+    pub lanes: BTreeMap<u32, Vec<u32>>,
+    /// What was pushed: the lane, the kind and the elements.
+    pub pushes: Vec<(u32, u8, Vec<String>)>,
 }
 
 impl World {
@@ -81,6 +91,10 @@ impl World {
             scopes: BTreeMap::new(),
             announced: BTreeMap::new(),
             changed: Vec::new(),
+            roles: BTreeMap::new(),
+            targets_of_lanes: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            pushes: Vec::new(),
         }
     }
 
@@ -130,6 +144,41 @@ impl World {
         if let Some(command) = self.commands.last_mut() {
             (command.abandoned, command.unsent) = (true, true);
         }
+    }
+
+    /// Opens a lane.
+    pub fn lane(&mut self, target: u32, role: Role) -> u32 {
+        let lane = self.manager.lane(target, role, self.now).expect("the target is open");
+        self.roles.insert(lane, role);
+        self.targets_of_lanes.insert(lane, target);
+        self.drain(None);
+        lane
+    }
+
+    /// Submits one command to a lane; its tag.
+    pub fn submit_to(&mut self, lane: u32, name: &str, policy: Policy) -> u32 {
+        let target = self.targets_of_lanes[&lane];
+        let words = self.words(target, name, 0, policy);
+        self.commands.last_mut().expect("just made").lane = Some(lane);
+        let batch = Batch::new(&words.meta, words.text.as_bytes(), words.text.is_ascii(), &words.bytes);
+        self.manager.submit_to(lane, batch, self.now).expect("well formed");
+        self.drain(None);
+        words.meta[0]
+    }
+
+    pub fn release_lane(&mut self, lane: u32, is_clean: bool) {
+        self.manager.release_lane(lane, is_clean, self.now);
+        self.drain(None);
+    }
+
+    /// The links of a lane.
+    pub fn links_of(&self, lane: u32) -> Vec<u32> {
+        self.wires.iter().filter(|(_, wire)| wire.lane == lane).map(|(id, _)| *id).collect()
+    }
+
+    /// How a lane stands.
+    pub fn lane_state(&self, lane: u32) -> &'static str {
+        self.manager.lane_status(lane).map_or("gone", |status| status.state.name())
     }
 
     pub fn abandon(&mut self, tag: u32) {
@@ -225,7 +274,10 @@ impl World {
     }
 
     pub fn accept(&mut self, link: u32) {
-        self.wires.get_mut(&link).expect("a link").opened = true;
+        let wire = self.wires.get_mut(&link).expect("a link");
+        if std::mem::replace(&mut wire.opened, true) {
+            return;
+        }
         self.manager.opened(link, self.now);
         self.drain(None);
     }
@@ -252,15 +304,24 @@ impl World {
         let Some(wire) = self.wires.get_mut(&link) else { return };
         wire.server.work();
         let executed = std::mem::take(&mut wire.server.executed);
-        self.executed(executed);
+        let lane = wire.lane;
+        self.executed(lane, executed);
     }
 
-    pub fn executed(&mut self, executed: Vec<(String, String)>) {
+    /// A server has executed commands that came by a link of this lane.
+    pub fn executed(&mut self, lane: u32, executed: Vec<(String, String)>) {
         for (_, key) in executed {
             let tag: usize =
                 key[1..key.find('.').unwrap_or(key.len())].parse().expect("a key tells its command");
             let command = &mut self.commands[tag];
             command.executed += 1;
+            let expected = command.lane.unwrap_or(lane);
+            let shared = command.lane.is_some() || !self.roles.contains_key(&lane);
+            assert!(
+                lane == expected && shared,
+                "command {tag} of lane {:?} left by lane {lane}",
+                command.lane
+            );
             assert!(command.read_only || command.executed == 1, "command {tag} was executed twice");
         }
     }
@@ -350,7 +411,7 @@ impl World {
                 return;
             }
         }
-        panic!("the timer spins at {:?}: {:?}", self.now, self.manager);
+        panic!("the timer spins at {:?}", self.now);
     }
 
     /// What must be true at any time.
