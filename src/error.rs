@@ -1,5 +1,5 @@
-//! What can go wrong, as values: why a target is not ready ([`Reason`]), why a command was not answered ([`Failure`]),
-//! and what a server's error means to a connection ([`ServerError`]).
+//! Failures as values: why a target is not ready ([`Reason`]), why a command was not answered ([`Failure`]), and how a
+//! server's error affects a connection ([`ServerError`]).
 
 use crate::resp::is_word;
 use crate::time::Duration;
@@ -32,7 +32,7 @@ pub enum Reason {
     Auth = 10,
     /// No answer within the connect budget.
     Timeout = 11,
-    /// What answered does not speak RESP.
+    /// The peer does not speak RESP.
     Protocol = 12,
     /// The server is loading its dataset, or a replica has lost its primary.
     Loading = 13,
@@ -54,7 +54,7 @@ pub enum Reason {
     Object = 21,
     /// A script or a function keeps the server from everything else.
     Busy = 22,
-    /// What the options hold as certificate or key cannot be used.
+    /// A certificate or key in the options cannot be used.
     Certificate = 23,
     /// The process or the machine has run out of something.
     Resources = 24,
@@ -135,7 +135,7 @@ impl Reason {
         }
     }
 
-    /// What the reader of the status should do.
+    /// The fix, for the reader of the status.
     pub fn hint(self) -> &'static str {
         match self {
             Reason::Unconfigured => {
@@ -185,7 +185,7 @@ impl Reason {
         }
     }
 
-    /// When whoever handed on this code tries again.
+    /// The time until the relay that reported this code tries again.
     pub fn wait_of_code(code: &str) -> Option<Duration> {
         let mut rest = code.strip_prefix('#')?.bytes();
         rest.find(|byte| *byte == b'@')?;
@@ -220,7 +220,7 @@ impl Reason {
             b"ECREDENTIALS" => Reason::Credentials,
             b"ERUNTIME" => Reason::Runtime,
             b"EPROTO" => Reason::Tls,
-            // What is wrong with a certificate or key of one's own shows before anything is dialled.
+            // A faulty certificate or key of ours shows before anything is dialled.
             _ if CERTIFICATE_CODES.iter().any(|start| code.starts_with(start.as_bytes())) => {
                 Reason::Certificate
             }
@@ -271,7 +271,7 @@ pub enum Failure {
     TooLarge = 8,
 }
 
-/// What a command was waiting for when its deadline passed.
+/// The stage in which a command's deadline passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Phase {
@@ -293,7 +293,7 @@ pub enum Sent {
     Maybe = 1,
 }
 
-/// What an error reply means to the connection that it came on.
+/// The meaning of an error reply for its connection.
 ///
 /// Errors that concern their command alone are [`ServerError::Command`] and go to the caller as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -302,7 +302,7 @@ pub enum ServerError {
     NoHello,
     /// `NOAUTH`, `WRONGPASS`: the credentials are missing or wrong.
     Auth,
-    /// `LOADING`, `MASTERDOWN`: the server serves nobody now.
+    /// `LOADING`, `MASTERDOWN`: the server serves no client for now.
     Loading,
     /// `READONLY`: a replica, perhaps because a failover made it one.
     ReadOnly,

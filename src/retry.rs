@@ -5,21 +5,21 @@
 
 use crate::error::{Failure, Reason, ServerError};
 
-/// A command is sent again this often at the most, so that a command which kills every link that it is sent on ends too.
+/// The most times that a command is sent again, so that one that kills every link it is sent on ends, too.
 pub const MOST_RESENT: u8 = 2;
 
-/// What reasons have in common in whatever is tried after them.
+/// Classes of reasons that lead to the same decisions.
 #[derive(Clone, Copy)]
 enum Nature {
     /// Nothing listens: a server that restarts is back in a moment.
     Absent,
-    /// The peer hung up: it restarts, or is a proxy that was asked what it does not know.
+    /// The peer hung up: it restarts, or is a proxy that does not know a command of the handshake.
     HungUp,
-    /// The server is there and serves nobody for now.
+    /// The server is up, but serves no client for now.
     NotServing,
-    /// The peer does not speak RESP, or said more than the limits allow: it would say so again.
+    /// The peer does not speak RESP, or exceeded the limits: it would do so again.
     Nonsense,
-    /// A person must mend it at the server.
+    /// A person must fix it at the server.
     Standing,
     /// It may pass by itself.
     Passing,
@@ -71,7 +71,7 @@ pub enum Stage {
     Written,
 }
 
-/// What sending a command a second time would take.
+/// Whether a command can be sent a second time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// It changes nothing, and its frame is kept.
@@ -82,7 +82,7 @@ pub enum Kind {
     Unkept,
 }
 
-/// What becomes of a command.
+/// The decision about a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It waits for the next link, and is sent there.
@@ -91,8 +91,8 @@ pub enum Verdict {
     Reject(Failure),
 }
 
-/// What becomes of a command whose link was lost or whose server cannot be reached for `reason`. `resent`: how often it
-/// has been sent again already.
+/// Decides about a command whose link was lost, or whose server cannot be reached, for `reason`. `resent`: how often it
+/// was sent again already.
 pub fn command(reason: Reason, stage: Stage, kind: Kind, resent: u8) -> Verdict {
     let nature = nature(reason);
     match (stage, kind) {
@@ -153,7 +153,7 @@ pub fn may_ride(resent: u8) -> bool {
 pub enum Redial {
     /// After the backoff.
     Backoff,
-    /// Rarely: whoever must mend it is no machine.
+    /// Rarely: a person has to fix it.
     Slowly,
     /// Not before it is configured anew.
     Never,
@@ -177,7 +177,7 @@ impl Reason {
     }
 }
 
-/// What becomes of an address that failed, within its dial.
+/// The decision about an address that failed, within its dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address {
     /// It is tried again at once and asked only for what is needed.
@@ -188,8 +188,8 @@ pub enum Address {
     GiveUp,
 }
 
-/// What becomes of an address that failed for `reason`. `asked_much`: it was cut in a handshake that asked for more than
-/// was needed. `is_patient`: the dial still makes up for a link that was lost a moment ago.
+/// Decides about an address that failed for `reason`. `asked_much`: it was cut in a handshake that asked for more than
+/// necessary. `is_patient`: the dial replaces a link that was lost a moment ago.
 pub fn address(reason: Reason, asked_much: bool, is_patient: bool) -> Address {
     let shortly = if is_patient { Address::Shortly } else { Address::GiveUp };
     match nature(reason) {
@@ -200,7 +200,7 @@ pub fn address(reason: Reason, asked_much: bool, is_patient: bool) -> Address {
 }
 
 /// Whether a link whose server serves less than it did is still used when the dial that was to replace it fails for
-/// `reason`. Better a replica than none; but a server that is still loading serves nobody.
+/// `reason`. A replica is better than nothing, but a server that is still loading serves no client.
 pub fn keeps_outdated(reason: Reason) -> bool {
     match nature(reason) {
         Nature::NotServing => false,
@@ -213,7 +213,7 @@ pub fn keeps_outdated(reason: Reason) -> bool {
     }
 }
 
-/// What an error reply to a caller's command says of the server.
+/// The news about a server in an error reply to a caller's command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// Nothing: it concerns its command.
@@ -224,7 +224,7 @@ pub enum Notice {
     Elsewhere,
 }
 
-/// What follows from an error reply to a caller's command, besides the caller's getting it.
+/// Decides about a link after an error reply to a caller's command. The caller gets the reply in any case.
 pub fn answer(error: ServerError) -> Notice {
     match error {
         ServerError::Cluster => Notice::Elsewhere,

@@ -120,7 +120,7 @@ impl Entries {
         }
     }
 
-    /// The place of the command with this tag, if somebody waits for it.
+    /// The position of the command with this tag, if its caller still waits.
     pub fn find(&mut self, tag: u32) -> Option<usize> {
         let mut places = core::mem::take(&mut self.places);
         let first = self.before + self.head as u64;

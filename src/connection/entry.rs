@@ -85,7 +85,7 @@ impl Entry {
         Duration::from_millis(self.left(now).max(0) as u64)
     }
 
-    /// What is left of its deadline, if that runs already.
+    /// The time left of its deadline, if that runs already.
     pub fn left_of_own(&self, now: Time) -> Option<Duration> {
         let runs = self.flags & DATED != 0;
         runs.then(|| self.wait(now))
@@ -100,7 +100,7 @@ impl Entry {
         }
     }
 
-    /// Whether somebody still waits for it.
+    /// Whether its caller still waits.
     pub fn is_waited_for(&self) -> bool {
         self.flags & (INTERNAL | ABANDONED) == 0
     }
@@ -115,7 +115,7 @@ impl Entry {
         (self.flags & RESENT) / RESENT_ONE
     }
 
-    /// What sending it again would take, once it has been written.
+    /// Whether it could be sent again, once written.
     pub fn kind(&self) -> Kind {
         match (self.frame, self.flags & READ_ONLY) {
             (0, _) => Kind::Unkept,

@@ -1,16 +1,16 @@
-//! What is said to a server before anything else, and what its answers mean.
+//! The handshake: what is sent to a server first, and what its answers mean.
 //!
 //! With RESP3 all of it leaves in one write: `HELLO 3 [AUTH user password] [SETNAME name]`, `SELECT db`, `CLIENT TRACKING`
-//! where somebody wants to be told of changes, and `PING`. A server that is loading its dataset, or a replica without its
-//! primary, answers all of these but PING as if nothing were wrong.
+//! if a cache wants to hear of changes, and `PING`. A server that is loading its dataset, or a replica without its
+//! primary, answers all of these except PING as if nothing were wrong.
 //!
-//! What is no answer to HELLO leads to RESP2 (`AUTH`, `CLIENT SETNAME`, `SELECT`, `PING`), and each server and proxy that does
-//! not know HELLO says so in words of its own: so everything but a verdict on the credentials, or on all connections, counts
-//! as that. A wrong password is not tried twice.
+//! If HELLO is refused, RESP2 follows (`AUTH`, `CLIENT SETNAME`, `SELECT`, `PING`). Servers and proxies that do not know HELLO
+//! say so in different words, so any answer counts as a refusal, except a verdict on the credentials or on all
+//! connections. A wrong password is not tried twice.
 //!
-//! `CLIENT SETINFO` names the library, and follows once the link is ready, in the write of the first commands: from Redis 7.2
-//! on, which HELLO tells; before that it would add two errors to the server's statistics for each connection. Where RESP2 is
-//! wanted from the start, `COMMAND INFO` tells, which no server counts as an error.
+//! `CLIENT SETINFO` names the library. It follows once the link is ready, in the write of the first commands, and only from
+//! Redis 7.2 on: an older server would count two errors for each connection. HELLO reveals the version; if RESP2 is wanted
+//! from the start, `COMMAND INFO` reveals the command, which no server counts as an error.
 
 use core::fmt;
 
@@ -21,7 +21,7 @@ use super::inflight::Inflight;
 use super::output::Frames;
 use super::standing::Standing;
 
-/// What a link needs to know of its target to introduce itself.
+/// The settings of a target that a link sends in its handshake.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Introduction {
     /// User and password; an empty user is the server's `default`.
@@ -49,9 +49,8 @@ impl Introduction {
         self.credentials.is_none() && self.db == 0 && !self.resp2
     }
 
-    /// What a server said, without the credentials that it may repeat. A password in it makes all of it worthless: what
-    /// is left out would tell where it stood. A user's name is only masked, `default` is everybody's.
-    /// No more of it is given than a person reads.
+    /// The words of a server, without credentials that it may repeat. If they contain the password, all of them are dropped,
+    /// since a gap would reveal its position. A user's name is masked, except `default`. Long text is cut.
     pub(super) fn conceal(&self, said: String) -> String {
         let Some((user, password)) = &self.credentials else { return shortened(said) };
         if holds(&said, password) {
@@ -88,7 +87,7 @@ fn is_of_a_word(byte: u8) -> bool {
 pub(super) const ELSE: char = '?';
 /// Of what a server says of itself so many bytes are shown.
 const LONGEST: usize = 500;
-/// So many characters of a password at the end of words that were cut are no coincidence.
+/// This many characters of the password at the end of cut words count as part of it.
 const PREFIX: usize = 4;
 
 /// Whether a server's words hold the password, as it is, with [`ELSE`], or cut where the words were.
@@ -179,7 +178,7 @@ impl Step {
     }
 }
 
-/// What an answer leads to.
+/// The consequence of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// More answers are owed.
@@ -203,7 +202,7 @@ pub enum Answer<'a> {
     Other,
 }
 
-/// What is known of whether the server is in cluster mode. A script may make up any error.
+/// Whether the server is in cluster mode. Its errors alone do not prove it: a script may make up any error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Mode {
     #[default]
@@ -223,7 +222,7 @@ pub struct Handshake {
     /// The server knows no users: `AUTH` takes the password alone.
     password_only: bool,
     mode: Mode,
-    /// What HELLO tells next, by the name before it.
+    /// The field of HELLO's reply that comes next, by the name before it.
     telling: Told,
     /// The server knows `CLIENT SETINFO`.
     knows_set_info: bool,
@@ -338,7 +337,7 @@ impl Handshake {
         }
         match answer {
             Answer::Error(text) => self.refused(step, text, introduction),
-            // Who says OK to whatever it is asked, or answers as before, has not understood.
+            // A peer that says OK to anything, or repeats its last answer, has not understood.
             Answer::Other if step == Step::Hello && !self.downgraded => self.begin_again(),
             Answer::Map if step == Step::Hello => {
                 self.mode = Mode::Alone;
@@ -386,7 +385,7 @@ impl Handshake {
         self.mode == Mode::Cluster
     }
 
-    /// What the server says of itself, since it was asked. Gives the error that it was asked for, if it was no lie.
+    /// Takes the server's answer about its cluster mode. Returns the error that raised the question, if it was genuine.
     pub fn reveal(&mut self, info: &[u8]) -> Option<String> {
         let wanted = b"redis_mode:cluster";
         let is_cluster = info.windows(wanted.len()).any(|window| window == wanted);
@@ -427,7 +426,7 @@ impl Handshake {
         let meaning = ServerError::of(text.as_bytes());
         let is_first_hello = step == Step::Hello && !self.downgraded;
         let reason = match meaning {
-            // Who had understood HELLO would have looked at the credentials in it.
+            // A server that had understood HELLO would have checked the credentials in it.
             ServerError::Auth if is_first_hello && introduction.credentials.is_some() && is_no_auth(text) => {
                 return self.begin_again();
             }
@@ -448,7 +447,7 @@ impl Handshake {
                 return self.begin_again();
             }
             _ if step == Step::Auth => Reason::Auth,
-            // Whoever may not PING is served all the same.
+            // A user without permission to PING is served anyway.
             ServerError::Command | ServerError::ReadOnly if step == Step::Ping => return self.proven(),
             _ => Reason::Denied,
         };
@@ -458,7 +457,7 @@ impl Handshake {
     }
 }
 
-/// What HELLO is about to tell.
+/// Fields of HELLO's reply.
 #[derive(Clone, Copy, Debug, Default)]
 enum Told {
     #[default]
@@ -479,10 +478,10 @@ fn is_since_7_2(version: &[u8]) -> bool {
     major > 7 || major == 7 && numbers.next() >= Some(2)
 }
 
-/// Asks to be told of changes, where that is wanted. Of all of them, whoever makes them: of two that change a key in one
-/// turn of its loop the server remembers the first, so that with NOLOOP our own write would hide another's.
+/// Asks the server to report changes, if that is wanted. Without NOLOOP: if two clients change a key in one turn of its loop,
+/// the server remembers the first, so that our own write could hide another's.
 ///
-/// A prefix a command: what a server is asked for later adds to what it tells.
+/// One command for each prefix: later ones add to the earlier.
 pub fn track(prefixes: &[String], inflight: &mut Inflight, frames: &mut Frames) {
     for prefix in prefixes {
         inflight.push_internal(Step::Track as u32);

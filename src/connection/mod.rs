@@ -71,10 +71,10 @@ pub enum State {
     Closed(Reason),
 }
 
-/// What the received bytes or the passing of time did to a link.
+/// The effect of received bytes, or of time, on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Nothing that concerns anybody else.
+    /// Nothing that concerns its owner.
     None,
     /// The link has become ready, by handshake or by probe.
     Ready,
@@ -86,10 +86,10 @@ pub enum Event {
     Outdated,
 }
 
-/// What expiry found.
+/// The result of expiry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
-    /// Commands whose callers were told.
+    /// Commands that were rejected.
     pub commands: u32,
     /// One of them had waited without a single byte from the server.
     pub silent: bool,
@@ -108,7 +108,7 @@ pub struct Link {
     pub role: Role,
     /// Which of the dial's addresses it goes to.
     pub candidate: usize,
-    /// What waits for replies.
+    /// Commands that wait for replies.
     pub inflight: Inflight,
     state: State,
     introduction: Introduction,
@@ -193,7 +193,7 @@ impl Link {
         self.protocol
     }
 
-    /// Asks to be told of changes of keys that begin so; what was asked for before stays.
+    /// Asks the server to report changes of keys with this prefix, in addition to earlier ones.
     pub fn track(&mut self, prefix: &str, output: &mut Output) {
         self.introduction.tracking.push(owned(prefix));
         // Those that are not open yet introduce themselves with it.

@@ -1,4 +1,4 @@
-//! What the core wants done, as rows of four words: the one form in which anything leaves it.
+//! The core's output: rows of four words, the only form in which anything leaves it.
 //!
 //! A row is `[kind | detail << 8, a, b, c]`. Kinds below [`ACTION`] are tokens of a reply (see
 //! [`Kind`](crate::resp::Kind)) whose `c` is the tag of the command that they answer; the rest are actions.
@@ -133,7 +133,7 @@ impl Compaction<'_> {
         self.from = end;
     }
 
-    /// What follows the last piece stays.
+    /// Keeps the bytes after the last piece.
     pub fn finish(mut self) {
         self.piece(self.frames.len() - self.from, true);
         self.frames.bytes.truncate(self.to as usize);
@@ -147,7 +147,7 @@ const KEPT_BYTES: usize = 512 << 10;
 /// The rows and bytes of one call. Every call clears it first, so it must be drained before the next.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// What is to be done, in order.
+    /// The actions, in order.
     pub rows: Vec<Row>,
     /// The bytes that [`TRANSMIT`] rows speak of.
     pub frames: Frames,
@@ -170,7 +170,7 @@ impl Output {
         self.rows.push([head, token.a, token.b, tag]);
     }
 
-    /// A large value of nobody: its bytes must still be diverted.
+    /// A large value whose command has ended: its bytes must still be diverted.
     pub fn skip(&mut self, token: Token) {
         self.action(token.kind as u32 | u32::from(token.flags | SKIP) << 8, token.a, token.b, u32::MAX);
     }
@@ -189,7 +189,7 @@ impl Output {
         }
         let length = self.frames.len() - start;
         match self.rows.last_mut() {
-            // What follows right behind leaves in the same write: commands that ride behind a handshake, for one.
+            // Adjacent frames leave in the same write, such as commands that ride behind a handshake.
             Some([TRANSMIT, to, at, before]) if *to == link && *at + *before == start => *before += length,
             _ if length > 0 => self.action(TRANSMIT, link, start, length),
             _ => {}

@@ -1,16 +1,15 @@
-//! Finds commands by their tags in a long line.
+//! Finds commands by their tags in a long queue.
 
 use core::ops::Range;
 
-/// A shorter line is looked through.
+/// A shorter queue is searched without the table.
 const SHORT: u64 = 64;
 
 /// Numbers of commands by the hash of their tags.
 ///
-/// A command that is answered is never looked up, so the table knows nothing of a command until somebody gives one up:
-/// only then is it made, and what has come since the last time is entered. Each command is entered once, and the table is
-/// made anew only when half as many have been entered as the line holds: looking up costs the same on average, however
-/// long the line is.
+/// Answered commands are never looked up, so the table is made only when a caller gives one up; commands queued since the
+/// last lookup are entered then. Each command is entered once, and the table is rebuilt only after half as many entries as
+/// the queue holds. A lookup costs the same on average, however long the queue is.
 #[derive(Debug, Default)]
 pub struct Places {
     /// How far behind `origin` a number is, plus one; 0 is free. At least a quarter of them is.
@@ -24,7 +23,7 @@ pub struct Places {
 
 impl Places {
     /// The number of the command with this tag. The commands of a line are numbered in the order in which they came, and
-    /// `tag_of` gives the tag of each that somebody still waits for.
+    /// `tag_of` returns the tag of each whose caller still waits.
     pub fn find(&mut self, tag: u32, line: Range<u64>, tag_of: &dyn Fn(u64) -> Option<u32>) -> Option<u64> {
         let length = line.end - line.start;
         if length <= SHORT {
@@ -58,8 +57,8 @@ impl Places {
         *self = Places::default();
     }
 
-    /// A tag is used again as soon as it is free, so that one which is given up often would stand in a row of itself: the
-    /// slots of those that nobody waits for any more are used first.
+    /// Enters a command. Tags are reused as soon as they are free, so repeated cancelling would fill a run of slots with the
+    /// same tag; slots of commands whose callers are gone are used first.
     fn enter(&mut self, tag: u32, number: u64, tag_of: &dyn Fn(u64) -> Option<u32>) {
         let mut slot = self.first_slot(tag);
         while self.number(slot).is_some_and(|taken| tag_of(taken).is_some()) {

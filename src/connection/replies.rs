@@ -63,7 +63,7 @@ pub(super) struct Replies<'a> {
     pub(super) event: Progress,
     /// Why the peer cannot be believed any more.
     pub(super) failed: Option<String>,
-    /// What an error to a command says of the server itself.
+    /// The news about the server in an error reply.
     pub(super) notice: Option<(Notice, String)>,
 }
 
@@ -96,7 +96,7 @@ impl Replies<'_> {
         self.carry_on(token);
     }
 
-    /// What an error says beyond its own command. The caller gets it in any case.
+    /// Handles the news about the server in an error reply. The caller gets the reply in any case.
     #[cold]
     fn notice(&mut self, token: Token) {
         let error = ServerError::of(&self.bytes[token.a as usize..token.b as usize]);
@@ -114,7 +114,7 @@ impl Replies<'_> {
         let is_big = token.kind == Kind::Big;
         match *self.current {
             Current::User { tag, .. } if token.kind == Kind::Skipped => {
-                // It is over a limit: its caller alone is told, and what is still to come of it concerns nobody.
+                // It is over a limit: rejects its command, and drops the rest of it.
                 if !token.is_first() {
                     self.output.action(ABORT, self.link, 0, 0);
                 }
@@ -313,8 +313,8 @@ impl Replies<'_> {
         match self.handshake.answered(step, answer, self.introduction) {
             Progress::Wait => {}
             progress => {
-                // Before the replies to what rides behind the handshake, which come behind a refused HELLO too: whoever gets
-                // them must know that they are from another link than the one that he may have written to.
+                // Before the replies to commands that ride behind the handshake, which also follow a refused HELLO: their reader
+                // must know that they come from another link than the previous one.
                 // A link that is to replace another carries nothing yet: until it is ready, replies come from that one.
                 let carries = progress == Progress::Downgrade && self.inflight.is_waited_for();
                 if self.handshaking && (progress == Progress::Done || carries) {

@@ -21,7 +21,7 @@ use super::reply::Reply;
 use super::runtime::Runtime;
 use super::{Error, ErrorKind, Options};
 
-/// What the last handle lets go of.
+/// Shared by the handles, and released by the last one.
 struct Handle {
     mailbox: Rc<Mailbox>,
     runtime: Rc<dyn Runtime>,
@@ -129,7 +129,7 @@ impl Client {
         Call { batch: Batch::new(self, vec![Command::of(args)]), reply: PhantomData }
     }
 
-    /// Several commands in one write, in one go. They are no transaction.
+    /// Sends several commands in one write. They are not a transaction.
     ///
     /// ```no_run
     /// # async fn example(redis: &edgis::Client) -> Result<(), edgis::Error> {
@@ -142,12 +142,12 @@ impl Client {
         Pipeline { client: self.clone(), commands: Vec::new() }
     }
 
-    /// What is known of the connection.
+    /// The state of the connection.
     pub fn status(&self) -> Status {
         self.handle.mailbox.status.borrow().clone()
     }
 
-    /// What happened so far.
+    /// Counters so far.
     pub fn stats(&self) -> Stats {
         self.handle.mailbox.stats.get()
     }

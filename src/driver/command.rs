@@ -77,7 +77,7 @@ impl Command {
         })
     }
 
-    /// What is wrong with it.
+    /// The mistake in the command, if there is one.
     pub(super) fn problem(&self) -> Option<&'static str> {
         if self.too_long {
             return Some("an argument is longer than a gigabyte");
@@ -105,10 +105,10 @@ impl Args<'_> {
     }
 }
 
-/// What can stand in a command: text, bytes, numbers, and tuples, slices, options and maps of such.
+/// Arguments of a command: text, bytes, numbers, and tuples, slices, options and maps of these.
 ///
 /// Bytes (`Vec<u8>`, `&[u8]`, `b"..."`) are one argument; other slices, tuples and maps are as many as they have elements,
-/// in order. `None` is no argument at all, `true` is 1 and `false` 0.
+/// in order. `None` adds no argument, `true` is 1 and `false` 0.
 ///
 /// ```
 /// use edgis::{Args, ToArgs};

@@ -1,7 +1,7 @@
-//! The task that owns a client's core and streams: what callers want goes in, what the core wants done is done.
+//! The task that owns a client's core and streams. It submits callers' commands and carries out the core's rows.
 //!
-//! One poll is one turn: what has come is read, what callers want is submitted, what is to leave is written, and the core
-//! is told of the time, until nothing moves any more. Everything that was submitted in a turn leaves in one write.
+//! One poll is one turn: read from the streams, submit callers' commands, write, and advance the core's time, until
+//! nothing moves. All commands submitted in a turn leave in one write.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -200,7 +200,7 @@ impl Engine {
         }
     }
 
-    /// What callers want. Says whether they wanted anything.
+    /// Takes callers' requests out of the mailbox. Returns whether there were any.
     fn take_mail(&mut self) -> bool {
         let mailbox = self.mailbox();
         let mut moved = false;
@@ -217,7 +217,7 @@ impl Engine {
             moved = true;
             let target = self.target;
             self.mutate(|manager, now| manager.connect(target, now));
-            // Where nobody need wait for a dial, all that can be said is said.
+            // No dial to wait for: report the state now.
             if !self.hands.dialling || self.hands.state == State::Ready {
                 self.hands.report(&self.manager, self.target);
             }
@@ -396,7 +396,7 @@ impl Future for Engine {
 }
 
 impl Drop for Engine {
-    /// However it ends, nobody waits for ever.
+    /// Settles all requests, however the task ends.
     fn drop(&mut self) {
         let mailbox = self.mailbox();
         mailbox.end();

@@ -1,19 +1,19 @@
-//! What the client fails with. No message carries an argument or a secret.
+//! The client's errors. No message carries an argument or a secret.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Phase, Reason};
 
-/// What went wrong. The classes are those of the npm package.
+/// The kind of an error. The kinds are those of the npm package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The options make no sense; the message names the one.
+    /// The options are invalid; the message names the one.
     Config,
-    /// The call makes no sense: no command, or one that would break the shared link. Nothing was sent.
+    /// The call is a mistake: no command, or one that would break the shared link. Nothing was sent.
     Usage,
-    /// There is no link, and the command did not ask to wait for one. Nothing was sent, but for read-only commands of a link
+    /// There is no link, and the command did not ask to wait for one. Nothing was sent, except read-only commands of a link
     /// that was lost and did not come back.
     Disabled(Reason),
     /// More commands wait than the limits allow. This one was not sent.
@@ -47,7 +47,7 @@ pub enum Sent {
     Yes,
 }
 
-/// Why there is no reply, or no client. Cheap to clone, since all who wait for a connection get the same.
+/// The reason for a missing reply or connection. Cheap to clone, since all callers that wait for a connection share it.
 ///
 /// ```
 /// use edgis::{Error, ErrorKind, Sent};
@@ -158,7 +158,7 @@ impl Error {
         self
     }
 
-    /// What went wrong.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }

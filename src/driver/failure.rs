@@ -16,7 +16,7 @@ pub(super) struct Rejection<'a> {
     pub(super) server: &'a str,
 }
 
-/// What is known of the target; a target that is gone was closed.
+/// The public status of a target; one that is gone was closed.
 pub(super) fn status(known: Option<manager::Status<'_>>) -> Status {
     let Some(known) = known else {
         return Status {
@@ -40,7 +40,7 @@ pub(super) fn status(known: Option<manager::Status<'_>>) -> Status {
     }
 }
 
-/// What would end a line of a log, or move its reader's cursor, is written out: a server may say anything.
+/// Escapes characters that would end a line of a log or move a terminal's cursor: a server may say anything.
 fn in_one_line(text: &str) -> String {
     let mut shown = String::new();
     for letter in text.chars() {
@@ -60,7 +60,7 @@ pub(super) fn state(number: u32) -> State {
     all.into_iter().find(|state| *state as u32 == number).unwrap_or(State::Closed)
 }
 
-/// What to do about it.
+/// The fix.
 fn hint(reason: Reason) -> &'static str {
     match reason {
         Reason::Unconfigured => "pass the URL of a server, as in redis://host:6379; without one the app runs uncached",
@@ -174,7 +174,7 @@ fn timed_out(
         Phase::Queue => format!("waited too long for a connection to {server} {budget}"),
         Phase::Reply => format!("no reply from {server} in time {budget}; the server may have executed it"),
     };
-    // What kept it waiting, where that is known.
+    // The cause of the wait, if known.
     let waited = phase != Phase::Reply && status.reason.is_some();
     (ErrorKind::Timeout(phase), text, false, waited.then(|| unreachable(status, server)))
 }
@@ -193,7 +193,7 @@ pub(super) fn unreachable(status: &Status, server: &str) -> Error {
     Error::new(kind, text).with(server, Sent::No, status.retryable, None)
 }
 
-/// The client, or the task that served it, is no more.
+/// The client, or the task that served it, has ended.
 pub(super) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the client's task has ended".into())
 }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use super::reply::{pairs, Reply};
 use super::Error;
 
-/// What a reply can be turned into. Where it cannot, the error says what was expected and what came.
+/// Types that a reply converts into. If it does not convert, the error names the expected type and the actual one.
 ///
 /// | asked for | made of |
 /// |---|---|

@@ -1,4 +1,4 @@
-//! What the core's rows act upon: streams, callers, and what is known of the connection.
+//! Carries out the core's rows on streams, callers and the reported state of the connection.
 
 use std::rc::Rc;
 use std::task::Waker;

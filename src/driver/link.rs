@@ -24,7 +24,7 @@ enum State {
     Gone,
 }
 
-/// What a link has to tell.
+/// An event of a link.
 pub(super) enum News {
     Opened,
     /// So many bytes have come.
@@ -80,7 +80,7 @@ impl Link {
         News::Lost(trouble)
     }
 
-    /// What has happened on the stream's side.
+    /// The next event of the stream.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<News> {
         match &mut self.state {
             State::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {

@@ -18,7 +18,7 @@ use super::command::Command;
 use super::reply::Reply;
 use super::Error;
 
-/// What is known of a client's connection.
+/// The state of a client's connection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
@@ -26,9 +26,9 @@ pub struct Status {
     pub state: State,
     /// Why it is disabled, or why its link was lost. It knows what to do about it.
     pub reason: Option<Reason>,
-    /// What happened, with every address that was tried.
+    /// Describes what happened, with every address that was tried.
     pub message: Option<String>,
-    /// What the reader should do.
+    /// The fix, for the reader.
     pub hint: Option<&'static str>,
     /// Whether it is dialled again by itself.
     pub retryable: bool,
@@ -49,7 +49,7 @@ pub(super) struct Request {
     results: RefCell<Vec<Option<Result<Reply, Error>>>>,
     left: Cell<usize>,
     waker: RefCell<Option<Waker>>,
-    /// Nobody waits for it any more.
+    /// Its caller has dropped it.
     pub(super) abandoned: Cell<bool>,
 }
 
@@ -125,11 +125,11 @@ pub(super) struct Mailbox {
     pub(super) requests: RefCell<Vec<Rc<Request>>>,
     /// Requests that were dropped after they had left.
     pub(super) abandoned: RefCell<Vec<Rc<Request>>>,
-    /// Somebody wants the connection.
+    /// A caller wants the connection.
     pub(super) wanted: Cell<bool>,
     /// The last handle is gone.
     pub(super) released: Cell<bool>,
-    /// The task is no more, and nobody answers here.
+    /// The task has ended, and nothing will be answered.
     ended: Cell<bool>,
     pub(super) status: RefCell<Status>,
     pub(super) stats: Cell<Stats>,
@@ -152,7 +152,7 @@ impl Mailbox {
         })
     }
 
-    /// Puts a request in; says no when nobody would take it out.
+    /// Puts a request in. Returns false if the task has ended.
     pub(super) fn post(&self, request: &Rc<Request>) -> bool {
         if self.ended.get() {
             return false;
@@ -216,7 +216,7 @@ impl Mailbox {
         }
     }
 
-    /// The task is no more.
+    /// Marks the task as ended.
     pub(super) fn end(&self) {
         self.ended.set(true);
         self.task.borrow_mut().take();

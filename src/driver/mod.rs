@@ -10,8 +10,8 @@
 //!    └──────────── Request: settled, woken ───────────────┘ └─ Link: stream
 //! ```
 //!
-//! One task, spawned with the client, owns the core, the streams and the timer. It ends when the last handle is dropped,
-//! and whoever waits when it ends otherwise is told.
+//! One task, spawned with the client, owns the core, the streams and the timer. It ends when the last handle is dropped;
+//! if it ends earlier, pending calls fail.
 
 mod client;
 mod command;

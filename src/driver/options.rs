@@ -1,4 +1,4 @@
-//! What a client is made with.
+//! The settings of a client.
 
 use std::fmt;
 use std::time::Duration;
@@ -118,7 +118,7 @@ impl Options {
         self
     }
 
-    /// What a command does while the server cannot be reached: true waits for it within `connect_timeout`, false (the
+    /// Whether commands wait while the server cannot be reached: true waits up to `connect_timeout`, false (the
     /// default) fails at once with [`ErrorKind::Disabled`](super::ErrorKind::Disabled).
     pub fn wait_while_disabled(mut self, waits: bool) -> Options {
         self.waits = waits;

@@ -1,10 +1,10 @@
-//! Which request runs: what belongs to one request of a Worker refuses to answer in another.
+//! Tells which request is running: objects of one request of a Worker refuse to answer in another.
 //!
-//! No runtime says so of its own accord, and what refuses changes between its versions: until workerd 1.20260824 an
-//! `AbortSignal` did, and it does not any more. So two kinds of things are asked, and one refusal is enough.
+//! The runtime does not identify requests, and which objects refuse changes between its versions: an `AbortSignal` did
+//! until workerd 1.20260824. So two kinds of objects are probed, and one refusal is enough.
 //!
-//! - One end of a `WebSocketPair` that nobody accepts: its `readyState` throws in every other request, on all versions from
-//!   May 2024 on. Outside of any request none can be made.
+//! - One end of a `WebSocketPair` that is never accepted: its `readyState` throws in every other request, on all versions
+//!   from May 2024 on. Outside of any request none can be made.
 //! - An `AsyncLocalStorage.snapshot()`: calling it throws in every other request, where the compatibility date is 2025-06-16 or
 //!   later and `node:async_hooks` is there.
 //!

@@ -5,11 +5,11 @@ use crate::resp::{Kind, LAST, MORE, SKIP};
 
 use super::Error;
 
-/// What the server answered, as it came. [`FromReply`](super::FromReply) makes most types of it.
+/// A reply as the server sent it. [`FromReply`](super::FromReply) converts it into most types.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Reply {
-    /// There is no such value.
+    /// No value.
     Null,
     /// A status line, as in `OK`.
     Status(String),
@@ -34,7 +34,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// What it is, for messages.
+    /// The name of its type, for messages.
     pub fn type_name(&self) -> &'static str {
         match self {
             Reply::Null => "null",
@@ -66,7 +66,7 @@ struct Open {
 struct Big {
     bytes: Vec<u8>,
     missing: usize,
-    /// Nobody waits for it: its bytes are counted and dropped.
+    /// Its caller is gone: its bytes are counted and dropped.
     skipped: bool,
 }
 
@@ -75,7 +75,7 @@ struct Big {
 pub(super) struct Assembler {
     open: Vec<Open>,
     big: Option<Big>,
-    /// What there is of a text that comes in parts.
+    /// The received part of a text that comes in parts.
     part: Vec<u8>,
 }
 

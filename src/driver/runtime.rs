@@ -30,7 +30,7 @@ pub struct Trouble {
     /// The operating system's name for it, as in `ECONNREFUSED`; what is unknown leads to [`Reason::Unknown`]. `END` is an
     /// orderly end, `ERUNTIME` says that this runtime cannot open such a stream.
     pub code: &'static str,
-    /// What happened, for people. It must not hold a secret.
+    /// A description for people. It must not hold a secret.
     pub text: String,
 }
 
@@ -51,7 +51,7 @@ impl From<io::Error> for Trouble {
             io::ErrorKind::UnexpectedEof => "END",
             io::ErrorKind::NotADirectory => "ENOTDIR",
             io::ErrorKind::OutOfMemory => "ENOMEM",
-            // What the process has run out of has no kind of its own.
+            // Running out of descriptors has no `ErrorKind` of its own.
             _ if text.contains("Too many open files") => "EMFILE",
             // The resolver's errors have no kind of their own.
             _ if text.contains("lookup address") => "ENOTFOUND",
@@ -61,10 +61,10 @@ impl From<io::Error> for Trouble {
     }
 }
 
-/// What the clients of a thread know together of servers that are away: one of them tries again, the others need not.
+/// Outages that the clients of a thread share: one client tries again, the others need not.
 ///
-/// A client that lives for one request would else find out for itself, at the cost of a connect timeout. The clocks of the
-/// runtimes that share it must be one.
+/// Otherwise each client that lives for one request would find out for itself, at the cost of a connect timeout. Runtimes
+/// that share it must use the same clock.
 #[derive(Clone, Default)]
 pub struct Outages {
     pub(super) breakers: Rc<RefCell<Breakers>>,
@@ -86,8 +86,8 @@ pub trait Runtime {
     /// A number that spreads the backoffs of many clients. It need not be secret.
     fn seed(&self) -> u64;
 
-    /// Connects to the endpoint, with TLS from the first byte if so asked. Names are looked up here. There is no need for
-    /// a deadline: the client drops the future when its time is up.
+    /// Connects to the endpoint, with TLS from the first byte if asked for. Looks up names. Needs no deadline: the client
+    /// drops the future when its time is up.
     fn open(
         &self,
         endpoint: &Endpoint,
@@ -97,16 +97,16 @@ pub trait Runtime {
     /// Completes after `duration`, not before.
     fn delay(&self, duration: Duration) -> LocalBoxFuture<'static, ()>;
 
-    /// Runs a task beside the others of this thread. When it is dropped before it ends, whoever waits for a reply is told.
+    /// Runs a task beside the others of this thread. If it is dropped before it ends, pending calls fail.
     fn spawn(&self, task: LocalBoxFuture<'static, ()>);
 
-    /// What is known of servers that are away. By default each client knows for itself.
+    /// The outages to share. By default each client keeps its own.
     fn outages(&self) -> Outages {
         Outages::default()
     }
 
-    /// Whether the streams and timers of this client may be used by whoever runs now. On Workers they belong to the
-    /// request that made them.
+    /// Whether the running code may use the streams and timers of this client. On Workers they belong to the request that
+    /// made them.
     fn is_here(&self) -> bool {
         true
     }

@@ -91,7 +91,7 @@ impl Runtime for Workers {
     }
 
     fn seed(&self) -> u64 {
-        // Outside of a request there is no random number either: to ask for one would end the instance.
+        // Outside of a request, asking for a random number would end the instance.
         if self.place.is_some() {
             Math::random().to_bits()
         } else {
@@ -164,8 +164,8 @@ struct OwnSocket(Option<Socket>);
 impl Drop for OwnSocket {
     fn drop(&mut self) {
         if let Some(mut socket) = self.0.take() {
-            // The close begins with the first poll. What comes of it is nobody's business, but a rejection that nobody hears
-            // is one that the runtime complains of.
+            // The close begins with the first poll. Its outcome does not matter, but the runtime complains about an unhandled
+            // rejection.
             spawn_local(async move {
                 let _ = socket.close().await;
             });

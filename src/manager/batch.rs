@@ -97,7 +97,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What became of a command.
+/// The outcome for a command.
 #[derive(Debug)]
 pub enum Outcome {
     /// Its frame stands in the frames, from this offset on; all of it counts this many bytes.

@@ -28,7 +28,7 @@ pub struct Breakers {
 
 struct Breaker {
     number: u32,
-    /// What makes two nodes the same. It holds secrets: it is for comparing only.
+    /// The identity of a node. It holds secrets: for comparison only.
     key: String,
     joined: Time,
     /// Why the server cannot be reached; none while it can, as far as is known.

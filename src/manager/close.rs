@@ -18,7 +18,7 @@ impl Manager {
         }
     }
 
-    /// Nobody holds the lane any more.
+    /// Begins to close a lane that has no handle left.
     pub(super) fn shut_down_lane(&mut self, number: u32, now: Time) {
         let Some(lane) = self.lanes.get_mut(number) else { return };
         lane.released = true;
@@ -33,7 +33,7 @@ impl Manager {
         }
     }
 
-    /// Lets go of a lane that nobody holds, once nothing of it waits to be written.
+    /// Closes a lane without handles, once nothing of it waits to be written.
     pub(super) fn finish(&mut self, number: u32, now: Time) {
         let Manager { lanes, links, .. } = self;
         let Some(lane) = lanes.get_mut(number) else { return };
@@ -59,7 +59,7 @@ impl Manager {
         }
     }
 
-    /// Lets go of a lane that nobody holds and that has no link.
+    /// Closes a lane without handles and without a link.
     pub(super) fn abort(&mut self, number: u32, now: Time) {
         let Some(lane) = self.lanes.get_mut(number) else { return };
         let ((_, dial), retired) = (lane.leave(), lane.retired.take());
@@ -81,7 +81,7 @@ impl Manager {
         self.closed(number, now);
     }
 
-    /// The lane is gone, and with its last lane a target that nobody holds.
+    /// Removes a lane, and with its last lane a target without handles.
     fn closed(&mut self, number: u32, now: Time) {
         let Some(lane) = self.lanes.remove(number) else { return };
         if lane.role != Role::Shared && !lane.is_kept {

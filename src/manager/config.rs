@@ -1,4 +1,4 @@
-//! What a target is made of, valid by construction: [`Config::new`] is the only way to one.
+//! The settings of a target, valid by construction: only [`Config::new`] makes one.
 
 use core::fmt;
 
@@ -9,10 +9,10 @@ use crate::time::Duration;
 
 use super::endpoint::Endpoint;
 
-/// What the user asked for, as it comes over the boundary. Durations are milliseconds; 0 means the default.
+/// The user's options as they cross the boundary. Durations are milliseconds; 0 means the default.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
-    /// What the shell found wrong with the options already, in a sentence.
+    /// A mistake that the shell has already found, in a sentence.
     pub problem: Option<&'a str>,
     /// `redis[s]://[user:password@]host[:port][/db]`, or `unix://[user:password@]/path[?db=n]`.
     pub url: Option<&'a str>,
@@ -24,7 +24,7 @@ pub struct Options<'a> {
     pub db: Option<u32>,
     /// The client's name in `CLIENT LIST`.
     pub name: Option<&'a str>,
-    /// What of the target the core does not know and yet makes it another than one with the same options.
+    /// Settings that the core does not see (TLS, a credentials function), as part of the identity.
     pub kind: Option<&'a str>,
     /// Whose it is: 0 where there is one scope.
     pub scope: u32,
@@ -75,7 +75,7 @@ pub struct Config {
     pub endpoint: Endpoint,
     /// TLS from the first byte.
     pub tls: bool,
-    /// What is said at the handshake.
+    /// The settings that are sent in the handshake.
     pub introduction: Introduction,
     /// A function gives the credentials of each dial.
     pub dynamic_credentials: bool,
@@ -101,7 +101,7 @@ pub struct Config {
     pub keeps_writes: bool,
 }
 
-/// Why there is no config: the reason and a sentence without any part of a secret.
+/// Why options are invalid: the reason, and a sentence without any part of a secret.
 pub type Invalid = (Reason, String);
 
 impl Config {
@@ -167,12 +167,12 @@ impl Config {
         })
     }
 
-    /// Whether the endpoint is a name that somebody must look up.
+    /// Whether the endpoint is a name that must be looked up.
     pub fn needs_lookup(&self) -> bool {
         self.resolves && self.endpoint.is_name()
     }
 
-    /// What makes two targets the same: where they are and as whom we speak to them.
+    /// The identity of a target: its address and its credentials.
     pub fn identity(&self) -> String {
         let Introduction { credentials, name, db, resp2, .. } = &self.introduction;
         let (user, password) = credentials.as_ref().map_or(("", ""), |(user, password)| (user, password));

@@ -178,7 +178,7 @@ impl Manager {
         let hides = reason == Reason::Timeout && target.config.as_ref().is_ok_and(|config| config.tls);
         let idea = if hides { " (a port without TLS keeps silent too: try redis://)" } else { "" };
         let name = target.config.as_ref().map(super::config::Config::display).unwrap_or_default();
-        // Of the only address, which is the name itself, there is no need to speak twice.
+        // Does not repeat the only address if it is the name itself.
         let short = story.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&story);
         let text = ["cannot connect to ", &name, ": ", short, idea].concat();
         match link {
@@ -205,7 +205,7 @@ impl Manager {
         let Manager { targets, lanes, breakers, .. } = self;
         let Some(lane) = lanes.get_mut(number) else { return };
         let Some(target) = targets.get(lane.target) else { return };
-        // A relay that has told when it dials again would be asked in vain before.
+        // A relay that has said when it dials again need not be asked earlier.
         let slow = match lane.peer_retry_at.take() {
             Some(retry_at) => (retry_at > now).then_some(retry_at),
             None => (retry::server(trouble.0) == Redial::Slowly).then(|| now.after(SLOW_RETRY)),
@@ -220,7 +220,7 @@ impl Manager {
         self.leaves_room(number, now);
     }
 
-    /// Rejects the commands that do not want to wait for a disabled lane, or would in vain.
+    /// Rejects the commands that do not want to wait for a disabled lane, or cannot gain from it.
     pub(super) fn turn_away(&mut self, number: u32) {
         let Manager { targets, lanes, policies, output, .. } = self;
         let Some(lane) = lanes.get_mut(number) else { return };

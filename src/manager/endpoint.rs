@@ -20,7 +20,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether it is a host name, which somebody must look up.
+    /// Whether it is a host name that must be looked up.
     pub fn is_name(&self) -> bool {
         match self {
             Endpoint::Tcp { host, .. } => !is_address(host),

@@ -2,16 +2,16 @@
 //!
 //! ```text
 //!          demand                 the handshake is answered
-//!  Idle ──────────▶ Connecting ──────────────────────────────▶ Ready ──▶ removed, when nobody holds it
+//!  Idle ──────────▶ Connecting ──────────────────────────────▶ Ready ──▶ removed, with the last handle
 //!   ▲                │      ▲                                  │  │
 //!   │     no address │      └────────── the link is lost ──────┤  └ a dial may be about to replace the link
 //!   │     answered   ▼                                         │
 //!   │               Disabled ── demand after retry_at: a dial in the background ──▶ Ready
-//!   └────────── unused for too long, or lost while nobody used it
+//!   └────────── unused for too long, or lost while unused
 //! ```
 //!
-//! What a state needs stands in its variant: there is no dial without a place for what it leads to, and no link that is not
-//! ready to be written to, but for those that are [`retired`](Lane::retired).
+//! The data of a state is in its variant: a dial exists only where there is a place for its result, and a link only if it
+//! is ready to be written to, except [`retired`](Lane::retired) ones.
 
 use crate::command::Role;
 use crate::connection::{Backoff, Standing};
@@ -65,7 +65,7 @@ pub(super) struct Lane {
     pub(super) state: State,
     /// Since when it is in this state.
     pub(super) since: Time,
-    /// Nobody holds it any more: it ends once what its commands need is done.
+    /// It has no handle left, and ends once its commands have.
     pub(super) released: bool,
     /// It was released with a link that is as good as new, which is kept for the next caller.
     pub(super) is_kept: bool,
@@ -83,7 +83,7 @@ pub(super) struct Lane {
     pub(super) address: Option<String>,
     /// No dial begins before this moment because the server behind the link serves less than it did.
     pub(super) next_outdated: Time,
-    /// When the peer, a relay with a core of its own, dials again: before, there is no use in asking it.
+    /// When the peer, a relay with its own core, dials again: it need not be asked earlier.
     pub(super) peer_retry_at: Option<Time>,
     /// The dial that is under way, or that led to the link, was begun because a link was lost, and no command has needed it
     /// since.

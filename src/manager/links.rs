@@ -1,4 +1,4 @@
-//! What becomes of lanes as their links come, speak and go. What is tried again is decided in [`retry`].
+//! Moves lanes as their links open, receive and fail. [`retry`] decides what is tried again.
 
 use crate::command::Role;
 use crate::connection::{Deadline, Entry, Event, CLOSE, DATED, IDLE_PROBE};
@@ -299,8 +299,8 @@ impl Manager {
         if retry::server(reason) == Redial::Slowly || lane.short_lives > SHORT_LIVES {
             return self.disable(number, trouble, now);
         }
-        // What was dialled again and not used either would be dialled for ever, at a server that closes what is idle
-        // within seconds.
+        // A server that closes idle links within seconds would otherwise be redialled for ever, although each new link
+        // stays unused.
         let unused = lane.unasked && lived >= SHORT_LIFE && reason == Reason::Closed;
         let is_idle = |quiet| now.since(quiet) >= IDLE_PROBE || unused && quiet <= lane.since;
         let was_idle = quiet_since.is_some_and(is_idle);
@@ -358,7 +358,7 @@ impl Manager {
             if !entry.is_waited_for() {
                 return;
             }
-            // As if its frame were not kept: there is no link to send it on.
+            // Treats its frame as not kept: no further link will send it.
             let kind = if is_last || is_alone { Kind::Unkept } else { entry.kind() };
             match retry::command(reason, stage, kind, entry.resent()) {
                 Verdict::Again => {

@@ -132,7 +132,7 @@ impl Manager {
         core::mem::swap(&mut self.breakers, breakers);
     }
 
-    /// What the last mutation wants done.
+    /// The actions of the last mutation.
     pub fn output(&self) -> &Output {
         &self.output
     }
@@ -265,12 +265,12 @@ impl Manager {
         }
     }
 
-    /// What users see of a target: how its shared lane stands.
+    /// The public status of a target: that of its shared lane.
     pub fn status(&self, target: u32) -> Option<Status<'_>> {
         Some(self.lanes.get(self.targets.get(target)?.shared()?)?.status())
     }
 
-    /// What happened to a target so far.
+    /// Counters of a target.
     pub fn stats(&self, target: u32) -> Option<Stats> {
         Some(self.targets.get(target)?.stats)
     }

@@ -3,7 +3,7 @@
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// What it shares with the nodes of other scopes that mean the same server.
+    /// Shared with the nodes of other scopes for the same server.
     pub(super) breaker: Option<u32>,
     /// The address that answered the last dial: the next one begins with it.
     pub(super) winner: Option<String>,

@@ -83,8 +83,8 @@ impl Manager {
         }
     }
 
-    /// A scope is no more: its targets and links are forgotten without a row about them. Its callers wait in vain, and no
-    /// other request may settle what they wait for.
+    /// Forgets the targets and links of a scope that has ended, without a row about them. Its callers are gone, and no other
+    /// request may settle their promises.
     pub fn forget(&mut self, scope: u32) {
         self.begin(scope);
         for place in 0..self.owners.len() {

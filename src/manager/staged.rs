@@ -11,7 +11,7 @@ struct Item {
     entry: Entry,
     /// Bytes of its frame.
     length: u32,
-    /// Bytes with what the shell holds of it; more than fit are none that would be admitted.
+    /// Bytes including those that the shell holds. Saturates: a larger command exceeds any limit.
     size: u32,
 }
 
@@ -125,7 +125,7 @@ impl Staged {
         self.push(entry, frame.len() as u64, deadline);
     }
 
-    /// What a dead link gave back goes before all others.
+    /// Puts commands of a dead link in front of all others.
     pub fn give_back(&mut self, returned: Staged) {
         if returned.is_empty() {
             return;
@@ -174,7 +174,7 @@ impl Staged {
         self.keep(&mut |_, item| !leaves(&item.entry));
     }
 
-    /// Keeps the commands that `stays` says yes to, of those that somebody waits for.
+    /// Keeps the commands that `stays` accepts, among those whose callers still wait.
     fn keep(&mut self, stays: &mut dyn FnMut(usize, &Item) -> bool) {
         let Staged { items, frames, framed, size, .. } = self;
         let mut compaction = Compaction::new(frames);

@@ -40,7 +40,7 @@ impl Manager {
         let Manager { targets, lanes, links, policies, output, .. } = self;
         let Some(lane) = lanes.get_mut(number) else { return Err(Malformed) };
         let Some(link) = lane.link().and_then(|link| links.get_mut(link)) else { return Ok(false) };
-        // What waits already goes first.
+        // Waiting commands go first.
         // Inside of a transaction a PING would be queued, and answered by EXEC.
         let probes = lane.role != Role::Exclusive;
         if probes && link.probe_if_idle(now, output) || !link.is_writable() || !lane.staged.is_empty() {
@@ -109,7 +109,7 @@ fn policy_of(policies: &[Policy], policy: u16) -> Result<Policy, Malformed> {
     policies.get(usize::from(policy)).copied().ok_or(Malformed)
 }
 
-/// What is left of a budget after the time in the shell.
+/// The rest of a budget after the time in the shell.
 fn left(budget: Duration, age: Duration) -> Duration {
     budget.saturating_sub(age).max(budget.min(GRACE))
 }

@@ -1,4 +1,4 @@
-//! What the user connects to: its settings, its nodes, and which of these a command goes to.
+//! A target: its settings, its nodes, and the route that chooses a node for a command.
 
 use crate::error::Reason;
 
@@ -6,11 +6,11 @@ use super::batch::Encoder;
 use super::config::{Config, Invalid};
 use super::node::Node;
 
-/// What `status().state` says: how the shared lane of the target's node stands. The discriminants are part of the boundary.
+/// The value of `status().state`: the state of the shared lane of the target's node. The numbers are part of the boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
-    /// Nobody has asked for it yet, or nobody did for so long that its link was let go.
+    /// Not used yet, or unused for so long that its link was closed.
     Idle = 0,
     /// A dial is under way; commands wait for it.
     Connecting = 1,
@@ -35,7 +35,7 @@ impl State {
     }
 }
 
-/// What happened to a target so far.
+/// Counters of a target.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Stats {
     /// Dials begun.
@@ -60,14 +60,14 @@ pub struct Stats {
     pub pushes_dropped: f64,
 }
 
-/// What `status()` says.
+/// The result of `status()`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Status<'a> {
     /// Where it stands.
     pub state: State,
     /// Why it is disabled, or why its link was lost. It knows what to do about it.
     pub reason: Option<Reason>,
-    /// What happened, with every address that was tried.
+    /// Describes what happened, with every address that was tried.
     pub message: Option<&'a str>,
     /// When it is disabled and can be dialled again: not before this moment, in the caller's milliseconds.
     pub retry_at: Option<f64>,

@@ -23,7 +23,7 @@ pub struct Url {
     pub protocol: u8,
 }
 
-/// What the REST endpoints of Redis services have.
+/// Schemes of REST endpoints, which services offer beside Redis itself.
 const HTTP: [&str; 2] = ["http", "https"];
 
 /// The schemes, with whether each speaks TLS and whether it names a Unix socket.
@@ -174,8 +174,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// What stands before and behind the first `at`, an ASCII character. The library's searches for any pattern are each
-/// larger than this file.
+/// Splits at the first `at`, an ASCII character. Each of the library's generic searches is larger than this file.
 fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let index = text.bytes().position(|byte| byte == at)?;
     Some((text.get(..index)?, text.get(index + 1..)?))

@@ -19,7 +19,7 @@ pub(super) struct Memory {
     pub(super) meta: Vec<u32>,
     pub(super) text: Vec<u8>,
     received: Vec<u8>,
-    /// What links have left unread.
+    /// Bytes that links have left unread.
     carries: Vec<(u32, Vec<u8>)>,
 }
 

@@ -24,7 +24,7 @@ use memory::Memory;
 struct Core {
     manager: Manager,
     memory: Memory,
-    /// THE connection promise of each target: whoever asks while it is pending gets this very promise.
+    /// The connection promise of each target: every caller gets this very promise while it is pending.
     connections: Vec<(u32, Promise)>,
 }
 
@@ -125,7 +125,7 @@ pub fn configure(now: f64) -> JsValue {
     })
 }
 
-/// Nobody holds the target any more.
+/// Releases a target: its last handle was closed.
 #[wasm_bindgen]
 pub fn release(target: u32, now: f64) {
     mutate(now, |core, now| core.manager.release(target, now));
@@ -165,7 +165,7 @@ pub fn trap() {
     core::arch::wasm32::unreachable()
 }
 
-/// Somebody wants the target to be ready.
+/// Asks for the target to become ready.
 #[wasm_bindgen]
 pub fn connect(target: u32, now: f64) {
     mutate(now, |core, now| core.manager.connect(target, now));
@@ -286,7 +286,7 @@ pub fn advance(scope: u32, now: f64) {
     mutate(now, |core, now| core.manager.advance(scope, now));
 }
 
-/// A scope is no more: what it had is forgotten, and nothing is said of it.
+/// Forgets a scope that has ended, without rows about it.
 #[wasm_bindgen]
 pub fn forget(scope: u32) {
     mutate(0.0, |core, _| {
