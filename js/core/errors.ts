@@ -1,4 +1,4 @@
-/** What edgis rejects with. No message carries an argument or a secret. */
+/** The errors that edgis rejects with. No message carries an argument or a secret. */
 
 /** Whether the server may have seen the command: `no` it never left, `maybe` its fate is unknown, `yes` it answered. */
 export type Sent = "no" | "maybe" | "yes";
@@ -16,7 +16,7 @@ export type ErrorKind =
   | "ReplyError"
   | "InternalError";
 
-/** What is known about a failure besides its message. */
+/** Details of a failure besides its message. */
 export interface ErrorDetails {
   /** Default: the one of the class. */
   code?: string;
@@ -157,7 +157,7 @@ export class ConnectionLostError extends RedisError {
 /** A deadline passed. */
 export class TimeoutError extends RedisError {
   declare readonly kind: "TimeoutError";
-  /** What was waited for: the dial, a link to write to, or the reply. */
+  /** The command waited for the dial, for a link to write to, or for the reply. */
   readonly phase: "connect" | "queue" | "reply";
 
   constructor(message: string, phase: "connect" | "queue" | "reply", details: Omit<ErrorDetails, "code">) {

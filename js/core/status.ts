@@ -17,7 +17,7 @@ interface Common {
   address?: string;
 }
 
-/** A target of which nobody wanted anything yet, or for so long that its link was let go. */
+/** A target that is not used yet, or was unused for so long that its link was closed. */
 export interface IdleStatus extends Common {
   state: "idle";
 }
@@ -39,9 +39,9 @@ export interface ReadyStatus extends Common {
 export interface DisabledStatus extends Common {
   state: "disabled";
   reason: Reason;
-  /** What happened, with every address that was tried. No secrets. */
+  /** Describes what happened, with every address that was tried. No secrets. */
   message: string;
-  /** What to do about it. */
+  /** The fix. */
   hint: string;
   /** Whether it is dialled again without anybody changing the configuration. */
   retryable: boolean;
@@ -57,11 +57,11 @@ export interface ClosedStatus extends Common {
 /** Where a target stands; `state` tells which fields there are. */
 export type Status = IdleStatus | ConnectingStatus | ReadyStatus | DisabledStatus | ClosedStatus;
 
-/** What happened so far. Counters of the target are shared by all its handles. */
+/** Counters so far. Those of the target are shared by all its handles. */
 export interface Stats {
   /** Dials begun. */
   dials: number;
-  /** Callers that got a connection promise which somebody else had caused. */
+  /** Callers that joined a connection promise of another caller. */
   joins: number;
   /** Links that became ready. */
   connects: number;
