@@ -45,6 +45,12 @@ const entries = [
   { name: "ratelimit", sources: { ratelimit: "js/ratelimit/index.ts" }, platform: "neutral", target: "es2022" },
   { name: "testing", sources: { testing: "js/testing/index.ts" }, platform: "node", target: "node20" },
   {
+    name: "diagnosis",
+    sources: { doctor: "js/doctor/index.ts", edgis: "js/cli/edgis.ts" },
+    platform: "node",
+    target: "node20",
+  },
+  {
     name: "commonjs",
     sources: {
       any: "js/entry/any.ts",
@@ -65,9 +71,9 @@ const entries = [
 
 /**
  * Entries for Workers, where no require() gives the core as a module. Bundlers take the ES module for it, and compilers of
- * CommonJS want a file that the declarations are of.
+ * CommonJS want a file that the declarations are of. And the doctor, which is asked by hand: Node's require() takes ES modules.
  */
-const forwarded = ["workerd", "durable-object"];
+const forwarded = ["workerd", "durable-object", "doctor"];
 
 // The features that rustc uses and all supported runtimes have; wasm-opt refuses features that are not listed.
 const wasmFeatures = [
@@ -161,7 +167,7 @@ async function bundle({ name, sources, format = "esm", inject = [], platform, ta
     platform,
     target,
     // Modules of the runtime, and the wasm module where it is shipped beside the bundle.
-    external: ["cloudflare:*", "./edgis.wasm", "./edgis.wasm?module"],
+    external: ["cloudflare:*", "./edgis.wasm", "./edgis.wasm?module", "edgis"],
     minifySyntax: true,
     minifyWhitespace: true,
     lineLimit,
@@ -208,7 +214,15 @@ function declare() {
   const emitted = at("target/types");
   rmSync(emitted, { recursive: true, force: true });
   run("tsc", ["-p", "tsconfig.build.json"]);
-  const roots = ["index", "entry/workerd", "entry/durable-object", "cache/index", "ratelimit/index", "testing/index"];
+  const roots = [
+    "index",
+    "entry/workerd",
+    "entry/durable-object",
+    "cache/index",
+    "doctor/index",
+    "ratelimit/index",
+    "testing/index",
+  ];
   const paths = roots.map((root) => `${root}.d.ts`);
   const shipped = forBothKinds(shippedDeclarations(emitted, paths), paths);
   rmSync(at("pkg/dist/types"), { recursive: true, force: true });

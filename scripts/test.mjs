@@ -9,7 +9,7 @@ import { at, files, root } from "./steps.mjs";
 const wasmPack = (where, features) => ["wasm-pack", ["test", ...where, "--mode", "no-install", "--", ...features]];
 const which = (program) => spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
 const chromedriver = which("chromedriver");
-const folders = ["js", "faults", "cache", "packaging", "ratelimit", "scripts", "workerd"].map((name) =>
+const folders = ["js", "faults", "cache", "doctor", "packaging", "ratelimit", "scripts", "workerd"].map((name) =>
   at("tests", name),
 );
 // Deeper folders belong to apps, whose own runners run their tests.
