@@ -1,6 +1,6 @@
 //! Whether a failure is followed by another try: of a command, of an address, of a server. Decided here and nowhere else.
 //!
-//! [`nature`] is the one match over all reasons, and no match of this file has a `_` arm: a reason, a state of a command or
+//! `nature` is the one match over all reasons, and no match of this file has a `_` arm: a reason, a state of a command or
 //! an error of a server that is added does not compile before its consequences are decided.
 
 use crate::error::{Failure, Reason, ServerError};

@@ -1,7 +1,7 @@
 //! The exported functions as the shell calls them: numbers in, rows and regions of linear memory out.
 #![cfg(all(target_arch = "wasm32", feature = "js"))]
 
-use edgis::connection::{CHANGED, CLOSE, DIAL, LINK, OPEN, REJECT, STATE, TRANSMIT};
+use edgis::connection::{CLOSE, DIAL, LINK, OPEN, PUSH, REJECT, STATE, TRANSMIT};
 use edgis::error::{Failure, Reason, Sent};
 use edgis::layout::{Word, CHUNK_BYTES, HEADER_WORDS, META_WORDS, TEXT_BYTES};
 use edgis::manager::State;
@@ -235,7 +235,7 @@ fn changes_are_told_once_the_server_has_agreed_to() {
     shell.receive(link, b"+OK\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$7\r\ncache:a\r\n", 5.0);
     let [same, changed] = shell.rows()[..] else { panic!("{:?}", shell.rows()) };
     assert_eq!(same, [LINK | 1 << 8, target, link, 1]);
-    assert_eq!(changed[0] & 0xff, CHANGED);
+    assert_eq!(changed[0] & 0xff, PUSH);
     let name = Shell::bytes(shell.word(Word::Received) + changed[1], changed[2] - changed[1]);
     assert_eq!(name, b"cache:a");
 }
