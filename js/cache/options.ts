@@ -1,9 +1,9 @@
 /** What the options of caches and of their calls come to. Mistakes are `ConfigError` and `UsageError`, thrown at once. */
-import { milliseconds } from "../client/duration.js";
+import { milliseconds, notDuration } from "../client/duration.js";
 import type { HasInside } from "../client/inside.js";
 import { INSIDE } from "../client/inside.js";
 import { ConfigError, UsageError } from "../core/errors.js";
-import { nearest } from "../core/near.js";
+import { unknownOption } from "../core/near.js";
 import type { Codec } from "./codec.js";
 import { MOST_TAGS } from "./envelope.js";
 import { isPromise } from "./failure.js";
@@ -88,7 +88,7 @@ const wrong = (text: string): ConfigError => new ConfigError(`createCache: ${tex
 /** Throws `ConfigError`. */
 export function settingsOf(options: CacheOptions): Settings {
   if (typeof options !== "object" || options === null) throw wrong("it takes an object of options");
-  for (const name of Object.keys(options)) if (!known.has(name as never)) throw wrong(unknown(name, known));
+  for (const name of Object.keys(options)) if (!known.has(name as never)) throw wrong(unknownOption(name, known));
   if ((options.client as Partial<HasInside> | undefined)?.[INSIDE] === undefined) {
     throw wrong("client must be what createClient of this or a later version of edgis gave");
   }
@@ -133,11 +133,9 @@ function memoryOptions(l1: CacheOptions["l1"]): MemoryOptions | undefined {
   if (l1 !== true && (typeof l1 !== "object" || l1 === null)) throw wrong("l1 must be true, false or an object");
   const { maxBytes, maxStale, ...others } = l1 === true ? ({} as Exclude<typeof l1, true>) : l1;
   const [other] = Object.keys(others);
-  if (other !== undefined) throw wrong(unknown(other, ["maxBytes", "maxStale"]));
+  if (other !== undefined) throw wrong(unknownOption(other, ["maxBytes", "maxStale"]));
   return { maxBytes: count(maxBytes, "l1.maxBytes") ?? 32 << 20, maxStale: span(maxStale, "l1.maxStale") ?? 1_000 };
 }
-
-const notDuration = (name: string): string => `${name} must be a positive number of milliseconds or a text like "5m"`;
 
 function lifetime(value: unknown, name: string): number | undefined {
   if (value === undefined) return undefined;
@@ -158,12 +156,6 @@ function count(value: unknown, name: string): number | undefined {
   return value;
 }
 
-function unknown(name: string, names: Iterable<string>): string {
-  const near = nearest(name, names);
-  const shown = /^\w{1,40}$/.test(name) ? name : "?";
-  return `unknown option ${shown}${near === undefined ? "" : `; did you mean ${near}?`}`;
-}
-
 const noTags: readonly string[] = [];
 
 /** Throws `UsageError`. */
@@ -171,7 +163,7 @@ export function callSettings(given: object | undefined, cache: Settings, default
   if (given === undefined) return defaults;
   if (typeof given !== "object" || given === null) throw new UsageError("the options of a call are an object");
   const options = given as GetOrSetOptions<never> & InvalidateOptions;
-  for (const name of Object.keys(options)) if (!ofCalls.has(name)) throw new UsageError(unknown(name, ofCalls));
+  for (const name of Object.keys(options)) if (!ofCalls.has(name)) throw new UsageError(unknownOption(name, ofCalls));
   const { ttl, tags, schema } = options;
   if (options.require !== undefined && options.require !== "applied") {
     throw new UsageError('require must be "applied"');

@@ -22,3 +22,7 @@ export function milliseconds(duration: unknown, longest = LONGEST): number | und
   const value = Number(parts[1]) * (units[parts[2] as string] as number);
   return value > 0 && Number.isFinite(value) ? Math.min(value, longest) : undefined;
 }
+
+/** Says that an option is not a duration, and how one is written. */
+export const notDuration = (name: string): string =>
+  `${name} must be a positive number of milliseconds or a text like "5m"`;

@@ -1,6 +1,6 @@
 /** Resolves the options of `createClient`, or says what is wrong with them. */
 import { messageOf, UsageError } from "../core/errors.js";
-import { nearest } from "../core/near.js";
+import { nearest, unknownOption } from "../core/near.js";
 import { own } from "../core/own.js";
 import type { TargetSettings } from "../loop/target.js";
 import type { Take } from "../reply/build.js";
@@ -49,7 +49,7 @@ function read(given: ClientOptions, names: readonly string[]): { options: Client
     return { options: {}, problem: "createClient takes a URL or an object of options" };
   const options = own(given, names) as Record<string, unknown>;
   const stranger = Object.keys(given).find((key) => !names.includes(key));
-  let problem = stranger === undefined ? undefined : unknown(stranger, names);
+  let problem = stranger === undefined ? undefined : unknownOption(stranger, names);
   for (const [key, fields] of Object.entries(inner)) {
     const value = options[key];
     if (value === undefined || (key === "tls" && typeof value === "boolean")) continue;
@@ -57,7 +57,7 @@ function read(given: ClientOptions, names: readonly string[]): { options: Client
     else {
       options[key] = own(value, fields);
       const other = Object.keys(value).find((field) => !fields.includes(field));
-      if (other !== undefined) problem ??= unknown(other, fields, `${key}.`);
+      if (other !== undefined) problem ??= unknownOption(other, fields, `${key}.`);
     }
   }
   return { options, problem: problem ?? problemOf(options) };
@@ -315,7 +315,7 @@ export function readyLimit(options: { timeout?: Duration | undefined }): number 
 
 function limitOf(method: string, name: string, options: object): number | UsageError | undefined {
   const stranger = Object.keys(options).find((key) => key !== name);
-  if (stranger !== undefined) return new UsageError(`${method}(): ${unknown(stranger, [name])}`, method);
+  if (stranger !== undefined) return new UsageError(`${method}(): ${unknownOption(stranger, [name])}`, method);
   const duration = own(options as Record<string, unknown>, [name])[name];
   if (duration === undefined || (duration === 0 && name === "drain")) return duration;
   return milliseconds(duration) ?? new UsageError(`${method}(): ${notDuration(name)}`, method);
@@ -324,10 +324,4 @@ function limitOf(method: string, name: string, options: object): number | UsageE
 function isLiteral(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-function unknown(name: string, names: readonly string[], prefix = ""): string {
-  const near = nearest(name, names);
-  const shown = /^\w{1,40}$/.test(name) ? name : "?";
-  return `unknown option ${prefix}${shown}${near === undefined ? "" : `; did you mean ${prefix}${near}?`}`;
 }

@@ -14,6 +14,13 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
   return best;
 }
 
+/** Names an option that there is not, and the one that was meant. Data that came in a name's place is not repeated. */
+export function unknownOption(name: string, names: Iterable<string>, prefix = ""): string {
+  const near = nearest(name, names);
+  const shown = /^\w{1,40}$/.test(name) ? name : "?";
+  return `unknown option ${prefix}${shown}${near === undefined ? "" : `; did you mean ${prefix}${near}?`}`;
+}
+
 function distanceOf(a: string, b: string): number {
   const edits = editsBetween(a, b);
   if (edits <= MOST && 2 * edits <= Math.max(a.length, b.length)) return edits;

@@ -1,8 +1,8 @@
 /** Resolves options. Throws for mistakes at once: `ConfigError` for a limiter's, `UsageError` for a call's. */
-import { type Duration, milliseconds } from "../client/duration.js";
+import { type Duration, milliseconds, notDuration } from "../client/duration.js";
 import { type HasInside, INSIDE } from "../client/inside.js";
 import { ConfigError, UsageError } from "../core/errors.js";
-import { nearest } from "../core/near.js";
+import { nearest, unknownOption } from "../core/near.js";
 import { own } from "../core/own.js";
 import type { Rule } from "./rules.js";
 import type { Algorithm, CommonOptions, LimitOptions, RateLimitOptions, RuleOptions } from "./types.js";
@@ -43,7 +43,7 @@ export function settingsOf(client: unknown, given: RateLimitOptions): Settings {
   if ((client as Partial<HasInside> | undefined | null)?.[INSIDE] === undefined)
     throw wrong("the first argument must be what createClient of this or a later version of edgis gave");
   if (typeof given !== "object" || given === null) throw wrong("the second argument is an object of options");
-  for (const name of Object.keys(given)) if (!ofLimiters.includes(name)) throw wrong(unknown(name, ofLimiters));
+  for (const name of Object.keys(given)) if (!ofLimiters.includes(name)) throw wrong(unknownOption(name, ofLimiters));
   const options = own(given as CommonOptions & RuleOptions & { rules?: object }, ofLimiters);
   const { name, deny, approximate } = options;
   if (typeof name !== "string" || !/^[\w.:/@+-]{1,64}$/.test(name))
@@ -75,7 +75,7 @@ function rulesOf(rules: object): Rule[] {
     if (!/^[\w.-]{1,64}$/.test(name)) throw wrong("the name of a rule is 1 to 64 of the characters A-Z a-z 0-9 _ . -");
     if (typeof rule !== "object" || rule === null) throw wrong(`rules.${name} must be an object`);
     for (const word of Object.keys(rule))
-      if (!(ofRules as readonly string[]).includes(word)) throw wrong(`rules.${name}: ${unknown(word, ofRules)}`);
+      if (!(ofRules as readonly string[]).includes(word)) throw wrong(`rules.${name}: ${unknownOption(word, ofRules)}`);
     return ruleOf(name, own(rule as RuleOptions, ofRules), `rules.${name}.`);
   });
 }
@@ -107,21 +107,13 @@ function denying(deny: CommonOptions["deny"]): (key: string) => boolean {
 function shareOf(approximate: { share: number }): number {
   const { share, ...others } = typeof approximate === "object" && approximate !== null ? approximate : { share: 0 };
   const [other] = Object.keys(others);
-  if (other !== undefined) throw wrong(`approximate: ${unknown(other, ["share"])}`);
+  if (other !== undefined) throw wrong(`approximate: ${unknownOption(other, ["share"])}`);
   if (!(share > 0 && share <= 0.5)) throw wrong("approximate.share must be a number above 0, and at most 0.5");
   return share;
 }
 
 const isCount = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST;
-
-const notDuration = (name: string): string => `${name} must be a positive number of milliseconds or a text like "5m"`;
-
-function unknown(name: string, names: readonly string[]): string {
-  const near = nearest(name, names);
-  const shown = /^\w{1,40}$/.test(name) ? name : "?";
-  return `unknown option ${shown}${near === undefined ? "" : `; did you mean ${near}?`}`;
-}
 
 /** An error for a mistake in a call, if there is one. */
 export function mistakeOf(key: unknown, options: LimitOptions | undefined): UsageError | undefined {
@@ -133,7 +125,7 @@ export function mistakeOf(key: unknown, options: LimitOptions | undefined): Usag
   if (typeof options !== "object" || options === null)
     return new UsageError("RateLimit: the options of a call are an object");
   for (const name of Object.keys(options))
-    if (!ofCalls.includes(name)) return new UsageError(`RateLimit: ${unknown(name, ofCalls)}`);
+    if (!ofCalls.includes(name)) return new UsageError(`RateLimit: ${unknownOption(name, ofCalls)}`);
   const { cost, signal } = options;
   if (cost !== undefined && !isCount(cost))
     return new UsageError(`RateLimit: cost must be a whole number from 1 to ${MOST}`);
