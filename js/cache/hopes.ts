@@ -3,6 +3,7 @@
  * what has just failed need not be tried again at once where there is an old value to serve. The lease tells the other
  * processes: whoever had it leaves a mark in its place.
  */
+import { Bounded } from "../core/bounded.js";
 
 /**
  * What is left where a lease was: nobody loads, and whoever wants to may take the lease. A lease that was taken in its place
@@ -41,22 +42,15 @@ interface Hope {
 }
 
 export class Hopes {
-  /** The oldest first. */
-  readonly #kept = new Map<string, Hope>();
+  readonly #kept = new Bounded<Hope>(MOST);
 
   /** `backoff`: for how long the loader is spared where there is an old value. */
   lose(name: string, cause: Cause, now: number, backoff: number): void {
-    this.#kept.delete(name);
     this.#kept.set(name, {
       cause,
       hopelessUntil: now + HOPELESS[cause],
       failingUntil: cause === "failed" ? now + backoff : 0,
     });
-    if (this.#kept.size <= MOST) return;
-    for (const oldest of this.#kept.keys()) {
-      this.#kept.delete(oldest);
-      break;
-    }
   }
 
   regain(name: string): void {

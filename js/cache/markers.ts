@@ -2,6 +2,7 @@
  * Generations in Redis: of the namespace, of tags. They live for as long as what carries them, and a little longer, so that
  * tags which are used once leave nothing behind. What has lost its marker is a miss.
  */
+import { Bounded } from "../core/bounded.js";
 import { generationOf } from "./envelope.js";
 import { ENSURE } from "./scripts.js";
 import type { Sender, View } from "./sender.js";
@@ -19,18 +20,12 @@ interface Life {
   readonly until: number;
 }
 
-/** What is known of the lives of markers; the oldest first. */
+/** Remembers how long markers live. */
 export class Lives {
-  readonly #known = new Map<string, Life>();
+  readonly #known = new Bounded<Life>(MOST);
 
   remember(key: string, life: Life): void {
-    this.#known.delete(key);
     this.#known.set(key, life);
-    if (this.#known.size <= MOST) return;
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest);
-      break;
-    }
   }
 
   covers(key: string, generation: number, until: number): boolean {

@@ -8,10 +8,7 @@
  * The hashes are those under which a server knows the scripts once they were sent; a test compares them.
  */
 
-export interface Script {
-  readonly sha: string;
-  readonly text: string;
-}
+import type { Script } from "../client/script.js";
 
 /** Keeps a lease that is still ours for longer, or with 0 gives it back. */
 export const EXTEND: Script = {

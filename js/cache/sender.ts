@@ -1,9 +1,9 @@
 /** The commands of a cache, each within what is left of somebody's budget. */
 import type { Client } from "../client/api.js";
 import { type HasInside, INSIDE, type Inside, TAKE } from "../client/inside.js";
+import type { Script } from "../client/script.js";
 import { take } from "./envelope.js";
 import { isAnswer } from "./failure.js";
-import type { Script } from "./scripts.js";
 
 /** Budgets differ by the millisecond; views of the client that differ by less than this part are one. */
 const STEPS = 32;

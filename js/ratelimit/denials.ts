@@ -3,7 +3,7 @@
  * not be: others can only use more meanwhile. What can make it sooner is a reset or a raised limit, so a denial is believed for
  * a second at most.
  */
-import { Bounded } from "./bounded.js";
+import { Bounded } from "../core/bounded.js";
 import type { Answer } from "./rules.js";
 
 /** Milliseconds. */

@@ -14,7 +14,7 @@ import { blockOf, mistakeOf, type Settings, settingsOf } from "./options.js";
 import { Pools } from "./pools.js";
 import { Asker, type Item, Questions } from "./questions.js";
 import { type Answer, BLOCKED, NONE } from "./rules.js";
-import { BLOCK } from "./scripts.js";
+import { BLOCK, stateBytes } from "./scripts.js";
 import type { Decision, LimitOptions, RateLimiter, RateLimitOptions, RateLimitStats } from "./types.js";
 
 /** How much longer a decision may wait while a connection is being made, in milliseconds. */
@@ -84,8 +84,12 @@ export class RateLimit implements RateLimiter {
     const time = blockOf(duration);
     this.#pools?.forget(identifier);
     this.#local.block(identifier, this.#client[INSIDE].now() + time);
-    const size = this.#settings.rules.reduce((sum, { algorithm }) => sum + (algorithm === "sliding" ? 24 : 16), 0);
-    await evaluate(this.#client, BLOCK, [this.#asker.keyOf(identifier)], [`${time}`, `${size}`]);
+    await evaluate(
+      this.#client,
+      BLOCK,
+      [this.#asker.keyOf(identifier)],
+      [`${time}`, `${stateBytes(this.#settings.rules)}`],
+    );
     this.#pools?.forget(identifier);
   }
 

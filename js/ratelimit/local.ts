@@ -1,5 +1,5 @@
 /** The limiter of this process, for when Redis cannot decide. */
-import { Bounded } from "./bounded.js";
+import { Bounded } from "../core/bounded.js";
 import { type Answer, BLOCKED, decide, fresh, type Rule, type State } from "./rules.js";
 
 interface Entry {

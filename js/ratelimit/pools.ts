@@ -1,5 +1,5 @@
 /** Tokens that were taken from Redis in batches, for `approximate`. They are charged when they are taken. */
-import { Bounded } from "./bounded.js";
+import { Bounded } from "../core/bounded.js";
 import type { Answer, Rule } from "./rules.js";
 
 interface Pool {

@@ -30,7 +30,7 @@ export class Questions {
   readonly #last = new Map<string, Item>();
 
   /** Adds requests of a key, in the order of the calls. */
-  add(key: string, cost: number, asked: number, waiter: Waiter): Item {
+  add(key: string, cost: number, asked: number, waiter: Waiter): void {
     let item = asked === 0 ? undefined : this.#last.get(key);
     if (item === undefined || item.cost !== cost) {
       item = { key, cost, asked: 0, waiters: [] };
@@ -39,12 +39,11 @@ export class Questions {
     }
     item.asked += asked;
     item.waiters.push(waiter);
-    return item;
   }
 
   /** The items by the scripts that decide about them. Of one that holds a key twice, each run sees what the one before left. */
-  *portions(most = MOST_KEYS): Generator<Item[]> {
-    for (let at = 0; at < this.items.length; at += most) yield this.items.slice(at, at + most);
+  *portions(): Generator<Item[]> {
+    for (let at = 0; at < this.items.length; at += MOST_KEYS) yield this.items.slice(at, at + MOST_KEYS);
   }
 }
 

@@ -14,6 +14,7 @@
  * The hashes are those under which a server knows the scripts; a test compares them.
  */
 import type { Script } from "../client/script.js";
+import type { Rule } from "./rules.js";
 
 /**
  * Decides about some keys. ARGV: four for each rule (kind, limit, window, capacity), then two for each key: what one request
@@ -138,6 +139,10 @@ for k = 1, #KEYS do
 end
 return out`,
 };
+
+/** Bytes of the state of some rules, without a block. */
+export const stateBytes = (rules: readonly Rule[]): number =>
+  rules.reduce((sum, { algorithm }) => sum + (algorithm === "sliding" ? 24 : 16), 0);
 
 /** How many integers `DECIDE` gives for a key, and which: see `Answer` of rules.ts. */
 export const FIELDS = 6;

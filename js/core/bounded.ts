@@ -1,4 +1,4 @@
-/** A map that forgets what was set the longest time ago. */
+/** Forgets the entry that was set the longest time ago once there are more than `most`. */
 export class Bounded<V> {
   readonly #most: number;
   readonly #entries = new Map<string, V>();
