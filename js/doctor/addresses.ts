@@ -6,15 +6,13 @@ import type { Address, Case } from "./case.js";
 import { seconds } from "./examination.js";
 import { firstLine, kindOf } from "./peer.js";
 import { frame, ServerError } from "./resp.js";
-import { placeOf, type Target } from "./target.js";
+import { limitOf, placeOf, type Target } from "./target.js";
 import { CLOSED, codeOf, dial, type Ended, isNotResp, SILENT, type Wire } from "./wire.js";
 
 /** A peer that is to speak first has done so by then, and one that closes at once has closed. */
 const FIRST_MOMENTS = 80;
 /** A connection that came about, and was ended by the other side. */
 const CUT = ["ECONNRESET", "EPIPE", CLOSED];
-/** A connection or an answer that takes longer than that is none, whatever the budget. */
-const LONGEST = 3_000;
 
 export async function examineAddresses(c: Case): Promise<void> {
   const { examination, target } = c;
@@ -25,7 +23,7 @@ export async function examineAddresses(c: Case): Promise<void> {
 
 async function examineAddress(c: Case, target: Target, address: Address): Promise<void> {
   const { examination } = c;
-  const limit = Math.min(target.connect, LONGEST);
+  const limit = limitOf(target);
   let wire: Wire | undefined;
   await examination.check(
     "tcp",
@@ -88,7 +86,7 @@ async function listen(wire: Wire, address: Address, target: Target, limit: numbe
   address.line = firstLine(wire.received);
 }
 
-/** What a peer did, for people. */
+/** Words what a peer did, for people. */
 function describe(address: Address, target: Target): string {
   const { ended, kind, line, reply } = address;
   if (reply !== undefined) return line === undefined ? "answers PING" : `answers ${line}`;

@@ -14,11 +14,9 @@ import {
 
 const now = performance.now.bind(performance);
 
-/** What a step says of itself while it runs. */
+/** The means of a step to say how it went. */
 export interface Step {
   readonly signal: AbortSignal;
-  /** Milliseconds that the step has at most. */
-  readonly limit: number;
   ok(detail: string): void;
   failed(detail: string): void;
   skipped(why: string): void;
@@ -78,7 +76,6 @@ export class Examination {
     };
     const step: Step = {
       signal: abort.signal,
-      limit: time,
       ok: (detail) => tell("ok", { detail }),
       failed: (detail) => tell("failed", { detail }),
       skipped: (why) => tell("skipped", { why }),
@@ -150,13 +147,6 @@ export class Examination {
 
   has(id: FindingId): boolean {
     return this.findings.some((finding) => finding.id === id);
-  }
-
-  /** Whether an error was found, in one of the layers if any are named. */
-  hasError(...layers: Layer[]): boolean {
-    return this.findings.some(
-      ({ severity, layer }) => severity === "error" && (layers.length === 0 || layers.includes(layer)),
-    );
   }
 }
 

@@ -88,7 +88,7 @@ function fixesOf(c: Case): string[] {
 }
 
 /** Addresses of private networks: RFC 1918, RFC 6598, RFC 4193. */
-export function isPrivate(address: string): boolean {
+function isPrivate(address: string): boolean {
   return /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd][0-9a-f]{2}:)/i.test(
     address,
   );

@@ -3,10 +3,8 @@ import { randomBytes } from "node:crypto";
 import { type Address, type Case, isRedis } from "./case.js";
 import type { FindingId } from "./catalog.js";
 import { fieldOf, type Reply, ServerError } from "./resp.js";
-import { connectionOptions, placeOf, type Target } from "./target.js";
-import { codeOf, dial, isNotResp, SILENT, type Wire } from "./wire.js";
-
-const LONGEST = 3_000;
+import { credentialsOf, limitOf, open, openAs, type Target } from "./target.js";
+import { codeOf, isNotResp, SILENT, type Wire } from "./wire.js";
 
 export async function examineProtocol(c: Case): Promise<void> {
   const { examination, target } = c;
@@ -27,7 +25,7 @@ export async function examineProtocol(c: Case): Promise<void> {
   if (password !== undefined && (user === "" || user === "default") && isOpen)
     examination.find("auth.unneeded", "warning", [`${address.label} answers without a password`]);
   const begun = performance.now();
-  const limit = Math.min(target.connect, LONGEST);
+  const limit = limitOf(target);
   let wire = await hello(c, target, address, limit);
   if (wire === null) wire = await auth(c, target, address, limit);
   if (!wire) return undefined;
@@ -58,9 +56,6 @@ function stateOf({ code }: ServerError): FindingId | undefined {
   return undefined;
 }
 
-const open = (target: Target, address: Address, limit: number): Promise<Wire> =>
-  dial(placeOf(target, address.address), limit, target.tls === undefined ? undefined : connectionOptions(target));
-
 /** HELLO 3 with the credentials. Gives null where RESP2 is to be spoken, and undefined where nothing can. */
 async function hello(c: Case, target: Target, address: Address, limit: number): Promise<Wire | null | undefined> {
   const { examination } = c;
@@ -70,7 +65,7 @@ async function hello(c: Case, target: Target, address: Address, limit: number): 
     return null;
   }
   return examination.check("protocol", "protocol.hello", 2 * limit, async (step) => {
-    const wire = await open(target, address, limit);
+    const wire = await open(target, address.address, limit);
     const { user, password } = target;
     const credentials = password === undefined ? [] : ["AUTH", user || "default", password];
     let reply: Reply;
@@ -113,10 +108,11 @@ async function auth(c: Case, target: Target, address: Address, limit: number): P
   const { examination } = c;
   const { redaction } = examination;
   return examination.check("protocol", "protocol.auth", 2 * limit, async (step) => {
-    const wire = await open(target, address, limit);
+    const wire = await open(target, address.address, limit);
     const { user, password } = target;
     let reply: Reply = "OK";
-    if (password !== undefined) reply = await wire.ask(limit, "AUTH", ...(user === "" ? [] : [user]), password);
+    const credentials = credentialsOf(target);
+    if (credentials !== undefined) reply = await wire.ask(limit, "AUTH", ...credentials);
     // Before Redis 6 there is one user, without a name.
     if (reply instanceof ServerError && /wrong number of arguments/i.test(reply.text) && password !== undefined) {
       reply = await wire.ask(limit, "AUTH", password);
@@ -156,7 +152,7 @@ async function credentialsFailed(
   const { user, password } = target;
   if (password === undefined || reply.code === "NOAUTH") return examination.find("auth.required", "error", [said]);
   if (user !== "" && user !== "default") {
-    const alone = await open(target, address, limit)
+    const alone = await open(target, address.address, limit)
       .then(async (wire) => {
         const answer = await wire.ask(limit, "AUTH", password);
         wire.close();
@@ -195,7 +191,7 @@ async function select(c: Case, target: Target, wire: Wire, limit: number): Promi
   return done === true;
 }
 
-/** What the user may do, by doing it: nothing of it writes, and of ACLs themselves few users may read. */
+/** Tries what the user may do. Nothing of it writes; ACLs themselves few users may read. */
 async function trials(c: Case, target: Target, address: Address, limit: number): Promise<void> {
   const { examination } = c;
   const { redaction } = examination;
@@ -232,10 +228,8 @@ async function subscribes(
   limit: number,
   channel: string,
 ): Promise<ServerError | undefined> {
-  const wire = await open(target, address, limit);
+  const wire = await openAs(target, address.address, limit);
   try {
-    if (target.password !== undefined)
-      await wire.ask(limit, "AUTH", ...(target.user === "" ? [] : [target.user]), target.password);
     const reply = await wire.ask(limit, "SUBSCRIBE", channel);
     return reply instanceof ServerError && reply.code === "NOPERM" ? reply : undefined;
   } finally {

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import type { Case } from "./case.js";
 import { seconds } from "./examination.js";
 import { type Reply, ServerError } from "./resp.js";
-import { connectionOptions, placeOf, type Target } from "./target.js";
+import { connectionOptions, openAs, type Target } from "./target.js";
 import { codeOf, dial, type Wire } from "./wire.js";
 
 const LIMIT = 2_000;
@@ -199,11 +199,8 @@ async function reaper(c: Case, target: Target, settings: Map<string, string>): P
   if (idle === 0) return;
   await examination.check("server", "server.idle", idle + 2 * LIMIT, async (step) => {
     const address = c.addresses.find((one) => one.reply !== undefined)?.address;
-    const tls = target.tls === undefined ? undefined : connectionOptions(target);
-    const wire = await dial(placeOf(target, address), LIMIT, tls, idle + 3 * LIMIT);
+    const wire = await openAs(target, address, LIMIT, idle + 3 * LIMIT);
     try {
-      if (target.password !== undefined)
-        await wire.ask(LIMIT, "AUTH", ...(target.user === "" ? [] : [target.user]), target.password);
       await wire.until(() => false, idle);
       const gone = wire.end?.code ?? (await wire.ask(LIMIT, "PING").then(() => undefined, codeOf));
       if (gone === undefined) return step.ok(`a connection was unused for ${seconds(idle)}, and works`);

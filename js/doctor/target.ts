@@ -1,8 +1,10 @@
 /** The parts of a URL that the core has accepted, and the options beside it: what the probes need to go the client's way. */
+import { isIP } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import { milliseconds } from "../client/duration.js";
 import type { ClientOptions } from "../client/types.js";
 import type { TlsOptions } from "../transport/security.js";
-import type { Place } from "./wire.js";
+import { dial, type Place, type Wire } from "./wire.js";
 
 /** Where the client would go, and what it would say there. */
 export interface Target {
@@ -77,29 +79,49 @@ function cut(text: string, at: string): string[] {
   return index < 0 ? [text] : [text.slice(0, index), text.slice(index + at.length)];
 }
 
-/** The settings of TLS in the form that Node takes. */
-export function connectionOptions(target: Target): import("node:tls").ConnectionOptions {
-  const { host, tls = {} } = target;
-  const { ca, cert, key, passphrase, servername, rejectUnauthorized } = tls;
-  const bytes = (value: string | Uint8Array) => (typeof value === "string" ? value : Buffer.from(value));
-  const list = (value: string | Uint8Array | (string | Uint8Array)[]) =>
-    Array.isArray(value) ? value.map(bytes) : bytes(value);
-  // An address is no name to ask for, but a certificate may be for it.
-  const name = servername ?? host;
-  return {
-    ...(ca === undefined ? {} : { ca: list(ca) }),
-    ...(cert === undefined ? {} : { cert: bytes(cert) }),
-    ...(key === undefined ? {} : { key: bytes(key) }),
-    ...(passphrase === undefined ? {} : { passphrase }),
-    ...(name === undefined || isAddress(name) ? {} : { servername: name }),
-    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
-  };
+/** The settings of TLS, with the name that the certificate must carry: that of the URL, not the address behind it. */
+export function connectionOptions({ host, tls = {} }: Target): ConnectionOptions {
+  const name = tls.servername ?? host;
+  // An address is no server name (RFC 6066, section 3), but a certificate may be for it.
+  const servername = name === undefined || isIP(name.split("%")[0] as string) !== 0 ? undefined : name;
+  return { ...tls, ...(servername === undefined ? {} : { servername }) } as ConnectionOptions;
 }
-
-const isAddress = (name: string): boolean => name.includes(":") || /^[\d.]+$/.test(name);
 
 /** The place of an address of the target. */
 export function placeOf(target: Target, address: string | undefined): Place {
   if (target.path !== undefined) return { path: target.path };
   return { host: address ?? (target.host as string), port: target.port };
+}
+
+/** Longer than this no connection and no answer is waited for, whatever the client's budget, in milliseconds. */
+const LONGEST = 3_000;
+
+/** How long a connection or an answer of the target may take, in milliseconds. */
+export const limitOf = ({ connect }: Target): number => Math.min(connect, LONGEST);
+
+/** Connects to an address as the client would, with TLS where the target asks for it. Rejects with `Ended`. */
+export const open = (target: Target, address: string | undefined, ms: number, lifetime?: number): Promise<Wire> =>
+  dial(placeOf(target, address), ms, target.tls === undefined ? undefined : connectionOptions(target), lifetime);
+
+/** The arguments of AUTH; undefined without a password. */
+export const credentialsOf = ({ user, password }: Target): string[] | undefined =>
+  password === undefined ? undefined : user === "" ? [password] : [user, password];
+
+/** The same, authenticated where there is a password: what the server says to that shows at the next command. */
+export async function openAs(
+  target: Target,
+  address: string | undefined,
+  ms: number,
+  lifetime?: number,
+): Promise<Wire> {
+  const wire = await open(target, address, ms, lifetime);
+  const credentials = credentialsOf(target);
+  if (credentials === undefined) return wire;
+  try {
+    await wire.ask(ms, "AUTH", ...credentials);
+  } catch (error) {
+    wire.close();
+    throw error;
+  }
+  return wire;
 }

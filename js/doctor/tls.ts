@@ -5,10 +5,9 @@ import type { FindingId } from "./catalog.js";
 import { flawsOf } from "./certificates.js";
 import { seconds } from "./examination.js";
 import { frame, ServerError } from "./resp.js";
-import { connectionOptions, placeOf, type Target } from "./target.js";
+import { connectionOptions, limitOf, open, placeOf, type Target } from "./target.js";
 import { codeOf, dial, Ended, type Wire } from "./wire.js";
 
-const LONGEST = 3_000;
 const SOON = 14 * 86_400_000;
 /** An answer that says no more than whether TLS or plain is spoken. */
 const CROSS_CHECK = 1_000;
@@ -69,9 +68,7 @@ async function crossCheckTls(c: Case, target: Target): Promise<void> {
 
 async function handshake(c: Case, target: Target, address: Address): Promise<void> {
   const { examination } = c;
-  const limit = Math.min(target.connect, LONGEST);
-  const options = connectionOptions(target);
-  const place = placeOf(target, address.address);
+  const limit = limitOf(target);
   let failure: Ended | undefined;
   await examination.check(
     "tls",
@@ -81,15 +78,15 @@ async function handshake(c: Case, target: Target, address: Address): Promise<voi
       const begun = performance.now();
       let wire: Wire | undefined;
       try {
-        wire = await dial(place, limit, options);
+        wire = await open(target, address.address, limit);
         // A server that wants a certificate says so behind its handshake, in TLS 1.3.
         address.reply = await wire.ask(limit, "PING");
         address.kind = "redis";
         if (address.reply instanceof ServerError) address.line = `-${address.reply.text}`;
         address.secure = true;
-        const { protocol } = describeSession(wire.socket as TLSSocket);
-        step.ok(`${protocol} in ${seconds(performance.now() - begun)}`);
-        lookAhead(c, wire.socket as TLSSocket);
+        const socket = wire.socket as TLSSocket;
+        step.ok(`${socket.getProtocol?.() ?? "TLS"} in ${seconds(performance.now() - begun)}`);
+        lookAhead(c, socket);
       } catch (error) {
         failure = error instanceof Ended ? error : new Ended("EPROTO", String(error));
         step.failed(failure.code);
@@ -126,18 +123,14 @@ function idOf({ code, message }: Ended): FindingId | undefined {
   return undefined;
 }
 
-function describeSession(socket: TLSSocket): { protocol: string } {
-  return { protocol: socket.getProtocol?.() ?? "TLS" };
-}
-
-/** What will go wrong with a certificate that is good today. */
+/** Finds a certificate that is good today and will not be for long. */
 function lookAhead({ examination }: Case, socket: TLSSocket): void {
   const { valid_to: until } = socket.getPeerCertificate?.() ?? {};
   const left = until === undefined ? Number.NaN : Date.parse(until) - Date.now();
   if (left < SOON) examination.find("tls.expires-soon", "warning", [`valid until ${until}`]);
 }
 
-/** What the server's certificate says of itself, for a person who is to decide whether to trust it. */
+/** Describes the server's certificate for a person who has to decide whether to trust it. */
 async function certificateOf(c: Case, target: Target, address: Address): Promise<string[]> {
   const { redaction } = c.examination;
   const lines = await c.examination.check(

@@ -72,17 +72,15 @@ export class Wire {
 
   /** The next reply. Rejects with `Ended` or `NotResp`. */
   async reply(ms: number): Promise<Reply> {
-    let read = readReply(this.received, 0);
     const isThere = (): boolean => {
       try {
-        read = readReply(this.received, 0);
-        return read !== undefined;
+        return readReply(this.received, 0) !== undefined;
       } catch {
         return true;
       }
     };
     await this.until(isThere, ms);
-    read = readReply(this.received, 0);
+    const read = readReply(this.received, 0);
     if (read === undefined) throw this.end ?? new Ended(SILENT, `no answer in ${Math.round(ms)} ms`);
     this.received = this.received.subarray(read.end);
     return read.reply;
