@@ -1,43 +1,24 @@
 #!/usr/bin/env node
 // Measures edgis/cache beside its peers: hits in memory and in Redis, misses, what an entry takes, and a Redis that is away.
-import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { createClient } from "edgis";
-import { findRedisServer, freePort } from "../js/redis-server.mjs";
+import { freePort } from "../js/redis-server.mjs";
 import { atLeast } from "./bars.mjs";
-import { Contest } from "./contest.mjs";
+import { Contest, options } from "./contest.mjs";
 import { installCaches, versionOfCache } from "./install.mjs";
 import { median, ratio } from "./statistics.mjs";
 import { startSubject } from "./subject.mjs";
-import { barRows, grid, machine, number, thousands, times } from "./table.mjs";
-
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    json: { type: "string" },
-    strict: { type: "boolean", default: false },
-  },
-});
+import { number, thousands, times } from "./table.mjs";
 
 const settings = options.quick
   ? { rounds: 3, round: 60, warm: 200, downs: 1, limit: 3_000, entries: 500 }
   : { rounds: 11, round: 140, warm: 600, downs: 5, limit: 20_000, entries: 1_000 };
 
-const caches = [
-  { name: "edgis", package: "edgis" },
-  { name: "bentocache", package: "bentocache" },
-  { name: "cache-manager", package: "cache-manager" },
-  { name: "cacheable", package: "cacheable" },
-].map((cache) => ({
-  ...cache,
-  label: cache.name,
-  runtime: "node",
-  adapter: fileURLToPath(new URL(`caches/clients/${cache.name}.mjs`, import.meta.url)),
-}));
+const contest = new Contest(
+  "caches",
+  ["edgis", "bentocache", "cache-manager", "cacheable"].map((name) => ({ name, package: name })),
+  settings,
+);
+const { entrants: caches } = contest;
 const peers = caches.slice(1);
 
 const hit = (id, title, memory, flight, small) => ({ id, title, memory, kind: "hit", flight, small });
@@ -50,8 +31,6 @@ const loads = [
   hit("redis-1000", "hit in Redis, 1,000 at once, 32 B", false, 1_000, true),
   { id: "miss", title: "miss and fill, 100 at once, 512 B", memory: false, kind: "miss", flight: 100, small: false },
 ];
-const worker = fileURLToPath(new URL("caches/worker.mjs", import.meta.url));
-const contest = new Contest(caches, worker, settings);
 if (!installCaches()) throw new Error("there is no package: run make package first");
 
 const SUM_OF_KEYS = `local sum = 0
@@ -84,7 +63,7 @@ async function measureDown() {
   for (let round = 0; round < settings.downs; round++) {
     const measure = async (cache) => {
       try {
-        const subject = await startSubject(cache, { port, hints: { memory: true }, worker });
+        const subject = await startSubject(cache, { port, hints: { memory: true }, worker: contest.worker });
         const { first, next } = await subject.ask("down", { limit: settings.limit });
         took[cache.name].first.push(first);
         took[cache.name].next.push(next);
@@ -116,32 +95,18 @@ function judge({ loads: measured, down, bytes }) {
   ];
 }
 
-const results = {
-  machine: {
-    date: new Date().toISOString().slice(0, 10),
-    quick: options.quick,
-    cpu: cpus()[0].model.trim(),
-    cores: cpus().length,
-    node: process.version.slice(1),
-    redis: /v=(\S+)/.exec(execFileSync(findRedisServer(), ["--version"], { encoding: "utf8" }))?.[1],
-    versions: Object.fromEntries(caches.map((cache) => [cache.name, versionOfCache(cache.package)])),
-  },
-  limit: settings.limit,
-  loads: {},
-};
+const results = { ...contest.begin(versionOfCache), limit: settings.limit };
 for (const load of loads) results.loads[load.id] = await contest.measure(load, { memory: load.memory });
 results.bytes = await measureBytes();
 results.down = await measureDown();
-results.failures = contest.failures;
 results.bars = judge(results);
-results.machine.seconds = contest.seconds;
 
 const names = caches.map(({ name }) => name);
 const wait = (name, which) => {
   const took = median(results.down[name][which]);
   return took >= settings.limit ? `> ${number(settings.limit)}` : number(took);
 };
-const tables = [
+results.tables = [
   {
     title: "Calls of getOrSet, thousands a second",
     head: ["", ...names],
@@ -165,9 +130,4 @@ const tables = [
     ],
   },
 ];
-results.tables = tables;
-console.log(["", machine(results), "", ...tables.map(({ title, head, rows }) => grid(title, head, rows))].join("\n"));
-console.log(grid("Bars", ["", "measure", "must reach", "is"], barRows(results.bars)));
-for (const { client, what, message } of contest.failures) console.log(`failed: ${client}, ${what}: ${message}`);
-if (options.json) writeFileSync(resolve(options.json), `${JSON.stringify(results, null, 1)}\n`);
-if (options.strict && results.bars.some(({ pass }) => !pass)) process.exitCode = 1;
+contest.publish(results);

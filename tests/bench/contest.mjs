@@ -1,8 +1,25 @@
 // Libraries over a client take turns, each in a process and with a server of its own, so that none reads another's keys.
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { startRedis } from "../js/redis-server.mjs";
+import { describeMachine } from "./machine.mjs";
 import { turns } from "./phases.mjs";
 import { summarise } from "./statistics.mjs";
 import { startSubject } from "./subject.mjs";
+import { barRows, grid, machine } from "./table.mjs";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/** The command line of a contest. */
+export const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+    strict: { type: "boolean", default: false },
+  },
+});
 
 export class Contest {
   /** [which, in what, why] of everything that went wrong. */
@@ -10,13 +27,18 @@ export class Contest {
   #began = performance.now();
 
   /**
-   * @param entrants `{ name, adapter, runtime }` of each
-   * @param worker the program of the measured processes
+   * @param folder of the program of the measured processes, and of the entrants' adapters
+   * @param entrants the `name` of each and the `package` that it comes from
    * @param settings `rounds`, and the milliseconds of a `round` and of the `warm`-up
    */
-  constructor(entrants, worker, settings) {
-    this.entrants = entrants;
-    this.worker = worker;
+  constructor(folder, entrants, settings) {
+    this.entrants = entrants.map((entrant) => ({
+      ...entrant,
+      label: entrant.name,
+      runtime: "node",
+      adapter: here(`${folder}/clients/${entrant.name}.mjs`),
+    }));
+    this.worker = here(`${folder}/worker.mjs`);
     this.settings = settings;
   }
 
@@ -84,5 +106,23 @@ export class Contest {
       const complete = running.filter(({ failed }) => !failed);
       return Object.fromEntries(complete.map(({ entrant, rounds }) => [entrant.name, summarise(rounds)]));
     });
+  }
+
+  /** What is known of a run before anything is measured. */
+  begin(versionOf) {
+    const versions = Object.fromEntries(this.entrants.map((entrant) => [entrant.name, versionOf(entrant.package)]));
+    return { machine: { ...describeMachine(), quick: options.quick, versions }, loads: {} };
+  }
+
+  /** Prints the results, and writes them where the command line says so. */
+  publish(results) {
+    results.failures = this.failures;
+    results.machine.seconds = this.seconds;
+    const grids = results.tables.map(({ title, head, rows }) => grid(title, head, rows));
+    console.log(["", machine(results), "", ...grids].join("\n"));
+    console.log(grid("Bars", ["", "measure", "must reach", "is"], barRows(results.bars)));
+    for (const { client, what, message } of this.failures) console.log(`failed: ${client}, ${what}: ${message}`);
+    if (options.json) writeFileSync(resolve(options.json), `${JSON.stringify(results, null, 1)}\n`);
+    if (options.strict && results.bars.some(({ pass }) => !pass)) process.exitCode = 1;
   }
 }

@@ -1,39 +1,24 @@
 #!/usr/bin/env node
 // Measures edgis/ratelimit beside its peers: distinct keys, one hot key, a key that is denied, one request at a time.
-import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { findRedisServer } from "../js/redis-server.mjs";
 import { atLeast, atMost } from "./bars.mjs";
-import { Contest } from "./contest.mjs";
+import { Contest, options } from "./contest.mjs";
 import { installLimits, versionOfLimiter } from "./install.mjs";
 import { ratio } from "./statistics.mjs";
-import { barRows, grid, machine, number, thousands, times } from "./table.mjs";
-
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    json: { type: "string" },
-    strict: { type: "boolean", default: false },
-  },
-});
+import { number, thousands, times } from "./table.mjs";
 
 const settings = options.quick ? { rounds: 3, round: 80, warm: 200 } : { rounds: 11, round: 150, warm: 600 };
 
-const limiters = [
-  { name: "edgis", package: "edgis" },
-  { name: "flexible", package: "rate-limiter-flexible" },
-  { name: "flexible-auto", package: "rate-limiter-flexible" },
-  { name: "rate-limit-redis", package: "rate-limit-redis" },
-].map((limiter) => ({
-  ...limiter,
-  label: limiter.name,
-  runtime: "node",
-  adapter: fileURLToPath(new URL(`limits/clients/${limiter.name}.mjs`, import.meta.url)),
-}));
+const contest = new Contest(
+  "limits",
+  [
+    { name: "edgis", package: "edgis" },
+    { name: "flexible", package: "rate-limiter-flexible" },
+    { name: "flexible-auto", package: "rate-limiter-flexible" },
+    { name: "rate-limit-redis", package: "rate-limit-redis" },
+  ],
+  settings,
+);
+const { entrants: limiters } = contest;
 const peers = limiters.slice(1);
 
 const PLENTY = 1e9;
@@ -55,23 +40,8 @@ const loads = [
 ];
 
 if (!installLimits()) throw new Error("there is no package: run make package first");
-const contest = new Contest(limiters, fileURLToPath(new URL("limits/worker.mjs", import.meta.url)), settings);
-
-const results = {
-  machine: {
-    date: new Date().toISOString().slice(0, 10),
-    quick: options.quick,
-    cpu: cpus()[0].model.trim(),
-    cores: cpus().length,
-    node: process.version.slice(1),
-    redis: /v=(\S+)/.exec(execFileSync(findRedisServer(), ["--version"], { encoding: "utf8" }))?.[1],
-    versions: Object.fromEntries(limiters.map((limiter) => [limiter.name, versionOfLimiter(limiter.package)])),
-  },
-  loads: {},
-};
+const results = contest.begin(versionOfLimiter);
 for (const one of loads) results.loads[one.id] = await contest.measure(one, one.hints);
-results.failures = contest.failures;
-results.machine.seconds = contest.seconds;
 
 const against = (id, figure) =>
   peers
@@ -91,7 +61,7 @@ results.bars = [
 
 const names = limiters.map(({ name }) => name);
 const rows = (cell) => loads.map(({ id, title }) => [title, ...names.map((name) => cell(results.loads[id], name))]);
-const tables = [
+results.tables = [
   {
     title: "Decisions, thousands a second",
     head: ["", ...names],
@@ -110,9 +80,4 @@ const tables = [
     ),
   },
 ];
-results.tables = tables;
-console.log(["", machine(results), "", ...tables.map(({ title, head, rows }) => grid(title, head, rows))].join("\n"));
-console.log(grid("Bars", ["", "measure", "must reach", "is"], barRows(results.bars)));
-for (const { client, what, message } of contest.failures) console.log(`failed: ${client}, ${what}: ${message}`);
-if (options.json) writeFileSync(resolve(options.json), `${JSON.stringify(results, null, 1)}\n`);
-if (options.strict && results.bars.some(({ pass }) => !pass)) process.exitCode = 1;
+contest.publish(results);

@@ -1,15 +1,14 @@
 #!/usr/bin/env node
 // Measures edgis beside its peers. See README.md for how to read what it prints.
 
-import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { findRedisServer } from "../js/redis-server.mjs";
 import { judge } from "./bars.mjs";
 import { cache, findBun, install, versionOf } from "./install.mjs";
 import { FULL, groups, QUICK } from "./loads.mjs";
+import { describeMachine } from "./machine.mjs";
 import { measureCold, measureGroup, measureInFlight, measureRetained } from "./phases.mjs";
 import { choose, SUBJECT } from "./roster.mjs";
 import { startFilledRedis } from "./server.mjs";
@@ -63,18 +62,13 @@ function present(clients, hasEdgis) {
   });
 }
 
-function describeMachine(clients) {
-  const redis = execFileSync(findRedisServer(), ["--version"], { encoding: "utf8" });
+function describeRun(clients) {
   const versions = clients.filter((client) => client.package && !client.replaced);
   return {
-    date: new Date().toISOString().slice(0, 10),
+    ...describeMachine(),
     quick: options.quick,
     pinned: options.pin,
     settings,
-    cpu: cpus()[0].model.trim(),
-    cores: cpus().length,
-    node: process.version.slice(1),
-    redis: /v=(\S+)/.exec(redis)?.[1],
     versions: Object.fromEntries(versions.map((client) => [client.name, versionOf(client.package)])),
   };
 }
@@ -104,7 +98,7 @@ function progress(text) {
 }
 
 const results = {
-  machine: describeMachine(clients),
+  machine: describeRun(clients),
   clients: clients.map(({ name, label }) => ({ name, label })),
   loads: {},
 };

@@ -4,12 +4,11 @@
 
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { findRedisServer } from "../js/redis-server.mjs";
 import { commandLine, executable } from "../js/runtimes.mjs";
 import { install, versionOf } from "./install.mjs";
 import { FULL, groups, QUICK } from "./loads.mjs";
+import { describeMachine } from "./machine.mjs";
 import { measureCold, measureGroup } from "./phases.mjs";
 import { roster } from "./roster.mjs";
 import { startFilledRedis } from "./server.mjs";
@@ -76,15 +75,11 @@ try {
   await redis.stop();
 }
 const about = {
-  cpu: cpus()[0].model.trim(),
-  cores: cpus().length,
-  node: process.version.slice(1),
-  redis: /v=(\S+)/.exec(execFileSync(findRedisServer(), ["--version"], { encoding: "utf8" }))?.[1],
+  ...describeMachine(),
   versions: {
     ...Object.fromEntries(["edgis", "ioredis"].map((name) => [name, versionOf(name)])),
     ...Object.fromEntries(results.map((run) => [run.runtime, run.version])),
   },
-  date: new Date().toISOString().slice(0, 10),
   seconds: Math.round((performance.now() - began) / 1000),
 };
 console.log(`\n${machine({ machine: about })}\n`);
