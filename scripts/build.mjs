@@ -96,7 +96,7 @@ const compact = ["-Cllvm-args=--inline-threshold=10", "-Cllvm-args=--unroll-thre
 // shell catches (`Engine.enter`), and the code that words it is not in the module. The standard library as it is shipped
 // has that code compiled in, so this builds one from the toolchain's source. Cargo and rustc call both flags unstable, and
 // RUSTC_BOOTSTRAP lets a stable toolchain take them. Without `trapping` and `ownStd` all works as well, with a module that
-// is an eighth larger.
+// is a sixth larger.
 const trapping = ["-Zunstable-options", "-Cpanic=immediate-abort"];
 const ownStd = "-Zbuild-std=std,panic_abort";
 
