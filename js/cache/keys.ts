@@ -79,7 +79,7 @@ export const ANY_TAG = PARTS;
  */
 export class Names {
   readonly namespace: string;
-  /** What all of them begin with, but for leases. */
+  /** The prefix of all of them but leases. */
   readonly tracked: string;
   readonly generation: string;
   /** Whose data it was last written on. */
@@ -130,5 +130,5 @@ export const isNamespace = (text: unknown): text is string =>
 /** The same for a prefix, which may be empty. */
 export const isPrefix = (text: unknown): text is string => typeof text === "string" && /^[\w.:/@+-]{0,64}$/.test(text);
 
-/** What the names of a key's namespace begin with: see `Names.tracked`. */
+/** The prefix of a key's namespace: see `Names.tracked`. */
 export const trackedOf = (key: string): string => key.slice(0, key.indexOf(SEPARATOR) + 1);

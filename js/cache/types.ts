@@ -11,8 +11,8 @@ export interface CacheOptions {
   /** What tells its keys from those of others: 1 to 64 of `A–Z a–z 0–9 _ . : / @ + -`. Caches that share it share entries. */
   namespace: string;
   /**
-   * What all of its keys begin with, for permissions by pattern (`~app1:*`): up to 64 of the same characters. Caches that differ
-   * in it share nothing. Default: nothing.
+   * Stands in front of all keys, for permissions by pattern (`~app1:*`): up to 64 of the same characters. Caches that differ in
+   * it share nothing. Default: nothing.
    */
   prefix?: string | undefined;
   /** How long a value is fresh. Each entry gets up to `jitter` less. */

@@ -20,5 +20,5 @@ const code = await main(argv.slice(2), {
   return 1;
 });
 process.exitCode = code;
-// What was probed may leave a connection half open; what was written is out first.
+// Exits, since a probe may leave a connection half open; the output is flushed first.
 stdout.write("", () => process.exit(code));

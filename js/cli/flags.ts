@@ -1,17 +1,17 @@
 /** Reads a command line of flags and arguments. No message repeats what was typed: it may be a URL with a password. */
 import { nearest } from "../core/near.js";
 
-/** What a flag takes: nothing, or a value by the name that the usage shows. */
+/** The flags of a command: `false` for one without a value, else the value as the usage words it. */
 export type Flags = Readonly<Record<string, boolean | string>>;
 
 export interface Parsed {
   readonly given: Readonly<Record<string, string | true>>;
   readonly rest: readonly string[];
-  /** What is wrong with it. */
+  /** The mistake in it, if there is one. */
   readonly problem?: string;
 }
 
-/** `flags` says by name whether a flag has a value: `false` for none. */
+/** Separates flags from arguments, up to the first mistake. */
 export function parse(args: readonly string[], flags: Flags): Parsed {
   const given: Record<string, string | true> = Object.create(null);
   const rest: string[] = [];

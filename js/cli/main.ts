@@ -25,7 +25,7 @@ export async function main(args: readonly string[], output: Output): Promise<num
   }
   if (name === undefined) return complain(output, "a command is missing", usage);
   const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
-  // What was typed may be a URL with a password.
+  // Not repeated: it may be a URL with a password.
   if (subcommand === undefined) return complain(output, "there is no such command", usage);
   return subcommand(rest, output);
 }

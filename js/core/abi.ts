@@ -40,7 +40,7 @@ export const ROW_LINK = 41;
 export const ROW_PUSH = 42;
 export const ROW_LANE = 43;
 
-/** What a server pushes: `src/command/pushed.rs`. */
+/** Kinds of pushes: `src/command/pushed.rs`. */
 export const PUSHED_INVALIDATE = 1;
 
 /** Why a command ends without a reply: `src/error.rs`. */

@@ -1,4 +1,4 @@
-/** What the layers of one examination learn and hand on. */
+/** The state of one examination, handed on from layer to layer. */
 import type { Client } from "../client/api.js";
 import type { ClientOptions } from "../client/types.js";
 import type { Status } from "../core/status.js";
@@ -8,7 +8,7 @@ import type { Reply } from "./resp.js";
 import type { Target } from "./target.js";
 import type { Wire } from "./wire.js";
 
-/** What came of one address. */
+/** An address, and what probing it showed. */
 export interface Address {
   /** Absent for a Unix socket. */
   readonly address: string | undefined;
@@ -20,7 +20,7 @@ export interface Address {
   failure?: { readonly code: string };
   /** How the peer ended the connection, or that it was silent. */
   ended?: { readonly code: string };
-  /** What it spoke, if it did. */
+  /** The protocol that it spoke, if any. */
   kind?: PeerKind;
   /** Its first line. */
   line?: string;

@@ -1,7 +1,7 @@
 /** Everything that the doctor can find, by its stable id. docs/doctor.md shows the same as a table. */
 import type { Layer } from "./types.js";
 
-/** What is always true of a finding; what was seen this time is its evidence. */
+/** The fixed part of a finding; its evidence differs from run to run. */
 export interface Entry {
   readonly layer: Layer;
   /** One sentence. */
@@ -569,5 +569,5 @@ export const catalog = {
 
 export type FindingId = keyof typeof catalog;
 
-/** What can be found, by id: for tests and for pages that explain a report. */
+/** All findings by id, for tests and for pages that explain a report. */
 export const findings: Readonly<Record<FindingId, Entry>> = catalog;

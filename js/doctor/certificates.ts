@@ -5,7 +5,7 @@ import { messageOf } from "../core/errors.js";
 import type { TlsOptions } from "../transport/security.js";
 import type { FindingId } from "./catalog.js";
 
-/** What is wrong with them; nothing of their content is repeated. */
+/** A mistake in the options; their content is never repeated. */
 export interface Flaw {
   readonly id: FindingId;
   readonly evidence: string;
@@ -54,7 +54,7 @@ export function flawsOf(tls: TlsOptions): Flaw[] {
   return flaws;
 }
 
-/** What can be seen of a PEM without reading it. */
+/** Finds mistakes in a PEM that show without parsing it. */
 function flawOfText(name: string, value: Pem): Flaw | undefined {
   const text = textOf(value).trim();
   if (text === "") return { id: "tls.pem", evidence: `${name} is empty` };

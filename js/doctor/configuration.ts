@@ -19,7 +19,7 @@ const OTHERS = [
   "UPSTASH_REDIS_REST_URL",
   "KV_REST_API_URL",
 ];
-/** What is shorter is a number or a word, and no token. */
+/** Characters; shorter values are numbers or words rather than tokens. */
 const SECRET = 6;
 /** Ports on which services speak TLS. */
 const TLS_PORTS = [6380, 16380];
@@ -107,7 +107,7 @@ export function hideSecretsOf(c: Case, url: string | undefined): void {
   for (const line of key.split(/\r?\n|\\n/)) if (!line.startsWith("-----")) redaction.hide(line);
 }
 
-/** Which finding a client's refusal is. */
+/** Maps the reason and message of a refused configuration to a finding. */
 function idOf(reason: string, message: string, url: string): FindingId | undefined {
   if (reason === "unconfigured") return "url.unset";
   if (reason === "wasm") return "runtime.wasm";
@@ -137,7 +137,7 @@ function describe(c: Case, target: Target): string {
   return `${where}, ${rest.join(", ")}, database ${db}`;
 }
 
-/** What is valid, and likely not meant. */
+/** Finds settings that are valid and probably not intended. */
 function lint(c: Case, text: string, target: Target): void {
   const { examination, options } = c;
   const { redaction } = examination;

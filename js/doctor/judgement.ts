@@ -1,4 +1,4 @@
-/** What came of all addresses together, once both ways to speak to them were tried. */
+/** Judges each address in the light of the others, once it was tried both with and without TLS. */
 import { existsSync, readFileSync } from "node:fs";
 import { isIP, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";

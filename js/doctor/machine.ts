@@ -30,7 +30,7 @@ function descriptors(): { open: number; limit: number } | undefined {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
     return limit === undefined ? undefined : { open: readdirSync("/proc/self/fd").length, limit: Number(limit) };
   } catch (error) {
-    // What cannot be looked at for want of a descriptor is used up.
+    // No descriptor is left even for reading how many there are.
     const { code } = error as NodeJS.ErrnoException;
     return code === "EMFILE" ? { open: 1, limit: 1 } : undefined;
   }

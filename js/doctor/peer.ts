@@ -1,6 +1,6 @@
 /** Tells by its first bytes what stands at the other end of a connection. */
 
-/** What a peer is known as. `alert`: it wants TLS. */
+/** Kinds of peers. `alert`: it wants TLS. */
 export type PeerKind = "redis" | "http" | "ssh" | "memcached" | "alert" | "other";
 
 export function kindOf(bytes: Buffer): PeerKind {

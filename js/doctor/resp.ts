@@ -73,7 +73,7 @@ export function frame(args: readonly string[]): string {
   return `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join("")}`;
 }
 
-/** What a map tells by a name. */
+/** Looks up a name in a map. */
 export function fieldOf(map: Reply, name: string): Reply | undefined {
   if (!Array.isArray(map)) return undefined;
   const at = map.findIndex((item, index) => index % 2 === 0 && item === name);

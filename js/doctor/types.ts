@@ -1,4 +1,4 @@
-/** What `diagnose` takes, and the report that it gives: the same as `edgis doctor --json` prints. */
+/** The options of `diagnose`, and its report, which `edgis doctor --json` prints. */
 import type { Duration } from "../client/duration.js";
 import type { ClientOptions } from "../client/types.js";
 import type { FindingId } from "./catalog.js";
@@ -37,13 +37,13 @@ export interface Finding {
   readonly severity: Severity;
   readonly layer: Layer;
   role: Role;
-  /** What it means, in one sentence. */
+  /** The meaning in one sentence. */
   readonly meaning: string;
   /** Where it usually comes from. */
   readonly cause: string;
-  /** What was seen, a line each. */
+  /** Observations, a line each. */
   readonly evidence: string[];
-  /** What to do about it, in one line. */
+  /** The remedy in one line. */
   readonly fix: string;
   /** The ways to mend it, where there is more than one; `fix` is the first of them. */
   readonly fixes: string[];
@@ -62,7 +62,7 @@ export interface Check {
   status: CheckStatus;
   /** Of a step that was skipped or could not be decided. */
   why?: string;
-  /** What was seen. */
+  /** The observation. */
   detail?: string;
   /** How long it took, in milliseconds. */
   ms: number;
@@ -71,7 +71,7 @@ export interface Check {
 /** The worst of the findings; `incomplete` where the clock cut the examination off before an error was found. */
 export type VerdictStatus = "healthy" | "warning" | "error" | "incomplete";
 
-/** What an examination comes to. */
+/** The result of an examination. */
 export interface Verdict {
   readonly status: VerdictStatus;
   /** One sentence. */
@@ -87,7 +87,7 @@ export interface Diagnosis {
   /** The form of this report. It rises when a field changes its meaning or goes away; fields may be added without. */
   readonly schema: 1;
   readonly verdict: Verdict;
-  /** What was examined, without credentials; absent where the configuration does not tell. */
+  /** The URL that was examined, without credentials; absent where the configuration names none. */
   readonly target?: string;
   /** The cause first, then by severity and layer. */
   readonly findings: Finding[];

@@ -2,7 +2,7 @@
 import type { Examination } from "./examination.js";
 import { type Finding, LAYERS, SEVERITIES, type Verdict } from "./types.js";
 
-/** What lies on the way of a connection: of these an earlier one explains a later one. */
+/** Layers on the way of a connection: trouble in an earlier one explains trouble in a later one. */
 const PATH = ["configuration", "dns", "tcp", "tls", "protocol"];
 
 const layerOf = (finding: Finding): number => LAYERS.indexOf(finding.layer);

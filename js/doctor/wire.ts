@@ -27,7 +27,7 @@ export const CLOSED = "END";
 
 export class Wire {
   readonly socket: Socket;
-  /** What was received and not taken as a reply. */
+  /** Bytes received and not yet taken as a reply. */
   received: Buffer = Buffer.alloc(0);
   end: Ended | undefined;
   #wake: (() => void) | undefined;
@@ -89,7 +89,7 @@ export class Wire {
   /** Asks one command. */
   async ask(ms: number, ...args: string[]): Promise<Reply> {
     if (this.received.length > 0) {
-      // What came unasked, as an error of a server that has no room, is the answer to whatever is asked.
+      // A reply that came unasked, such as the error of a server that is full, answers any question.
       const read = readReply(this.received, 0);
       if (read !== undefined) return this.reply(ms);
     }

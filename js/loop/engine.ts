@@ -47,7 +47,7 @@ const settled = Promise.resolve();
 /** The words of 360 commands with one argument. */
 const EARLY_WORDS = 1_800;
 
-/** What an engine is made from: the runtime and, where input and output belong to requests, what tells these apart. */
+/** The surroundings of an engine: the runtime and, where input and output belong to requests, the means to tell these apart. */
 export interface Platform extends Runtime {
   /** Given by the entry, so that the others do not ship it. */
   tellApart?(engine: Engine, mark: () => () => boolean): Requests;

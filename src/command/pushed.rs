@@ -1,4 +1,4 @@
-//! What a server pushes, by the first word of it.
+//! Kinds of pushes, told by their first word.
 
 /// The kind of a push. The numbers are part of the boundary to the shell.
 #[repr(u8)]
@@ -56,7 +56,7 @@ impl Pushed {
         Pushed::NAMED.get(usize::from(number).wrapping_sub(1)).map_or(Pushed::Other, |(_, pushed)| *pushed)
     }
 
-    /// Which list of subscriptions a confirmation concerns, and whether it adds to it.
+    /// The list of subscriptions that a confirmation changes, and whether it adds to it.
     pub const fn confirms(self) -> Option<(usize, bool)> {
         match self {
             Pushed::Subscribe => Some((0, true)),

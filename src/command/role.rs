@@ -1,4 +1,4 @@
-//! What a link is for: its role decides which commands it carries.
+//! The role of a link decides which commands it carries.
 
 use super::Refusal;
 

@@ -38,7 +38,7 @@ pub struct Entry {
     pub shape: u8,
 }
 
-/// What answers a command.
+/// The kind of answer that a command waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// A reply.

@@ -74,7 +74,7 @@ impl Inflight {
         }
     }
 
-    /// What answers the first command.
+    /// The kind of answer that the first command waits for.
     pub fn expects(&self) -> Option<Expect> {
         let entry = self.front()?;
         Some(match self.pushes.front() {

@@ -104,7 +104,7 @@ pub struct Link {
     pub lane: u32,
     /// The target of that.
     pub target: u32,
-    /// What it is for.
+    /// Decides which commands it carries.
     pub role: Role,
     /// Which of the dial's addresses it goes to.
     pub candidate: usize,
@@ -122,7 +122,7 @@ pub struct Link {
     accepted: bool,
     /// The server tells of changes.
     tracks: bool,
-    /// What it is subscribed to.
+    /// Its subscriptions.
     standing: Standing,
     /// It speaks RESP2 and has subscriptions: what is pushed comes as arrays.
     arrays_push: bool,

@@ -73,7 +73,7 @@ pub(super) struct Lane {
     pub(super) is_used: bool,
     /// The server behind its link serves less than it did: another caller had better have another link.
     pub(super) is_outdated: bool,
-    /// What its last link was subscribed to.
+    /// Subscriptions of its last link.
     pub(super) standing: Standing,
     /// A link that was replaced while commands were in flight on it: it stays until they are answered or overdue.
     pub(super) retired: Option<u32>,

@@ -348,7 +348,7 @@ impl Manager {
         let stage = if gone.is_accepted() { Stage::Written } else { Stage::Riding };
         // Of a released lane a dial still goes on for what waits, but there is no link after the last.
         let is_last = lane.released && lane.link() == Some(link);
-        // What the link meant to a transaction is gone with it.
+        // The state of a transaction is lost with its link.
         let is_alone = lane.role == Role::Exclusive;
         if lane.link() == Some(link) {
             lane.standing = gone.take_standing();

@@ -79,7 +79,7 @@ pub struct Status<'a> {
     pub since: f64,
 }
 
-/// Which node a command goes to, and what that asks of the links.
+/// The way from a command to its node, and its demands on links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     /// There is one node, and it takes everything.

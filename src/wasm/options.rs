@@ -37,7 +37,7 @@ pub(super) fn read<'a>(words: &[u32], texts: &'a [u8]) -> Options<'a> {
         max_pending: word[17],
         max_bulk: word[18],
         max_depth: word[19],
-        // What is routed to one node has no use for them, and no lane is lent yet.
+        // A route to one node never sends a write elsewhere, and no lane is lent yet.
         keeps_writes: false,
         max_lanes: 0,
         scope: word[20],

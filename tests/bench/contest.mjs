@@ -108,7 +108,7 @@ export class Contest {
     });
   }
 
-  /** What is known of a run before anything is measured. */
+  /** Starts the results of a run: the machine and the versions. */
   begin(versionOf) {
     const versions = Object.fromEntries(this.entrants.map((entrant) => [entrant.name, versionOf(entrant.package)]));
     return { machine: { ...describeMachine(), quick: options.quick, versions }, loads: {} };

@@ -1,4 +1,4 @@
-// What a server's access control must grant: that is enough, and each grant that is missing is said.
+// The documented grants suffice for a cache, and each one that is missing is named.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";

@@ -36,7 +36,7 @@ test("healthy ways to authenticate: nothing is wrong", async () => {
   await findsNothing({ url: locked.url, username: "app", password: SECRET });
   await findsNothing({ url: locked.url, credentials: async () => ({ username: "app", password: SECRET }) });
   await findsNothing({ ...as("app"), protocol: 2 });
-  // What is read from the URL is what the core reads from it.
+  // The doctor reads from the URL what the core reads from it.
   await findsNothing({ url: `${as("o'dd@us/er").url}/3?protocol=2` });
   await findsNothing({ url: `${as("o'dd@us/er").url}?database=3` });
   // Keys of others are not the user's fault.

@@ -127,7 +127,7 @@ export async function reported(args, options) {
   return { code, ...JSON.parse(stdout) };
 }
 
-/** What a program prints as JSON in its last line. */
+/** Runs a program; gives the JSON in the last line of its output. */
 export async function told(program, { node = [], through = [], ...options } = {}) {
   const [file, ...before] = [...through, process.execPath];
   const args = [...before, ...node, "--input-type=module", "--eval", program];

@@ -1,4 +1,4 @@
-// What the scripts decide is what the algorithms say, from a limit of 1 to a thousand million, and in TypeScript the same.
+// The scripts, and the same in TypeScript, decide as the algorithms are defined, for limits from 1 to 10⁹.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";

@@ -344,7 +344,7 @@ test("approximate: no more than there are, and few questions", async (t) => {
   for (let round = 0; round < 100; round += 1)
     for (const one of limiters) sum += allowed(await times(4, () => one.limit("hot")));
   assert.ok(sum <= 1000, `${sum} of 1000`);
-  // What was taken and not spent is lost: a batch of 20 less one a process each time that it was dropped, at least.
+  // Unspent tokens are lost: up to a batch of 20 less one each time that a process drops it.
   assert.ok(sum >= 700, `${sum} of 1000`);
   const { questions, approximated } = limiters.reduce(
     (all, one) => {

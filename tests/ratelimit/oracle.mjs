@@ -17,7 +17,7 @@ export class Oracle {
     }));
   }
 
-  /** What is free of each rule, times its window; so that one token is worth `window`. */
+  /** The free tokens of each rule, multiplied by its window to stay whole. */
   #free(now) {
     return this.rules.map((rule) => {
       const { algorithm, window, limit, capacity } = rule;

@@ -82,7 +82,7 @@ fn generated() -> String {
     table(
         &mut out,
         "PUSHED",
-        "What a server pushes: `src/command/pushed.rs`.",
+        "Kinds of pushes: `src/command/pushed.rs`.",
         &[("Invalidate", u32::from(Pushed::Invalidate as u8))],
     );
     table(

@@ -251,7 +251,7 @@ fn a_pool_is_bounded_and_whoever_comes_later_waits() {
         assert!(world.links(target).len() <= 3);
     }
     assert!(world.opens <= 4, "{} links for eight callers", world.opens);
-    // What is kept is closed when nobody comes for it.
+    // A link that was kept is closed when no lane takes it.
     assert_eq!(world.links(target).len(), 3);
     world.pass(10_100, Duration::ZERO);
     assert_eq!(world.links(target).len(), 0);
@@ -442,7 +442,7 @@ fn touch(world: &mut World, random: &mut Random, trouble: usize) {
     }
 }
 
-/// What must be true of lanes at any time.
+/// Invariants of lanes.
 fn check_lanes(world: &World, lanes: &[(u32, Role)], most: usize) {
     for role in [Role::Exclusive, Role::Blocking] {
         let used = world.wires.values().filter(|wire| world.roles.get(&wire.lane) == Some(&role));

@@ -3,7 +3,7 @@ import { RateLimit } from "edgis/ratelimit";
 
 export function open(port, { limit, algorithm }) {
   const client = createClient({ url: `redis://127.0.0.1:${port}`, logger: false });
-  // Nobody is to be let in by this process alone because the machine was slow.
+  // On a slow machine the process must not decide on its own.
   const limits = new RateLimit(client, { name: "bench", limit, window: "1h", algorithm, timeout: "10s" });
   return {
     async take(key) {
