@@ -115,6 +115,15 @@ async function ancient(t, answers) {
   return `redis://127.0.0.1:${port}`;
 }
 
+test("a line in which a server repeats a short password is left out", async (t) => {
+  // Too short to be blanked out wherever it stands: it may be part of any word.
+  const url = await ancient(t, { AUTH: (password) => `-WRONGPASS it is not ${password}\r\n` });
+  const report = await examined({ url: withUser(":k9", url), protocol: 2 });
+  const wrong = report.findings.find(({ id }) => id === "auth.wrong");
+  assert.match(wrong.evidence.join(), /left out/);
+  assert.doesNotMatch(JSON.stringify(report), /it is not k9/);
+});
+
 test("server.old: before Redis 6, where a user in the URL is a placeholder", async (t) => {
   const url = await ancient(t, {});
   const { report } = await finds("proto.hello-denied", "warning", { url }, { also: ["server.old"] });
